@@ -1,0 +1,35 @@
+# Two commands for newcomers: `make demo` and `make test`. Both create .venv themselves.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench lock histories schema screenshots clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+# uv if it is on the PATH, else a hash-locked uv from venv and pip; if that cannot run here, pip itself.
+$(BIN)/.ready: requirements/dev.txt requirements/uv.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (PYTHON=… make …)"; exit 2; }
+	@echo "• creating $(VENV) (once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@if command -v uv >/dev/null; then VIRTUAL_ENV=$(VENV) uv pip sync -q --require-hashes requirements/dev.txt; \
+	 elif $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt; then \
+	   VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q --require-hashes -r requirements/dev.txt; \
+	 else $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt; fi
+	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "countermand-checkout.pth").write_text(str(pathlib.Path.cwd()))'
+	@printf '#!/bin/sh\nexec "%s" -m countermand.cli "$$@"\n' "$(CURDIR)/$(BIN)/python" > $(BIN)/countermand && chmod +x $(BIN)/countermand
+	@touch $@
+
+demo: $(BIN)/.ready ## a bad release is rolled back before your eyes (AUTO=1: unattended)
+	@$(BIN)/countermand demo $(if $(AUTO),--auto)
+
+test: $(BIN)/.ready ## the whole test suite
+	@$(BIN)/python -m pytest
+
+check: $(BIN)/.ready ## ruff, mypy --strict, import-linter
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+lock: ## write the hash-locked requirements anew
+	@for set in app dev; do uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  pyproject.toml --extra app $$(test $$set = dev && echo --group dev) -o requirements/$$set.txt; done

@@ -1,0 +1,1 @@
+"""Who may decide, on what, until when: pure rules, tested without Temporal in milliseconds."""

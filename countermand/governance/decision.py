@@ -1,0 +1,121 @@
+"""A Decision: one signed act of one person, and the reasons a decision can be refused.
+
+`decide()` in the console builds and signs it after authenticating the person; workflows verify it with no I/O.
+The gateway key signs the canonical bytes of every field but `signature`. Ed25519: RFC 8032.
+"""
+
+from __future__ import annotations
+
+import base64
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from countermand.canonical import canonical
+from countermand.plan.target import Value
+
+
+class DecisionKind(StrEnum):
+    """What a person can decide in this version."""
+
+    approve = "approve"
+    reject = "reject"
+    retract = "retract"
+    withdraw = "withdraw"
+    hold = "hold"
+    resume = "resume"
+    abort = "abort"
+    reverse = "reverse"
+    ask_again = "ask_again"
+    sign_review = "sign_review"
+
+
+class Refusal(StrEnum):
+    """Reason codes (GOV-61); `SAID` holds what people read."""
+
+    expired = "expired"
+    already_decided = "already_decided"
+    stale = "stale"
+    not_your_role = "not_your_role"
+    four_eyes = "four_eyes"
+    signature_invalid = "signature_invalid"
+    actor_not_a_person = "actor_not_a_person"
+    view_not_shown = "view_not_shown"
+    reason_too_short = "reason_too_short"
+    wrong_state = "wrong_state"
+    unknown_ask = "unknown_ask"
+    already_voted = "already_voted"
+
+
+class Refused(ValueError):
+    """A decision that does not count; nothing changed. `next` says what to do."""
+
+    def __init__(self, code: Refusal, detail: str, next_: str) -> None:
+        super().__init__(f"{code.value}: {detail} {next_}")
+        self.code = code
+        self.detail = detail
+        self.next = next_
+
+
+class Actor(Value):
+    """The person behind an act, as the identity provider and the role directory know them now."""
+
+    subject: str
+    printed_name: str
+    principal: Literal["person", "automation"]
+    roles: tuple[str, ...]
+    role_source: str
+    role_as_of: datetime
+
+
+class Decision(Value):
+    """One signed act. `addressed_to` is the workflow it is for; it counts nowhere else."""
+
+    decision_id: str
+    kind: DecisionKind
+    addressed_to: str
+    incident_id: str
+    ask_id: str | None
+    approval_digest: str | None
+    reason: str
+    actor: Actor
+    channel: Literal["web", "cli", "api", "slack"]
+    acr: str
+    view_sha256: str | None
+    decided_at: datetime
+    gateway_key_id: str
+    signature: str = ""
+
+    def signed_bytes(self) -> bytes:
+        """The bytes the gateway key signs."""
+        return canonical(self.model_dump(mode="json", exclude={"signature"}))
+
+
+class GatewayKeys(Value):
+    """Public gateway keys by id, pinned when a workflow starts."""
+
+    public: dict[str, str]
+
+    def verify(self, decision: Decision) -> None:
+        """Raise Refused(signature_invalid) unless a pinned key signed exactly this decision."""
+        encoded = self.public.get(decision.gateway_key_id)
+        try:
+            if encoded is None:
+                raise InvalidSignature
+            key = Ed25519PublicKey.from_public_bytes(base64.b64decode(encoded, validate=True))
+            key.verify(base64.b64decode(decision.signature, validate=True), decision.signed_bytes())
+        except (InvalidSignature, ValueError) as error:
+            raise Refused(
+                Refusal.signature_invalid,
+                "this decision was not signed by the console.",
+                "Decide in the console, with the command line or in Slack.",
+            ) from error
+
+
+def sign(decision: Decision, key: Ed25519PrivateKey) -> Decision:
+    """The same decision with its signature (base64) filled in."""
+    signature = base64.b64encode(key.sign(decision.signed_bytes())).decode()
+    return decision.model_copy(update={"signature": signature})

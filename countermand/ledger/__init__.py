@@ -1,0 +1,1 @@
+"""The Ledger: append-only records, chained by hash, that a stranger can check with `sha256sum`."""

@@ -1,0 +1,160 @@
+"""Record format `countermand.record/v1` and the hash chain (evidence.md EVD-1…EVD-5).
+
+One record is one line of canonical bytes. `hash` = sha256(line); the next line carries it as `prev`, so a
+link can be checked with `sha256sum` and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from countermand.canonical import canonical, instant, parse_instant
+
+SCHEMA = "countermand.record/v1"
+GENESIS_PREV = "0" * 64
+MAX_LINE = 64 * 1024
+
+
+class Kind(StrEnum):
+    """The closed set of record kinds in use; a new kind is a change of the public contract."""
+
+    genesis = "genesis"
+    selfcheck = "selfcheck"
+    release_registered = "release.registered"
+    release_closed = "release.closed"
+    verdict = "verdict"
+    incident_opened = "incident.opened"
+    incident_phase = "incident.phase"
+    incident_closed = "incident.closed"
+    freeze_completed = "freeze.completed"
+    freeze_failed = "freeze.failed"
+    plan = "plan"
+    ask_opened = "ask.opened"
+    ask_rung = "ask.rung"
+    ask_vote = "ask.vote"
+    ask_closed = "ask.closed"
+    decision = "decision"
+    decision_refused = "decision.refused"
+    stage_intent = "stage.intent"
+    stage_outcome = "stage.outcome"
+    stage_state = "stage.state"
+    check_result = "check.result"
+    comms_sent = "comms.sent"
+    review_drafted = "review.drafted"
+    review_closed = "review.closed"
+
+
+class Entry(BaseModel):
+    """What a caller asks to append. `idem_key` makes the append idempotent (STO-8)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Kind
+    idem_key: str
+    actor: str
+    body: dict[str, Any]
+    incident_id: str | None = None
+    release_id: str | None = None
+
+
+class Record(BaseModel):
+    """One appended record, parsed from its line."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_: str
+    seq: int
+    at: datetime
+    kind: Kind
+    actor: str
+    incident_id: str | None
+    release_id: str | None
+    idem_key: str
+    body: dict[str, Any]
+    prev: str
+    line: str
+
+    @property
+    def hash(self) -> str:
+        return line_hash(self.line)
+
+
+class ChainBroken(ValueError):
+    """The first place where the chain does not hold."""
+
+    def __init__(self, seq: int, why: str) -> None:
+        super().__init__(f"record {seq}: {why}")
+        self.seq = seq
+        self.why = why
+
+
+class LineTooLong(ValueError):
+    """A record over 64 KiB; larger content goes to an evidence blob by digest (STO-9)."""
+
+
+def line_hash(line: str) -> str:
+    """sha256 of the line's bytes, hex."""
+    return hashlib.sha256(line.encode()).hexdigest()
+
+
+def build_line(entry: Entry, *, seq: int, prev: str, at: datetime) -> str:
+    """The canonical line of an entry. Raises NotCanonical or LineTooLong; nothing is coerced."""
+    line = canonical(
+        {
+            "schema": SCHEMA,
+            "seq": seq,
+            "at": instant(at),
+            "kind": entry.kind.value,
+            "actor": entry.actor,
+            "incident_id": entry.incident_id,
+            "release_id": entry.release_id,
+            "idem_key": entry.idem_key,
+            "body": entry.body,
+            "prev": prev,
+        }
+    )
+    if len(line) > MAX_LINE:
+        raise LineTooLong(f"{entry.kind.value} {entry.idem_key!r}: {len(line)} bytes, at most {MAX_LINE} are accepted")
+    return line.decode()
+
+
+def parse_line(line: str) -> Record:
+    """Parse one stored line. Raises ValueError on anything that is not a record of this schema."""
+    fields = json.loads(line)
+    fields["schema_"] = fields.pop("schema")
+    fields["at"] = parse_instant(fields["at"])
+    return Record(**fields, line=line)
+
+
+def verify_chain(lines: Iterable[str], *, first_seq: int = 0, prev: str = GENESIS_PREV) -> tuple[int, str]:
+    """Check canonical form, `seq` without gaps and `prev` links; return (count, head hash).
+
+    Raises ChainBroken at the first bad record.
+    """
+    count = 0
+    for expected, line in enumerate(lines, start=first_seq):
+        try:
+            fields = json.loads(line)
+            if canonical(fields).decode() != line:
+                raise ChainBroken(expected, "the line is not in canonical form")
+            record = parse_line(line)
+        except (ValueError, KeyError, TypeError) as error:
+            if isinstance(error, ChainBroken):
+                raise
+            raise ChainBroken(expected, f"not a readable record ({error})") from error
+        if record.schema_ != SCHEMA:
+            raise ChainBroken(expected, f"schema {record.schema_!r} instead of {SCHEMA!r}")
+        if record.seq != expected:
+            raise ChainBroken(expected, f"seq {record.seq} instead of {expected}: a record is missing or out of order")
+        if record.prev != prev:
+            raise ChainBroken(expected, f"prev {record.prev[:12]}… instead of {prev[:12]}…: this record or the one before was changed")
+        prev = line_hash(line)
+        count += 1
+    return count, prev

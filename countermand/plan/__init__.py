@@ -1,0 +1,1 @@
+"""The Plan: exact content of a proposed revert, its stages, and what counts as having happened."""

@@ -1,0 +1,92 @@
+"""Releases, bundles and the Plan that people approve by digest."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from countermand.canonical import digest
+from countermand.playbook.model import Severity
+from countermand.playbook.units import Duration
+from countermand.plan.target import Member, Split, Value
+
+
+class Bundle(Value):
+    """The unit of release: every part that shapes an answer, named by digest."""
+
+    name: str
+    model: str
+    prompt: str
+    decoding: str
+    guardrail: str
+    index: str
+    harness: str
+    training_data: str
+
+    @property
+    def digest(self) -> str:
+        return digest({name: getattr(self, name) for name in type(self).model_fields})
+
+    def differs_from(self, other: Bundle) -> tuple[str, ...]:
+        """Names of the members that differ, in declaration order."""
+        return tuple(
+            name
+            for name in type(self).model_fields
+            if name != "name" and getattr(self, name) != getattr(other, name)
+        )
+
+
+class Release(Value):
+    """A candidate bundle in front of users beside a baseline bundle, in one environment."""
+
+    release_id: str
+    environment: str
+    service: str
+    candidate: Bundle
+    baseline: Bundle
+    playbook_digest: str
+    registered_by: str
+    owner: str
+
+
+class PlannedStage(Value):
+    """One step: the split to set, how long to soak, and by when the whole stage must be over."""
+
+    number: int
+    give_back_bp: int
+    desired: Split
+    soak: Duration
+    time_limit: Duration
+
+
+class Plan(Value):
+    """Exact content of a proposed revert; votes are for its digest (GOV-8)."""
+
+    incident_id: str
+    release_id: str
+    environment: str
+    service: str
+    severity: Severity
+    candidate: Bundle
+    baseline: Bundle
+    member: Member
+    before: Split
+    before_revision: str
+    stages: tuple[PlannedStage, ...]
+    checks_before: tuple[str, ...]
+    checks_between: tuple[str, ...]
+    checks_after: tuple[str, ...]
+    residual_bp: int
+    settle: Duration
+    traffic_time_limit: Duration
+    playbook_digest: str
+    governance_digest: str
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        return digest(self)
+
+    @property
+    def expected_duration(self) -> timedelta:
+        """Soaks and settling only; checks and traffic add to it."""
+        return sum((stage.soak + self.settle for stage in self.stages), timedelta())
