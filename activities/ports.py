@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Protocol
 
 from pydantic import AwareDatetime, Field
 
 from countermand.detection.models import Arm, Row
+from countermand.governance.decision import GatewayKeys
+from countermand.governance.directory import Directory
 from countermand.ledger.record import Entry, Kind, Record
 from countermand.plan.model import Release
 from countermand.plan.target import (
@@ -125,8 +127,8 @@ class SignalStore(Protocol):
         """Sealed rows in order."""
         ...
 
-    async def put_evaluation(self, release_id: str, seq: int, record: dict[str, object]) -> None:
-        """Keep the verdict record of one row (idempotent); pages draw the evidence line from it."""
+    async def put_evaluations(self, release_id: str, records: Mapping[int, dict[str, object]]) -> None:
+        """Keep what was judged, by row `seq` (one statement; known rows stay as they are); pages draw from it."""
         ...
 
 
@@ -171,6 +173,11 @@ class Catalogue(Protocol):
 
 class TargetUnavailable(Exception):
     """Nothing was sent or nothing happened; try again within the stage's time limit."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        """`retry_after`: seconds that the target asked to wait, if it did."""
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class TargetRejected(Exception):
@@ -219,23 +226,16 @@ class Targets(Protocol):
 # --- people ---------------------------------------------------------------------------------------------------
 
 
-class Directory(Value):
-    """A snapshot of who holds which role. `digest` is pinned in the Plan (GOV-6)."""
-
-    digest: str
-    source: str
-    as_of: datetime
-    names: dict[str, str]
-    roles: dict[str, tuple[str, ...]]
-
-    def roles_of(self, subject: str) -> tuple[str, ...]:
-        return tuple(sorted(role for role, members in self.roles.items() if subject in members))
-
-
 class RoleDirectory(Protocol):
     """Who holds which role now (GOV-3)."""
 
     async def snapshot(self) -> Directory: ...
+
+
+class KeyRing(Protocol):
+    """Public gateway keys, pinned into every workflow that takes decisions."""
+
+    def gateway_keys(self) -> GatewayKeys: ...
 
 
 # --- communications -------------------------------------------------------------------------------------------

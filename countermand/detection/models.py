@@ -1,12 +1,13 @@
-"""Values of detection: blocks, rows, states and verdicts (detection.md §2, §11)."""
+"""Values of detection: blocks, rows and verdicts (detection.md §2, §11)."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal, Self
+from functools import cached_property
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from countermand.canonical import digest, instant
 from countermand.plan.target import Value
@@ -14,6 +15,14 @@ from countermand.playbook.model import Severity
 from countermand.playbook.units import Duration
 
 CORE = "detection/1"
+
+
+class Sealed(Value):
+    """A value with parts derived once, such as its digest. A copy is checked and derives its own."""
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self).model_validate({**fields, **(update or {})})
 
 
 class Arm(StrEnum):
@@ -31,7 +40,11 @@ class BlockState(StrEnum):
 
 
 class Block(Value):
-    """Sealed counts of one signal and arm over one block time; immutable and hashed."""
+    """Sealed counts of one signal and arm over one block time; immutable and hashed.
+
+    `bad` counts the outputs that were labelled bad, whichever way the signal's own value points: for a signal
+    of correct answers (`bad: lower`) these are the incorrect ones.
+    """
 
     signal: str
     arm: Arm
@@ -51,26 +64,33 @@ class Block(Value):
         return self
 
 
-class Row(Value):
+class Row(Sealed):
     """All sealed blocks of one block time."""
 
     seq: int = Field(ge=0)
-    start: datetime
+    start: AwareDatetime
     block: Duration
     late_of: int | None = None
     blocks: tuple[Block, ...]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         fields = self.model_dump(mode="json")
         fields["start"] = instant(self.start)
         fields["blocks"] = sorted(fields["blocks"], key=lambda b: (b["signal"], b["arm"], b["segment"]))
         return digest(fields)
 
+    def find(self, signal: str, arm: Arm) -> Block | None:
+        """The block of all traffic of one signal and arm."""
+        return self._by_key.get((signal, arm, "all"))
+
+    @cached_property
+    def _by_key(self) -> dict[tuple[str, Arm, str], Block]:
+        return {(block.signal, block.arm, block.segment): block for block in self.blocks}
+
     @model_validator(mode="after")
     def _one_each(self) -> Self:
-        keys = [(block.signal, block.arm, block.segment) for block in self.blocks]
-        if len(keys) != len(set(keys)):
+        if len(self._by_key) != len(self.blocks):
             raise ValueError("a row holds at most one block per signal, arm and segment")
         return self
 
@@ -88,35 +108,63 @@ class Guarantee(Value):
     """What the false-alarm bound rests on (DET-25)."""
 
     word: Literal["bounded", "conditional", "none"]
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Literal["clustering", "dispersion_assumed", "threshold_rule"], ...] = ()
 
 
 class ArmCounts(Value):
-    """Counts of one arm, with the rate as a decimal string per 10,000."""
+    """Counts of one arm, with the bad rate as a decimal string per 10,000; None when nothing was scored."""
 
     bad: int
     scored: int
     per_10000: str | None
 
 
+class Gap(Value):
+    """Why a criterion cannot judge a row: which arm is missing, why, and in words with what would end it.
+
+    The reason is the block's own, or `no_block`, `no_scored` or `coverage`.
+    """
+
+    arm: Arm
+    reason: str
+    sentence: str
+
+
 class CriterionRecord(Value):
-    """What one criterion saw: in this block, and since the watch began."""
+    """What one criterion saw.
+
+    `so_far` covers the known blocks from row `since` to this one. For a tolerance, `since` is where the evidence
+    began to build up: the last row before which all evidence, uncapped, had been used up (Page 1954). It is
+    chosen after the fact and decides nothing (DET-34). In quiet times it is this row or a few before it. For a
+    threshold rule it is the window, or the interval, whose value is compared; only the candidate is counted.
+    `times` is the ratio of the two bad rates there. `coverage` is scored / served in this block.
+    `micronats` and `odds` are this criterion's own evidence and `dispersion` the φ that will temper its next
+    block; a threshold rule has `breached` instead. `unknown_rows` counts the rows that did not count.
+    """
 
     signal: str
     form: Literal["tolerance", "threshold"]
     tolerance: dict[str, str]
     this_block: dict[Arm, ArmCounts]
+    coverage: dict[Arm, str]
     so_far: dict[Arm, ArmCounts]
+    since: int
+    times: str | None
     micronats: int | None
     odds: str | None
     breached: bool | None
+    unknown: Gap | None
     unknown_rows: int
     dispersion: str | None
     sentence: str
 
 
 class Verdict(Value):
-    """The verdict of one trigger after one row."""
+    """The verdict of one trigger after one row.
+
+    `micronats` is the trigger's evidence in nats × 10⁶, `odds` the same as betting odds; both are None when a
+    threshold rule decides alone. It fires at `limit_micronats`. `row` is the digest of the judged row.
+    """
 
     core: str
     rule: str

@@ -7,9 +7,9 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
-_DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
+_DURATION = re.compile(r"([0-9]{1,12})(ms|s|m|h|d)")
 _MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -19,8 +19,19 @@ def parse_duration(value: Any) -> timedelta:
         return value
     match = _DURATION.fullmatch(str(value))
     if match is None:
-        raise ValueError(f"{value!r} is not a duration; write a whole number and a unit: 500ms, 90s, 5m, 24h, 7d")
-    return timedelta(milliseconds=int(match[1]) * _MILLISECONDS[match[2]])
+        raise ValueError(
+            f"{value!r} is not a duration; write a whole number and a unit: 500ms, 90s, 5m, 24h, 7d"
+        )
+    try:
+        return timedelta(milliseconds=int(match[1]) * _MILLISECONDS[match[2]])
+    except OverflowError as error:
+        raise ValueError(f"{value!r} is too long for a duration") from error
+
+
+def _longer_than_nothing(value: timedelta) -> timedelta:
+    if not value:
+        raise ValueError(f"{format_duration(value)!r} is no time at all; write more than 0s")
+    return value
 
 
 def format_duration(value: timedelta) -> str:
@@ -38,12 +49,14 @@ def parse_number(value: Any) -> Decimal:
         raise ValueError(f"{value!r} is not a number; write 0.01, '0.01' or 1%")
     text = str(value).strip()
     try:
-        number = Decimal(text[:-1]) / 100 if text.endswith("%") else Decimal(text)
+        number = Decimal(text.removesuffix("%"))
     except InvalidOperation as error:
         raise ValueError(f"{value!r} is not a number; write 0.01, '0.01' or 1%") from error
     if not number.is_finite():
         raise ValueError(f"{value!r} is not finite; write 0.01, '0.01' or 1%")
-    return number
+    if number and abs(number.adjusted()) > 12:  # 1E-999999999 would become gigabytes in `plain`
+        raise ValueError(f"{value!r} is too large or too close to 0 to be meant; write 0.01, '0.01' or 1%")
+    return number / 100 if text.endswith("%") else number
 
 
 def parse_basis_points(value: Any) -> int:
@@ -58,9 +71,23 @@ def parse_basis_points(value: Any) -> int:
 
 def format_percent(basis_points: int) -> str:
     """2_550 → `25.5 %`."""
-    return f"{Decimal(basis_points) / 100:f}".rstrip("0").rstrip(".") + " %" if basis_points % 100 else (
-        f"{basis_points // 100} %"
+    return (
+        f"{Decimal(basis_points) / 100:f}".rstrip("0").rstrip(".") + " %"
+        if basis_points % 100
+        else (f"{basis_points // 100} %")
     )
+
+
+def within(lowest: int, highest: int) -> AfterValidator:
+    """A pydantic constraint on basis points whose message speaks in percent."""
+
+    def check(points: int) -> int:
+        if not lowest <= points <= highest:
+            accepted = f"{format_percent(lowest)} to {format_percent(highest)}"
+            raise ValueError(f"{format_percent(points)} is not accepted here; write {accepted}")
+        return points
+
+    return AfterValidator(check)
 
 
 def plain(number: Decimal) -> str:
@@ -75,6 +102,7 @@ Duration = Annotated[
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^\d+(ms|s|m|h|d)$", "examples": ["90s", "5m", "24h"]}),
 ]
+Positive = Annotated[Duration, AfterValidator(_longer_than_nothing)]
 Number = Annotated[
     Decimal,
     BeforeValidator(parse_number),

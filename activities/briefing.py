@@ -1,0 +1,53 @@
+"""Everything a workflow pins when it starts: playbook, people, keys, release; so a running rollback never
+changes its rules half-way (F13)."""
+
+from __future__ import annotations
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.ports import Catalogue, KeyRing, RoleDirectory
+from countermand.governance.decision import GatewayKeys
+from countermand.governance.directory import Directory, unattainable
+from countermand.plan.model import Release
+from countermand.plan.target import Value
+from countermand.playbook.model import Playbook
+
+
+class BriefRequest(Value):
+    release_id: str
+
+
+class Brief(Value):
+    """The pinned case file."""
+
+    release: Release
+    playbook: Playbook
+    directory: Directory
+    keys: GatewayKeys
+    unattainable: tuple[str, ...]
+
+
+class BriefingActivities:
+    """Ports: Catalogue, RoleDirectory, KeyRing."""
+
+    def __init__(self, catalogue: Catalogue, people: RoleDirectory, keys: KeyRing) -> None:
+        self._catalogue = catalogue
+        self._people = people
+        self._keys = keys
+
+    @activity.defn(name="brief")
+    async def brief(self, request: BriefRequest) -> Brief:
+        """Load the case file. An unknown release is never retried."""
+        status = await self._catalogue.release(request.release_id)
+        if status is None:
+            raise ApplicationError(f"unknown release {request.release_id!r}", non_retryable=True)
+        playbook = await self._catalogue.playbook(status.release.playbook_digest)
+        directory = await self._people.snapshot()
+        return Brief(
+            release=status.release,
+            playbook=playbook,
+            directory=directory,
+            keys=self._keys.gateway_keys(),
+            unattainable=tuple(unattainable(playbook, directory)),
+        )

@@ -1,0 +1,83 @@
+"""Tell every audience of a step, once each, from one list of facts."""
+
+from __future__ import annotations
+
+from temporalio import activity
+
+from activities.ports import Channel, Ledger, Message, Renderer
+from countermand.canonical import digest, digest_bytes
+from countermand.ledger.bodies import CommsSent
+from countermand.ledger.record import Entry
+from countermand.messages.facts import facts
+from countermand.messages.incident import incident
+from countermand.plan.target import Value
+from countermand.playbook.model import Audience, Step
+from countermand.playbook.units import Duration
+
+
+class CommunicateRequest(Value):
+    """`occasion` tells repeated steps apart (an ask id, a stage number)."""
+
+    incident_id: str
+    release_id: str
+    step: Step
+    audiences: tuple[Audience, ...]
+    occasion: str
+    reask_every: Duration
+
+
+class Communicated(Value):
+    """How many messages were delivered to a channel."""
+
+    sent: int
+
+
+class CommunicatingActivities:
+    """Ports: Ledger, Renderer, Channel. `console_url` is where links point."""
+
+    def __init__(self, ledger: Ledger, renderer: Renderer, channel: Channel, console_url: str) -> None:
+        self._ledger = ledger
+        self._renderer = renderer
+        self._channel = channel
+        self._console_url = console_url
+
+    @activity.defn(name="communicate")
+    async def communicate(self, request: CommunicateRequest) -> Communicated:
+        """Render and send; idempotent by incident, step, occasion and audience (COM-15)."""
+        view = incident(await self._ledger.records(incident_id=request.incident_id))
+        if view is None:
+            raise ValueError(f"incident {request.incident_id!r} is not in the ledger")
+        known = facts(view, step=request.step, console_url=self._console_url, reask_every=request.reask_every)
+        entries: list[Entry] = []
+        for audience in request.audiences:
+            key = f"{request.incident_id}/{request.step}/{request.occasion}/{audience}"
+            if await self._ledger.find(f"comms/{key}"):
+                continue
+            subject, text = self._renderer.render(request.step, audience, known)
+            message = Message(
+                key=key,
+                incident_id=request.incident_id,
+                step=request.step,
+                audience=audience,
+                subject=subject,
+                text=text,
+                facts_sha256=digest(known),
+            )
+            receipt = await self._channel.send(message)
+            body = CommsSent(
+                step=request.step.value,
+                audience=audience.value,
+                key=key,
+                subject=subject,
+                text_sha256=digest_bytes(text.encode()),
+                channel=receipt.channel,
+                facts_sha256=message.facts_sha256,
+            )
+            entries.append(
+                body.entry(
+                    f"comms/{key}", "worker", incident_id=request.incident_id, release_id=request.release_id
+                )
+            )
+        if entries:
+            await self._ledger.append(*entries)
+        return Communicated(sent=len(entries))

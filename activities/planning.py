@@ -1,0 +1,147 @@
+"""Make the Plan from what the target says now, and the ask for it. Decisions by pure functions, recorded here
+so that the answer stands in history."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.briefing import Brief
+from activities.ports import Ledger, Targets, TargetRejected, TargetUnavailable
+from countermand.governance.approval import RULES, Ask
+from countermand.ledger.bodies import AskOpened, PlanMade
+from countermand.plan.build import NothingToRevert, build_plan, member_of
+from countermand.plan.model import Plan
+from countermand.plan.target import Split, Value
+from countermand.playbook.model import Severity
+from countermand.playbook.units import format_duration
+
+
+class PlanRequest(Value):
+    incident_id: str
+    severity: Severity
+    brief: Brief
+    number: int
+
+
+class PlanResult(Value):
+    """Exactly one of `plan` and `impossible` is set."""
+
+    plan: Plan | None
+    impossible: str
+
+
+class AskRequest(Value):
+    ask_id: str
+    workflow_id: str
+    plan: Plan
+    evidence_digest: str
+    requester: str
+    brief: Brief
+    opened_at: datetime
+    supersedes: str | None
+
+
+class PlanningActivities:
+    """Ports: Targets, Ledger."""
+
+    def __init__(self, targets: Targets, ledger: Ledger) -> None:
+        self._targets = targets
+        self._ledger = ledger
+
+    @activity.defn(name="make_plan")
+    async def make_plan(self, request: PlanRequest) -> PlanResult:
+        """Read the target, check the destination, plan the stages; the Plan goes into the Ledger."""
+        release, playbook = request.brief.release, request.brief.playbook
+        member = member_of(release, playbook)
+        try:
+            target = self._targets(playbook.revert.target)
+            state = await target.read(member)
+            preflight = await target.preflight(member, Split.candidate(0))
+        except TargetRejected as error:
+            return PlanResult(plan=None, impossible=str(error))
+        except TargetUnavailable as error:
+            raise ApplicationError(str(error), type="TargetUnavailable") from error
+        try:
+            plan = build_plan(
+                incident_id=request.incident_id,
+                release=release,
+                playbook=playbook,
+                playbook_digest=release.playbook_digest,
+                governance_digest=request.brief.directory.digest,
+                severity=request.severity,
+                state=state,
+                preflight=preflight,
+                capabilities=target.capabilities,
+            )
+        except NothingToRevert as error:
+            return PlanResult(plan=None, impossible=str(error))
+        body = PlanMade(plan_digest=plan.digest, plan=plan.model_dump(mode="json"))
+        await self._ledger.append(
+            body.entry(
+                f"{request.incident_id}/plan/{request.number}/{plan.digest}",
+                "worker",
+                incident_id=request.incident_id,
+                release_id=release.release_id,
+            )
+        )
+        return PlanResult(plan=plan, impossible="")
+
+    @activity.defn(name="open_ask")
+    async def open_ask(self, request: AskRequest) -> Ask:
+        """Fix what is asked of whom until when, and record it before anybody sees it."""
+        key = f"{request.ask_id}/opened"
+        plan, brief = request.plan, request.brief
+        policy = brief.playbook.approvals[plan.severity]
+        ask = Ask(
+            ask_id=request.ask_id,
+            incident_id=plan.incident_id,
+            workflow_id=request.workflow_id,
+            plan_digest=plan.digest,
+            evidence_digest=request.evidence_digest,
+            requester=request.requester,
+            excluded=(brief.release.registered_by,),
+            policy=policy,
+            opened_at=request.opened_at,
+            expires_at=request.opened_at + policy.time_limit,
+            directory=brief.directory,
+            keys=brief.keys,
+            supersedes=request.supersedes,
+        )
+        asked = brief.directory.holders(*policy.ladder[0].to, *(slot.role for slot in policy.quorum.roles))
+        body = AskOpened(
+            ask_id=ask.ask_id,
+            workflow_id=ask.workflow_id,
+            plan_digest=ask.plan_digest,
+            evidence_digest=ask.evidence_digest,
+            approval_digest=ask.approval_digest,
+            requester=ask.requester,
+            excluded=ask.excluded,
+            need_roles=tuple(slot.role for slot in policy.quorum.roles for _ in range(slot.min)),
+            need_people=policy.quorum.distinct_people,
+            asked=tuple(person.name for person in asked),
+            opened_at=ask.opened_at,
+            expires_at=ask.expires_at,
+            default=policy.default,
+            ladder=tuple(
+                f"after {format_duration(rung.after)}: {rung.action or rung.do} {', '.join(rung.to)}".strip()
+                for rung in policy.ladder
+            ),
+            governance_digest=brief.directory.digest,
+            rules=RULES,
+            supersedes=ask.supersedes,
+        )
+        await self._ledger.append(
+            body.entry(key, "worker", incident_id=plan.incident_id, release_id=plan.release_id)
+        )
+        return ask
+
+
+class Recheck(Value):
+    """May the next effect happen? `stale` needs a new plan and a new ask; `stop` needs people."""
+
+    word: Literal["go", "stale", "stop"]
+    sentence: str

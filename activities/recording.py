@@ -1,0 +1,78 @@
+"""Append records to the Ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.ports import Ledger, LedgerConflict
+from countermand.canonical import NotCanonical
+from countermand.ledger.bodies import CheckDone
+from countermand.ledger.record import Entry, LineTooLong
+from countermand.plan.target import CheckResult, CheckWord, Value
+
+
+class RecordRequest(Value):
+    """Entries that go into the Ledger together."""
+
+    entries: tuple[Entry, ...]
+
+
+class Recorded(Value):
+    """The newest sequence number of what was appended."""
+
+    seq: int
+
+
+class RecordingActivities:
+    """Port: Ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @activity.defn(name="record")
+    async def record(self, request: RecordRequest) -> Recorded:
+        """Append idempotently. A conflict or an entry without canonical form is a bug, never retried."""
+        try:
+            records = await self._ledger.append(*request.entries)
+        except (LedgerConflict, NotCanonical, LineTooLong) as error:
+            raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from error
+        return Recorded(seq=max(record.seq for record in records))
+
+
+class Checked(Value):
+    """Results of a group of checks. Only `pass` everywhere lets a rollback go on."""
+
+    results: tuple[CheckResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.results) and all(result.word is CheckWord.passed for result in self.results)
+
+    @property
+    def sentence(self) -> str:
+        """Why not, in words; empty when all passed."""
+        return " ".join(
+            f"{result.name.replace('_', ' ')}: {result.sentence}"
+            for result in self.results
+            if result.word is not CheckWord.passed
+        )
+
+
+async def keep_checks(
+    ledger: Ledger, checks: Mapping[str, CheckDone], *, incident_id: str, release_id: str
+) -> Checked:
+    """Record check results by idempotency key; a repeated run answers with what was recorded first."""
+    entries, kept = [], []
+    for key, body in checks.items():
+        known = await ledger.find(key)
+        if known is None:
+            entries.append(body.entry(key, "worker", incident_id=incident_id, release_id=release_id))
+        else:
+            body = CheckDone.model_validate(known.body)
+        kept.append(CheckResult(name=body.name, word=CheckWord(body.word), sentence=body.sentence))
+    if entries:
+        await ledger.append(*entries)
+    return Checked(results=tuple(kept))

@@ -1,0 +1,270 @@
+"""One stage of the way back: recheck, intent → set → read back → outcome, traffic, integrity checks.
+
+`set_stage` may run any number of times for one stage: the idempotency key and the target's own state make the
+effect happen once, and a crash between effect and outcome ends as `recovered` (I7, I8, REL-4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Literal
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.heartbeat import heartbeating
+from activities.planning import Recheck
+from activities.ports import (
+    Ledger,
+    RoleDirectory,
+    TargetAmbiguous,
+    TargetRejected,
+    Targets,
+    TargetUnavailable,
+)
+from activities.recording import Checked, keep_checks
+from countermand.governance.approval import ApprovalState, Ask
+from countermand.governance.quorum import quorum_state
+from countermand.ledger.bodies import CheckDone, StageIntent, StageOutcome
+from countermand.plan.evidence import judge_check, judge_configured, judge_traffic
+from countermand.plan.model import Plan
+from countermand.plan.target import CheckResult, CheckWord, SetOutcome, Split, TargetState, Value
+from countermand.playbook.model import Check
+from countermand.playbook.units import format_percent
+
+_POLL = timedelta(milliseconds=300)
+
+
+class RecheckRequest(Value):
+    """`revision` is what the target must still say: the Plan's before the first stage, ours afterwards; None
+    when a person resumes after an unclear write, where `set` itself compares."""
+
+    plan: Plan
+    ask: Ask
+    approval: ApprovalState
+    revision: str | None
+    first: bool
+
+
+class SetRequest(Value):
+    """`key` names the effect and never an attempt; `attempt` counts people's resumes."""
+
+    plan: Plan
+    revert: int
+    stage: int
+    desired: Split
+    key: str
+    fence: int
+    expected_revision: str
+    attempt: int
+
+
+class TrafficRequest(Value):
+    plan: Plan
+    revert: int
+    stage: int
+    desired: Split
+    revision: str
+    key: str
+    attempt: int
+
+
+class CheckRequest(Value):
+    plan: Plan
+    revert: int
+    stage: int
+    phase: Literal["before", "between", "after"]
+    checks: tuple[Check, ...]
+    key: str
+    attempt: int
+
+
+class StagingActivities:
+    """Ports: Targets, Ledger, RoleDirectory; a clock."""
+
+    def __init__(
+        self, targets: Targets, ledger: Ledger, people: RoleDirectory, clock: Callable[[], datetime]
+    ) -> None:
+        self._targets = targets
+        self._ledger = ledger
+        self._people = people
+        self._clock = clock
+
+    @activity.defn(name="recheck")
+    async def recheck(self, request: RecheckRequest) -> Recheck:
+        """Before an effect: same Plan as approved, people still in their roles, target as we left it (GOV-4, 10)."""
+        plan = request.plan
+        if plan.digest != request.ask.plan_digest:
+            return Recheck(word="stale", sentence="the plan is not the one that was approved.")
+        if request.first:
+            directory = await self._people.snapshot()
+            voters = {
+                vote.actor.subject: directory.roles_of(vote.actor.subject)
+                for vote in request.approval.votes
+                if vote.kind == "approve"
+            }
+            quorum = quorum_state(request.ask.policy.quorum, voters)
+            if not quorum.satisfied:
+                missing = ", ".join(quorum.missing)
+                return Recheck(word="stale", sentence=f"an approver lost their role; missing now: {missing}.")
+        target = self._targets(plan.member.target)
+        try:
+            state = await target.read(plan.member)
+            preflight = await target.preflight(plan.member, Split.candidate(0))
+        except TargetUnavailable as error:
+            raise ApplicationError(str(error), type="TargetUnavailable") from error
+        except TargetRejected as error:
+            return Recheck(word="stop", sentence=str(error))
+        if request.revision is not None and state.revision != request.revision:
+            return Recheck(
+                word="stale" if request.first else "stop",
+                sentence=f"somebody changed the split since ({format_percent(state.split.candidate_bp)} candidate, "
+                f"revision {state.revision} instead of {request.revision}).",
+            )
+        if not preflight.ready:
+            return Recheck(word="stop", sentence="the destination is not ready: " + "; ".join(preflight.problems))
+        return Recheck(word="go", sentence="plan, people and target are as approved.")
+
+    @activity.defn(name="set_stage")
+    async def set_stage(self, request: SetRequest) -> StageOutcome:
+        """Intent, effect with read-back, outcome. Raises only when trying again may help."""
+        outcome_key = f"{request.key}/outcome/{request.attempt}"
+        done = await self._ledger.find(outcome_key)
+        if done is not None:
+            return StageOutcome.model_validate(done.body)
+        plan = request.plan
+        target = self._targets(plan.member.target)
+        known = await self._ledger.find(f"{request.key}/intent")
+        async with heartbeating():
+            try:
+                if known is None:
+                    await self._record_intent(request, await target.read(plan.member))
+                done_now = await target.set(
+                    plan.member,
+                    request.desired,
+                    idempotency_key=request.key,
+                    fence=request.fence,
+                    expected_revision=request.expected_revision,
+                )
+                outcome = _outcome(request, done_now, recovered=known is not None)
+            except TargetUnavailable as error:
+                raise ApplicationError(str(error), type="TargetUnavailable") from error
+            except TargetRejected as error:
+                outcome = _no_effect(request, "rejected", str(error))
+            except TargetAmbiguous as error:
+                outcome = _no_effect(request, "ambiguous", str(error))
+        await self._ledger.append(
+            outcome.entry(outcome_key, "worker", incident_id=plan.incident_id, release_id=plan.release_id)
+        )
+        return outcome
+
+    async def _record_intent(self, request: SetRequest, before: TargetState) -> None:
+        plan = request.plan
+        intent = StageIntent(
+            revert=request.revert,
+            stage=request.stage,
+            desired=request.desired,
+            before=before,
+            key=request.key,
+            fence=request.fence,
+            plan_digest=plan.digest,
+        )
+        await self._ledger.append(
+            intent.entry(
+                f"{request.key}/intent", "worker", incident_id=plan.incident_id, release_id=plan.release_id
+            )
+        )
+
+    @activity.defn(name="verify_traffic")
+    async def verify_traffic(self, request: TrafficRequest) -> Checked:
+        """Configured and observed, never merged (TGT-8). Waits for enough users until the Plan's time limit;
+        what is unknown then stays unknown."""
+        plan = request.plan
+        target = self._targets(plan.member.target)
+        deadline = self._clock() + plan.traffic_time_limit
+        async with heartbeating():
+            await asyncio.sleep(plan.settle.total_seconds())
+            while True:
+                try:
+                    configured = judge_configured(request.desired, await target.read(plan.member))
+                    seen = await target.observe(plan.member)
+                    observed = judge_traffic(request.desired, seen, request.revision, plan.residual_bp)
+                except TargetUnavailable as error:
+                    configured = observed = CheckResult(
+                        name="observed", word=CheckWord.unknown, sentence=f"the target cannot be read: {error}"
+                    )
+                decided = CheckWord.unknown not in (configured.word, observed.word)
+                if decided or configured.word is CheckWord.failed or self._clock() >= deadline:
+                    break
+                await asyncio.sleep(_POLL.total_seconds())
+        return await self._keep(request, "traffic", (configured, observed))
+
+    @activity.defn(name="run_checks")
+    async def run_checks(self, request: CheckRequest) -> Checked:
+        """The playbook's data-integrity checks of one phase, all of them, whatever the first one says."""
+        plan = request.plan
+        target = self._targets(plan.member.target)
+        try:
+            preflight = await target.preflight(plan.member, Split.candidate(0))
+            seen = await target.observe(plan.member)
+        except TargetUnavailable as error:
+            raise ApplicationError(str(error), type="TargetUnavailable") from error
+        results = tuple(judge_check(check, preflight, seen, plan.baseline.digest) for check in request.checks)
+        return await self._keep(request, request.phase, results)
+
+    async def _keep(
+        self,
+        request: TrafficRequest | CheckRequest,
+        phase: Literal["before", "traffic", "between", "after"],
+        results: tuple[CheckResult, ...],
+    ) -> Checked:
+        checks = {
+            f"{request.key}/{phase}/{result.name}/{request.attempt}": CheckDone(
+                revert=request.revert,
+                stage=request.stage,
+                phase=phase,
+                name=result.name,
+                word=result.word.value,
+                sentence=result.sentence,
+            )
+            for result in results
+        }
+        plan = request.plan
+        return await keep_checks(
+            self._ledger, checks, incident_id=plan.incident_id, release_id=plan.release_id
+        )
+
+
+def _outcome(request: SetRequest, done: SetOutcome, *, recovered: bool) -> StageOutcome:
+    share = format_percent(done.after.split.candidate_bp)
+    match done.result:
+        case "applied":
+            sentence = f"candidate now {share} of users, read back (revision {done.after.revision})."
+        case "already":
+            who = {"our_key": "by this stage before a crash", "external": "by somebody else"}.get(done.by, "by unknown")
+            sentence = f"candidate was already {share} of users, {who} (revision {done.after.revision})."
+        case "conflict":
+            sentence = f"somebody changed the split to {share} candidate (revision {done.after.revision}); not overwritten."
+    return StageOutcome(
+        revert=request.revert,
+        stage=request.stage,
+        result=done.result,
+        by=done.by,
+        recovered=recovered and done.result == "already" and done.by == "our_key",
+        after=done.after,
+        sentence=sentence,
+    )
+
+
+def _no_effect(request: SetRequest, result: Literal["rejected", "ambiguous"], why: str) -> StageOutcome:
+    return StageOutcome(
+        revert=request.revert,
+        stage=request.stage,
+        result=result,
+        by="unknown",
+        recovered=False,
+        after=None,
+        sentence=why,
+    )

@@ -1,0 +1,71 @@
+"""Positive evidence that the service is well again after the last stage (GOV-31)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from temporalio import activity
+
+from activities.heartbeat import heartbeating
+from activities.ports import Ledger, SignalStore
+from activities.recording import Checked, keep_checks
+from countermand.ledger.bodies import CheckDone
+from countermand.plan.evidence import judge_health
+from countermand.plan.target import CheckWord, Value
+from countermand.playbook.model import Detection, RollbackVerification
+
+
+class HealthRequest(Value):
+    """Rows that start at or after `since` count; `round` numbers repeated verifications."""
+
+    incident_id: str
+    release_id: str
+    detection: Detection
+    verification: RollbackVerification
+    since: datetime
+    revert: int
+    round: int
+    key: str
+
+
+class VerifyingActivities:
+    """Ports: SignalStore, Ledger; a clock."""
+
+    def __init__(self, signals: SignalStore, ledger: Ledger, clock: Callable[[], datetime]) -> None:
+        self._signals = signals
+        self._ledger = ledger
+        self._clock = clock
+
+    @activity.defn(name="verify_health")
+    async def verify_health(self, request: HealthRequest) -> Checked:
+        """Wait, block by block, until every signal of the playbook is decided or the time limit is over.
+
+        What is undecided then stays `unknown`: no labelled answers is not health.
+        """
+        deadline = self._clock() + request.verification.time_limit
+        async with heartbeating():
+            while True:
+                rows = [row for row in await self._signals.rows(request.release_id) if row.start >= request.since]
+                results = tuple(
+                    judge_health(evidence, rows, request.verification.confidence)
+                    for evidence in request.verification.signals
+                )
+                if all(result.word is not CheckWord.unknown for result in results) or self._clock() >= deadline:
+                    break
+                await asyncio.sleep(request.detection.block.total_seconds())
+        checks = {
+            f"{request.key}/{result.name}/{request.round}": CheckDone(
+                revert=request.revert,
+                stage=0,
+                phase="verification",
+                name=result.name,
+                word=result.word.value,
+                sentence=result.sentence,
+            )
+            for result in results
+        }
+        return await keep_checks(
+            self._ledger, checks, incident_id=request.incident_id, release_id=request.release_id
+        )

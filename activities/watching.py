@@ -1,0 +1,142 @@
+"""Watch one release: seal blocks as they end, judge them, and return only when something happened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import Literal
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.heartbeat import heartbeating
+from activities.ports import Catalogue, SignalStore
+from countermand.canonical import instant
+from countermand.detection.models import Row, VerdictWord, WatchVerdict
+from countermand.detection.rules import compile_rules
+from countermand.detection.watch import combine, start, step
+from countermand.plan.target import Value
+from countermand.playbook.model import Detection
+
+
+class ObserveRequest(Value):
+    """`seen` is the signature of the last verdict that was reported."""
+
+    release_id: str
+    playbook_digest: str
+    started_at: datetime
+    seen: str
+    max_rows: int
+
+
+class ObserveResult(Value):
+    """Why observing returned. `row_start` is the block time of the verdict."""
+
+    reason: Literal["changed", "pause", "over"]
+    verdict: WatchVerdict | None
+    row_start: datetime | None
+    why: str
+    signature: str
+
+
+def signature(verdict: WatchVerdict) -> str:
+    """What about a verdict is material: its word and which triggers have fired (GOV-9)."""
+    fired = sorted(v.trigger for v in verdict.verdicts if v.word is VerdictWord.trigger)
+    return f"{verdict.word.value}:{','.join(fired)}"
+
+
+class Evaluator:
+    """All triggers of one detection stepped together; the same function object as any replay (LRN-7)."""
+
+    def __init__(self, detection: Detection) -> None:
+        self._rules = compile_rules(detection)
+        self._states = [start(rule) for rule in self._rules]
+
+    def judge(self, row: Row) -> WatchVerdict:
+        verdicts = []
+        for index, rule in enumerate(self._rules):
+            self._states[index], verdict = step(rule, self._states[index], row)
+            verdicts.append(verdict)
+        return combine(verdicts)
+
+
+class WatchingActivities:
+    """Ports: SignalStore, Catalogue; a clock."""
+
+    def __init__(self, signals: SignalStore, catalogue: Catalogue, clock: Callable[[], datetime]) -> None:
+        self._signals = signals
+        self._catalogue = catalogue
+        self._clock = clock
+
+    @activity.defn(name="observe")
+    async def observe(self, request: ObserveRequest) -> ObserveResult:
+        """Evaluate each block as it is sealed; return on a material change, after `max_rows`, or at the end.
+
+        The state is recomputed from the sealed blocks at every start, so nothing but them needs to survive.
+        """
+        try:
+            detection = (await self._catalogue.playbook(request.playbook_digest)).detection
+        except KeyError as error:
+            raise ApplicationError(f"unknown playbook {request.playbook_digest!r}", non_retryable=True) from error
+        async with heartbeating():
+            return await self._watch(request, detection)
+
+    async def _watch(self, request: ObserveRequest, detection: Detection) -> ObserveResult:
+        evaluator = Evaluator(detection)
+        verdict: WatchVerdict | None = None
+        row_start: datetime | None = None
+        rows = replayed = 0
+        new_rows = await self._signals.rows(request.release_id)
+        while True:
+            evaluations = {}
+            for row in new_rows:
+                verdict, row_start, rows = evaluator.judge(row), row.start, row.seq + 1
+                evaluations[row.seq] = _evaluation(verdict, row)
+            if evaluations:
+                await self._signals.put_evaluations(request.release_id, evaluations)
+                replayed = replayed or rows
+            if verdict is not None and signature(verdict) != request.seen:
+                return _result("changed", verdict, row_start, "the verdict changed")
+            status = await self._catalogue.release(request.release_id)
+            if status is None or status.closed_at is not None:
+                return _result("over", verdict, row_start, status.closed_why or "" if status else "release is gone")
+            if rows >= detection.watch_blocks:
+                return _result("over", verdict, row_start, "the watch reached its declared length")
+            if rows - replayed >= request.max_rows:
+                return _result("pause", verdict, row_start, f"{rows - replayed} blocks without a change")
+            due = request.started_at + (rows + 1) * detection.block + detection.lateness
+            await asyncio.sleep(max((due - self._clock()).total_seconds(), 0))
+            new_rows = await self._signals.seal(
+                request.release_id,
+                signals=sorted(detection.signals),
+                start=request.started_at,
+                block=detection.block,
+                until=self._clock() - detection.lateness,
+            )
+
+
+def _result(
+    reason: Literal["changed", "pause", "over"], verdict: WatchVerdict | None, row_start: datetime | None, why: str
+) -> ObserveResult:
+    return ObserveResult(
+        reason=reason,
+        verdict=verdict,
+        row_start=row_start,
+        why=why,
+        signature=signature(verdict) if verdict else "",
+    )
+
+
+def _evaluation(verdict: WatchVerdict, row: Row) -> dict[str, object]:
+    """What pages draw for one row: the word and each trigger's evidence and limit."""
+    return {
+        "seq": row.seq,
+        "start": instant(row.start),
+        "word": verdict.word.value,
+        "sentence": verdict.sentence,
+        "triggers": {
+            v.trigger: {"word": v.word.value, "micronats": v.micronats, "limit_micronats": v.limit_micronats}
+            for v in verdict.verdicts
+        },
+    }

@@ -1,0 +1,241 @@
+"""The embedded Target: a split behind a control interface with generations, keys and fences.
+
+The reference implementation of the port (targets.md §3, §4, §6.1).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Literal
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from activities.ports import TargetRejected, TargetUnavailable
+from adapters.target_http import Keep, Lost, TargetHttp
+from adapters.target_writes import Answer, Change, outcome, write_and_read_back
+from countermand.detection.models import Arm
+from countermand.plan.target import (
+    Capabilities,
+    Member,
+    Observation,
+    Preflight,
+    SetOutcome,
+    Split,
+    TargetState,
+)
+
+
+class _SplitBody(BaseModel):
+    generation: int
+    candidate_bp: int
+    baseline_bp: int
+    idempotency_key: str | None
+    fence: int
+
+
+class _WriteBody(BaseModel):
+    already: bool
+
+
+class _ArmBody(BaseModel):
+    digest: str
+    healthy: bool
+
+
+class _ObservedBody(BaseModel):
+    generation: int
+    candidate_users: int
+    baseline_users: int
+    requests: int
+    errors: int
+    at: datetime
+
+
+_SPLIT = TypeAdapter(_SplitBody)
+_ARMS = TypeAdapter(dict[Arm, _ArmBody])
+_OBSERVED = TypeAdapter(_ObservedBody)
+
+
+class EmbeddedTarget:
+    """The demo service, or anything else that speaks its control interface.
+
+    `keep` stores raw answers by content (`Ledger.put_blob`); `TargetState.raw_sha256` names them.
+    """
+
+    capabilities = Capabilities(
+        kind="split",
+        granularity_bp=1,
+        compare_and_swap="native",
+        durable=True,
+        stores_fence=True,
+        observes="counters",
+        dry_run="server",
+    )
+
+    def __init__(
+        self,
+        base_url: str,
+        read_token: str,
+        write_token: str,
+        transport: httpx.AsyncBaseTransport | None = None,
+        keep: Keep | None = None,
+    ) -> None:
+        self._http = TargetHttp(base_url, transport, keep)
+        self._read_token = read_token
+        self._write_token = write_token
+
+    def __repr__(self) -> str:
+        return f"EmbeddedTarget({self._http.base_url!r})"
+
+    async def close(self) -> None:
+        """Close the connections; the target cannot be used afterwards."""
+        await self._http.close()
+
+    async def read(self, member: Member) -> TargetState:
+        """The stored split. Raises TargetUnavailable, TargetRejected."""
+        raw, body = await self._http.get(_path(member), self._read_token, _SPLIT)
+        try:
+            split = Split(candidate_bp=body.candidate_bp, baseline_bp=body.baseline_bp)
+        except ValidationError:
+            raise TargetUnavailable(f"{member.name!r}: the shares in {raw.sha256} are no split") from None
+        return TargetState(
+            split=split,
+            revision=str(body.generation),
+            idempotency_key=body.idempotency_key,
+            fence=body.fence,
+            read_at=datetime.now(UTC),
+            raw_sha256=raw.sha256,
+        )
+
+    async def preflight(self, member: Member, desired: Split) -> Preflight:
+        """May and can the arm whose share does not shrink take the traffic (TGT-15, TGT-16)? Changes nothing.
+
+        Raises TargetUnavailable when that cannot be found out now.
+        """
+        wanted = _checked(desired)
+        try:
+            state = await self.read(member)
+            _, arms = await self._http.get("/control/arms", self._read_token, _ARMS)
+        except TargetRejected as refused:
+            return Preflight(
+                ready=False, problems=(str(refused),), destination_digest=None, write_permitted=False
+            )
+        back = wanted.baseline_bp >= state.split.baseline_bp
+        arm = Arm.baseline if back else Arm.candidate
+        destination = arms.get(arm)
+        problems = _problems(arm, destination, member.baseline_digest if back else member.candidate_digest)
+        permitted = True
+        rehearsal = Change(member, wanted, f"preflight/{state.revision}", state.fence, state)
+        try:
+            if await self._rehearse(rehearsal) is Answer.moved:
+                problems.append(f"someone changed {member.name!r} while it was being checked")
+        except TargetRejected as refused:
+            permitted = False
+            problems.append(str(refused))
+        return Preflight(
+            ready=not problems,
+            problems=tuple(problems),
+            destination_digest=destination.digest if destination else None,
+            write_permitted=permitted,
+        )
+
+    async def set(
+        self,
+        member: Member,
+        desired: Split,
+        *,
+        idempotency_key: str,
+        fence: int,
+        expected_revision: str | None,
+        dry_run: bool = False,
+    ) -> SetOutcome:
+        """Set the split absolutely (TGT-1, TGT-2); `expected_revision` None takes the revision read first.
+
+        A dry run that the target finds good is `applied`, with `dry_run` set and nothing changed.
+        Raises TargetUnavailable, TargetRejected, TargetAmbiguous.
+        """
+        called = monotonic()
+        wanted = _checked(desired)
+        before = await self.read(member)
+        change = Change(member, wanted, idempotency_key, fence, before)
+        adapter_side: Literal["client"] | None = "client" if dry_run else None
+        if before.split == wanted:
+            return outcome("already", change, before, dry_run=adapter_side)
+        if fence < before.fence:
+            raise TargetRejected(
+                f"fence {fence} for {member.name!r} is lower than {before.fence} at the target"
+            )
+        if expected_revision not in (None, before.revision):
+            return outcome("conflict", change, before, dry_run=adapter_side)
+        if dry_run:
+            answer = await self._rehearse(change)
+            after = await self.read(member)
+            unchanged = answer is Answer.applied and after.revision == before.revision
+            return outcome("applied" if unchanged else "conflict", change, after, dry_run="server")
+        return await write_and_read_back(
+            change,
+            write=lambda: self._put(change, _path(member)),
+            read=lambda: self.read(member),
+            called=called,
+        )
+
+    async def observe(self, member: Member) -> Observation:
+        """Users per arm since the revision took effect. Raises TargetUnavailable, TargetRejected."""
+        _, body = await self._http.get(f"{_path(member)}/observed", self._read_token, _OBSERVED)
+        return Observation(revision=str(body.generation), **body.model_dump(exclude={"generation"}))
+
+    async def _rehearse(self, change: Change) -> Answer:
+        """A dry run at the target; having no answer to it does no harm."""
+        try:
+            return await self._put(change, f"{_path(change.member)}?dry_run=true")
+        except Lost as lost:
+            raise TargetUnavailable(str(lost)) from None
+
+    async def _put(self, change: Change, path: str) -> Answer:
+        raw = await self._http.send(
+            "PUT",
+            path,
+            self._write_token,
+            headers={"If-Match": f'"{change.before.revision}"'},
+            json={
+                "candidate_bp": change.wanted.candidate_bp,
+                "baseline_bp": change.wanted.baseline_bp,
+                "idempotency_key": change.key,
+                "fence": change.fence,
+            },
+            expected=(412,),
+        )
+        if raw.status == 412:
+            return Answer.moved
+        try:
+            return Answer.already if _WriteBody.model_validate_json(raw.body).already else Answer.applied
+        except ValidationError:
+            raise Lost(f"PUT {path}: {raw.sha256} is not the answer expected") from None
+
+
+def _path(member: Member) -> str:
+    return f"/control/splits/{quote(member.name, safe='')}"
+
+
+def _checked(desired: Split) -> Split:
+    """The split, validated again: `model_copy(update=…)` does not validate (TGT-7)."""
+    try:
+        return Split.model_validate(desired.model_dump())
+    except ValidationError:
+        raise TargetRejected(
+            f"{desired!r}: two shares of 0…10,000 basis points that add up to 10,000 are accepted"
+        ) from None
+
+
+def _problems(arm: Arm, found: _ArmBody | None, expected_digest: str) -> list[str]:
+    if found is None:
+        return [f"the target has no {arm} arm"]
+    problems = []
+    if not found.healthy:
+        problems.append(f"the {arm} arm is not healthy")
+    if found.digest != expected_digest:
+        problems.append(f"the {arm} arm serves {found.digest}, not {expected_digest}")
+    return problems

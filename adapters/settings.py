@@ -1,0 +1,82 @@
+"""Settings, read once by a composition root from `COUNTERMAND_*` variables. Temporal's own come from its profile
+file and `TEMPORAL_*` variables (`temporalio.envconfig`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from ruamel.yaml import YAML
+
+
+class SettingsInvalid(ValueError):
+    """A setting that cannot be used; the message names it and says what is accepted."""
+
+
+class TargetSettings(BaseModel):
+    """One release-control system. Tokens are references to files, never values."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["embedded"]
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    read_token_file: Path
+    write_token_file: Path
+
+
+class Settings(BaseModel):
+    """Where things are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: Path
+    database_url: str
+    governance: Path
+    targets: Path
+    templates: Path
+    console_url: str
+    console_host: str
+    console_port: int
+    temporal_ui_url: str
+
+    @property
+    def gateway_key(self) -> Path:
+        return self.data / "keys" / "gateway.pem"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Read `COUNTERMAND_*`; everything has an embedded default below the data directory."""
+        root = Path(__file__).resolve().parent.parent
+        data = Path(environment.get("COUNTERMAND_DATA", root / ".countermand"))
+        port = environment.get("COUNTERMAND_CONSOLE_PORT", "8800")
+        if not port.isdigit():
+            raise SettingsInvalid(f"COUNTERMAND_CONSOLE_PORT = {port!r} is not a port number (1 to 65535)")
+        host = environment.get("COUNTERMAND_CONSOLE_HOST", "127.0.0.1")
+        if host not in ("127.0.0.1", "::1", "localhost"):
+            raise SettingsInvalid(
+                f"COUNTERMAND_CONSOLE_HOST = {host!r}: local accounts are for loopback only (127.0.0.1, ::1); "
+                "put a TLS proxy with an identity provider in front"
+            )
+        return cls(
+            data=data,
+            database_url=environment.get(
+                "COUNTERMAND_DATABASE_URL", f"sqlite+aiosqlite:///{data / 'countermand.db'}"
+            ),
+            governance=Path(environment.get("COUNTERMAND_GOVERNANCE", data / "governance.yaml")),
+            targets=Path(environment.get("COUNTERMAND_TARGETS", data / "targets.yaml")),
+            templates=Path(environment.get("COUNTERMAND_TEMPLATES", root / "templates")),
+            console_url=environment.get("COUNTERMAND_CONSOLE_URL", f"http://{host}:{port}"),
+            console_host=host,
+            console_port=int(port),
+            temporal_ui_url=environment.get("COUNTERMAND_TEMPORAL_UI_URL", "http://127.0.0.1:8233"),
+        )
+
+    def target_settings(self) -> dict[str, TargetSettings]:
+        """Targets by name from the targets file; a missing file means no targets."""
+        if not self.targets.exists():
+            return {}
+        loaded = YAML(typ="safe", pure=True).load(self.targets.read_bytes()) or {}
+        return {name: TargetSettings.model_validate(entry) for name, entry in loaded.get("targets", {}).items()}

@@ -1,0 +1,240 @@
+"""The tables, and nothing but the tables (storage.md §3). Outside the storage adapters nobody sees them.
+
+Table models do not validate what they are given, so rows are built from validated models only and the
+database holds CHECK constraints of its own. Triggers are in `migrations/`: metadata cannot express them.
+"""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Text,
+)
+from sqlmodel import Field, SQLModel
+
+from adapters.database import UtcDateTime
+
+#: Rows of these are never changed or deleted; triggers and rights hold it, the self-check looks after them.
+APPEND_ONLY = ("ledger_record", "evidence_blob", "playbook_version", "signal_block")
+
+# A 64-bit key that is also SQLite's own row id.
+_Sequence = BigInteger().with_variant(Integer(), "sqlite")
+# None is SQL's NULL, not JSON's.
+_OptionalJSON = JSON(none_as_null=True)
+
+
+class Table(SQLModel):
+    """Base with a metadata of its own and constraint names that are equal on both databases."""
+
+    metadata: ClassVar[MetaData] = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+# --- append-only ------------------------------------------------------------------------------------------
+
+
+class LedgerTable(Table, table=True):
+    """One record of the Ledger. `line` holds the exact bytes that are hashed; other columns only find it."""
+
+    __tablename__ = "ledger_record"
+    __table_args__ = (
+        CheckConstraint("seq >= 0", name="seq"),
+        CheckConstraint("length(hash) = 64 AND length(prev) = 64", name="hashes"),
+        Index(None, "incident_id", "seq"),
+        Index(None, "release_id", "seq"),
+        Index(None, "kind", "seq"),
+    )
+
+    seq: int = Field(sa_column=Column(_Sequence, primary_key=True, autoincrement=False))
+    at: str = Field(sa_type=Text)
+    kind: str = Field(sa_type=Text)
+    incident_id: str | None = Field(sa_type=Text)
+    release_id: str | None = Field(sa_type=Text)
+    idem_key: str = Field(sa_type=Text, unique=True)
+    line: str = Field(sa_type=Text)
+    prev: str = Field(sa_type=String(64))
+    hash: str = Field(sa_type=String(64), unique=True)
+
+
+class BlobTable(Table, table=True):
+    """Bytes by content: views that were shown, answers of targets, anything too long for a record (STO-9)."""
+
+    __tablename__ = "evidence_blob"
+
+    sha256: str = Field(sa_type=String(71), primary_key=True)
+    media_type: str = Field(sa_type=Text)
+    size: int = Field(sa_type=BigInteger)
+    content: bytes = Field(sa_type=LargeBinary)
+
+
+class PlaybookTable(Table, table=True):
+    """The exact bytes of a playbook that parsed."""
+
+    __tablename__ = "playbook_version"
+
+    digest: str = Field(sa_type=String(71), primary_key=True)
+    content: bytes = Field(sa_type=LargeBinary)
+
+
+class SealedTable(Table, table=True):
+    """One sealed Row of a release: canonical bytes and their digest."""
+
+    __tablename__ = "signal_block"
+
+    release_id: str = Field(sa_column=Column(Text, ForeignKey("release.release_id"), primary_key=True))
+    seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    start: datetime = Field(sa_type=UtcDateTime)
+    row: str = Field(sa_type=Text)
+    digest: str = Field(sa_type=String(71))
+
+
+# --- operational ------------------------------------------------------------------------------------------
+
+
+class ReleaseTable(Table, table=True):
+    """A registered release. Intake and sealing of one release take turns by locking its row."""
+
+    __tablename__ = "release"
+
+    release_id: str = Field(sa_type=Text, primary_key=True)
+    release: dict[str, Any] = Field(sa_type=JSON)
+    playbook_digest: str = Field(sa_column=Column(ForeignKey("playbook_version.digest"), nullable=False))
+    signals: list[str] = Field(sa_type=JSON)
+    registered_at: datetime = Field(sa_type=UtcDateTime)
+    closed_at: datetime | None = Field(sa_type=UtcDateTime)
+    closed_why: str | None = Field(sa_type=Text)
+    sealed_until_us: int | None = Field(sa_type=BigInteger)
+
+
+class ObservationTable(Table, table=True):
+    """One labelled output: the buffer between intake and sealed blocks. `bad` NULL = not labelled.
+
+    `event_us` counts microseconds since 1970 so that one expression finds the block on both databases. No
+    foreign keys and one index: this is the table that takes tens of thousands of rows a second.
+    """
+
+    __tablename__ = "observation"
+    __table_args__ = (
+        CheckConstraint("bad IN (0, 1)", name="bad"),
+        CheckConstraint("arm IN ('candidate', 'baseline')", name="arm"),
+        Index(None, "release_id", "event_us"),
+    )
+
+    source_id: str = Field(sa_type=Text, primary_key=True)
+    observation_id: str = Field(sa_type=Text, primary_key=True)
+    batch_id: str = Field(sa_type=Text)
+    release_id: str = Field(sa_type=Text)
+    signal: str = Field(sa_type=Text)
+    arm: str = Field(sa_type=Text)
+    event_us: int = Field(sa_type=BigInteger)
+    bad: int | None = Field(sa_type=SmallInteger)
+    late: bool
+
+
+class BatchTable(Table, table=True):
+    """A batch that was taken in, and the answer that its sender got."""
+
+    __tablename__ = "signal_batch"
+
+    source_id: str = Field(sa_type=Text, primary_key=True)
+    batch_id: str = Field(sa_type=Text, primary_key=True)
+    body_sha256: str = Field(sa_type=Text)
+    answer: dict[str, Any] | None = Field(sa_type=_OptionalJSON)
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class EvaluationTable(Table, table=True):
+    """The verdict record of one sealed row."""
+
+    __tablename__ = "evaluation"
+
+    release_id: str = Field(sa_column=Column(Text, ForeignKey("release.release_id"), primary_key=True))
+    seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    record: dict[str, Any] = Field(sa_type=JSON)
+
+
+class OutboxTable(Table, table=True):
+    """A message to one audience, written before it is sent, with its receipt afterwards."""
+
+    __tablename__ = "outbox"
+
+    key: str = Field(sa_type=Text, primary_key=True)
+    incident_id: str = Field(sa_type=Text, index=True)
+    message: dict[str, Any] = Field(sa_type=JSON)
+    written_at: datetime = Field(sa_type=UtcDateTime)
+    receipt: dict[str, Any] | None = Field(sa_type=_OptionalJSON)
+
+
+# --- people and sources -----------------------------------------------------------------------------------
+
+
+class AccountTable(Table, table=True):
+    """A local account (CON-13)."""
+
+    __tablename__ = "account"
+
+    subject: str = Field(sa_type=Text, primary_key=True)
+    name: str = Field(sa_type=Text)
+    password: str = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class SessionTable(Table, table=True):
+    """A signed-in browser; the token itself is only in the cookie."""
+
+    __tablename__ = "session"
+
+    token_sha256: str = Field(sa_type=String(64), primary_key=True)
+    subject: str = Field(sa_column=Column(ForeignKey("account.subject"), nullable=False))
+    started_at: datetime = Field(sa_type=UtcDateTime)
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class TokenTable(Table, table=True):
+    """A bearer token of a person's command line or of a signal source; only its hash is here."""
+
+    __tablename__ = "api_token"
+    __table_args__ = (CheckConstraint("kind IN ('person', 'source')", name="kind"),)
+
+    token_sha256: str = Field(sa_type=String(64), primary_key=True)
+    token_id: str = Field(sa_type=Text, unique=True)
+    kind: str = Field(sa_type=Text)
+    subject: str = Field(sa_type=Text)
+    scopes: list[str] = Field(sa_type=JSON)
+    releases: list[str] | None = Field(sa_type=_OptionalJSON)
+    environments: list[str] | None = Field(sa_type=_OptionalJSON)
+    issued_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(sa_type=UtcDateTime)
+
+
+class ShownTable(Table, table=True):
+    """That one person was shown exactly these bytes about one ask (GOV-63)."""
+
+    __tablename__ = "shown_view"
+
+    view_sha256: str = Field(
+        sa_column=Column(String(71), ForeignKey("evidence_blob.sha256"), primary_key=True)
+    )
+    subject: str = Field(sa_type=Text, primary_key=True)
+    ask_id: str = Field(sa_type=Text, primary_key=True)
+    approval_digest: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime)

@@ -1,0 +1,104 @@
+"""Calls to a Target's HTTP interface, with failures sorted as targets.md §4 sorts them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Literal, NamedTuple, TypeVar
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from activities.ports import TargetRejected, TargetUnavailable
+from countermand.canonical import digest_bytes
+
+_CONNECT_SECONDS = 2.0
+_CALL_SECONDS = 10.0
+
+_Body = TypeVar("_Body")
+Keep = Callable[[bytes, str], Awaitable[str]]
+
+
+class Lost(Exception):
+    """Bytes may have been sent and no usable answer came back: the effect is not known."""
+
+
+class Raw(NamedTuple):
+    """An answer as it came, kept by digest before anyone interprets it."""
+
+    status: int
+    body: bytes
+    sha256: str
+
+
+class TargetHttp:
+    """A pooled client of one Target. Never puts a token, a header or a body into an exception (C19).
+
+    `keep` stores raw answers by content (`Ledger.put_blob`); without it only their digests are known.
+    """
+
+    def __init__(self, base_url: str, transport: httpx.AsyncBaseTransport | None, keep: Keep | None) -> None:
+        self.base_url = base_url
+        self._keep = keep
+        self._client = httpx.AsyncClient(
+            base_url=base_url,
+            timeout=httpx.Timeout(_CALL_SECONDS, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS),
+            transport=transport,
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def get(self, path: str, token: str, shape: TypeAdapter[_Body]) -> tuple[Raw, _Body]:
+        """A read. Raises TargetUnavailable (also for an answer of another shape) and TargetRejected."""
+        try:
+            raw = await self.send("GET", path, token)
+        except Lost as lost:
+            raise TargetUnavailable(str(lost)) from None
+        try:
+            return raw, shape.validate_json(raw.body)
+        except ValidationError:
+            raise TargetUnavailable(f"GET {path}: {raw.sha256} is not the answer expected") from None
+
+    async def send(
+        self,
+        method: Literal["GET", "PUT"],
+        path: str,
+        token: str,
+        *,
+        headers: dict[str, str] | None = None,
+        json: dict[str, object] | None = None,
+        expected: tuple[int, ...] = (),
+    ) -> Raw:
+        """A success or one of the `expected` statuses.
+
+        Raises TargetUnavailable when nothing was sent or the target is too busy, Lost on a timeout, a reset
+        or a 5xx, and TargetRejected for every other status.
+        """
+        # Causes are cut off (`from None`): httpx errors hold the request with its headers.
+        try:
+            async with asyncio.timeout(_CALL_SECONDS):
+                response = await self._client.request(
+                    method, path, headers={"Authorization": f"Bearer {token}", **(headers or {})}, json=json
+                )
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise TargetUnavailable(f"{method} {path} was not sent: {type(error).__name__}") from None
+        except (httpx.TransportError, TimeoutError) as error:
+            raise Lost(f"{method} {path} had no answer: {type(error).__name__}") from None
+        raw = Raw(response.status_code, response.content, await self._digest(response))
+        if response.is_success or raw.status in expected:
+            return raw
+        said = f"{method} {path} was answered {raw.status}, kept as {raw.sha256}"
+        if raw.status == 429:
+            raise TargetUnavailable(said, _seconds(response.headers.get("retry-after", "")))
+        raise Lost(said) if raw.status >= 500 else TargetRejected(said)
+
+    async def _digest(self, response: httpx.Response) -> str:
+        if self._keep is None:
+            return digest_bytes(response.content)
+        return await self._keep(response.content, response.headers.get("content-type", "text/plain"))
+
+
+def _seconds(retry_after: str) -> float | None:
+    return float(retry_after) if retry_after.isdecimal() else None

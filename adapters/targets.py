@@ -1,0 +1,32 @@
+"""Targets by the name that playbooks use."""
+
+from __future__ import annotations
+
+from activities.ports import Target, TargetRejected
+from adapters.embedded_target import EmbeddedTarget
+from adapters.settings import TargetSettings
+
+
+class ConfiguredTargets:
+    """Implements Targets over the targets file. Clients are made on first use and closed together."""
+
+    def __init__(self, settings: dict[str, TargetSettings]) -> None:
+        self._settings = settings
+        self._open: dict[str, EmbeddedTarget] = {}
+
+    def __call__(self, name: str) -> Target:
+        if name not in self._settings:
+            known = ", ".join(sorted(self._settings)) or "none"
+            raise TargetRejected(f"no target {name!r} is configured; configured are: {known}")
+        if name not in self._open:
+            entry = self._settings[name]
+            self._open[name] = EmbeddedTarget(
+                entry.url,
+                entry.read_token_file.read_text().strip(),
+                entry.write_token_file.read_text().strip(),
+            )
+        return self._open[name]
+
+    async def close(self) -> None:
+        for target in self._open.values():
+            await target.close()

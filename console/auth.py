@@ -1,0 +1,82 @@
+"""Who is asking: local accounts with sessions for browsers, bearer tokens for the command line and for sources.
+
+A session cookie is HttpOnly and SameSite=Strict; every effect by form carries a CSRF token bound to the session
+and must come from our own origin (CON-4, CON-5).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import quote, urlsplit
+
+from fastapi import Depends, Form, Request
+from starlette.exceptions import HTTPException
+
+from console.decide import Person
+from console.deps import Console, console
+from console.problems import Problem
+
+COOKIE = "countermand_session"
+
+
+@dataclass(frozen=True)
+class Session:
+    """A signed-in browser."""
+
+    person: Person
+    csrf: str
+
+
+def csrf_of(token: str) -> str:
+    """The form token of a session: derived, so nothing more has to be stored."""
+    return hmac.new(token.encode(), b"csrf", hashlib.sha256).hexdigest()
+
+
+class SignInNeeded(Exception):
+    """The browser is sent to the sign-in page and comes back to `path`."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.location = f"/sign-in?next={quote(path, safe='/')}"
+
+
+async def browser(request: Request, deps: Annotated[Console, Depends(console)]) -> Session:
+    """The signed-in person of a page. Raises SignInNeeded."""
+    token = request.cookies.get(COOKIE, "")
+    person = await deps.accounts.session(token) if token else None
+    if person is None:
+        raise SignInNeeded(request.url.path)
+    return Session(Person(subject=person.subject, name=person.name), csrf_of(token))
+
+
+async def own_form(
+    request: Request, session: Annotated[Session, Depends(browser)], csrf: Annotated[str, Form()] = ""
+) -> Session:
+    """A form post of our own page. Raises 403 for a foreign origin or a wrong token; nothing has happened then."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise HTTPException(403, f"This form was sent from {origin}, not from this console; nothing was done.")
+    if not hmac.compare_digest(csrf, session.csrf):
+        raise HTTPException(403, "This form is too old or not ours; reload the page and try again. Nothing was done.")
+    return session
+
+
+def bearer(request: Request) -> str:
+    """The bearer token of a request. Raises 401."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Problem(401, "unauthenticated", "No bearer token was sent.", "Sign in: `countermand login`.")
+    return token.strip()
+
+
+async def api_person(request: Request, deps: Annotated[Console, Depends(console)]) -> Person:
+    """The person behind an API call. Raises 401; a source token is never a person (GOV-2)."""
+    person = await deps.accounts.person_of_token(bearer(request))
+    if person is None:
+        raise Problem(
+            401, "unauthenticated", "This token is unknown, expired or not a person's.", "Sign in: `countermand login`."
+        )
+    return Person(subject=person.subject, name=person.name)

@@ -1,0 +1,208 @@
+"""The one `decide()`: web, command line and Slack all end here (governance.md §14).
+
+It knows the person, reads their roles now, builds and signs the Decision, records it, and hands it to the
+workflow, which is the only judge of whether it counts. Every refusal is recorded, whoever spoke it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from activities.ports import Ledger, RoleDirectory
+from console.temporal import Workflows
+from countermand.governance.decision import Actor, Decision, DecisionKind, Refusal, Refused
+from countermand.ledger.bodies import DecisionMade, DecisionRefused
+from countermand.messages.ask_card import ask_card
+from countermand.messages.incident import AskView, IncidentView, incident
+from workflows.decisions import Answer
+
+VOTES = (DecisionKind.approve, DecisionKind.reject, DecisionKind.retract, DecisionKind.withdraw)
+
+
+class Signer(Protocol):
+    """The gateway key."""
+
+    @property
+    def key_id(self) -> str: ...
+
+    def sign(self, decision: Decision) -> Decision: ...
+
+
+class Shown(Protocol):
+    """Remembers which bytes were shown to whom for which ask (GOV-63)."""
+
+    async def issue(self, subject: str, ask_id: str, approval_digest: str, raw: bytes, media_type: str) -> str: ...
+
+    async def was_shown(self, view_sha256: str, subject: str, approval_digest: str) -> bool: ...
+
+
+class Act(BaseModel):
+    """What a person wants to do. `decision_id` makes sending it twice count once."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: DecisionKind
+    incident_id: str
+    ask_id: str | None = None
+    approval_digest: str | None = None
+    view_sha256: str | None = None
+    reason: str = ""
+    decision_id: str | None = None
+
+
+class Person(BaseModel):
+    """Who is signed in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    subject: str
+    name: str
+
+
+class Gate:
+    """The door. Holds no state of its own."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        people: RoleDirectory,
+        shown: Shown,
+        signer: Signer,
+        workflows: Workflows,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._ledger = ledger
+        self._people = people
+        self._shown = shown
+        self._signer = signer
+        self._workflows = workflows
+        self._clock = clock
+
+    async def decide(self, act: Act, person: Person, channel: Literal["web", "cli", "api", "slack"]) -> Answer:
+        """Carry out one act of one person. Raises Refused (recorded) or OutcomeUnknown."""
+        view = incident(await self._ledger.records(incident_id=act.incident_id))
+        if view is None:
+            raise Refused(Refusal.unknown_ask, f"there is no incident {act.incident_id!r}.", "List the incidents.")
+        try:
+            await self._check_view(act, view, person)
+            decision = await self._known(act, person) or await self._sign(act, view, person, channel)
+            await self._ledger.append(
+                DecisionMade(decision=decision).entry(
+                    f"decision/{decision.decision_id}",
+                    person.subject,
+                    incident_id=view.incident_id,
+                    release_id=view.release_id,
+                )
+            )
+            return await self._workflows.decide(decision)
+        except Refused as refusal:
+            await self._record_refusal(act, view, person, channel, refusal)
+            raise
+
+    async def _known(self, act: Act, person: Person) -> Decision | None:
+        """The decision already signed under this id, so that a retried request is the same decision."""
+        record = await self._ledger.find(f"decision/{act.decision_id}") if act.decision_id else None
+        if record is None:
+            return None
+        decision = DecisionMade.model_validate(record.body).decision
+        if (decision.actor.subject, decision.kind, decision.ask_id) != (person.subject, act.kind, act.ask_id):
+            raise Refused(
+                Refusal.stale, f"decision id {act.decision_id!r} was used for something else.", "Use a new id."
+            )
+        return decision
+
+    async def _check_view(self, act: Act, view: IncidentView, person: Person) -> None:
+        """An approval counts only from somebody who was shown exactly this plan, whole (GOV-63, COM-32)."""
+        if act.kind is not DecisionKind.approve:
+            return
+        ask = _ask(act, view)
+        if ask.opened.approval_digest == act.approval_digest and ask.status == "pending":
+            card = ask_card(view, ask)
+            if not card.complete:
+                lacking = " and ".join(card.incomplete_because)
+                raise Refused(
+                    Refusal.view_not_shown, f"{lacking} cannot be shown.", "Reject or hold until it can be shown."
+                )
+        if not act.view_sha256 or not await self._shown.was_shown(
+            act.view_sha256, person.subject, act.approval_digest or ""
+        ):
+            raise Refused(
+                Refusal.view_not_shown,
+                "you have not been shown this plan.",
+                "Open the request (page, or `countermand ask show`), read it, then approve.",
+            )
+
+    async def _sign(
+        self, act: Act, view: IncidentView, person: Person, channel: Literal["web", "cli", "api", "slack"]
+    ) -> Decision:
+        directory = await self._people.snapshot()
+        now = self._clock()
+        decision = Decision(
+            decision_id=act.decision_id or str(uuid.uuid4()),
+            kind=act.kind,
+            addressed_to=_addressee(act, view),
+            incident_id=view.incident_id,
+            ask_id=act.ask_id,
+            approval_digest=act.approval_digest,
+            reason=act.reason.strip(),
+            actor=Actor(
+                subject=person.subject,
+                printed_name=directory.name_of(person.subject),
+                principal="person",
+                roles=directory.roles_of(person.subject),
+                role_source=directory.source,
+                role_as_of=directory.as_of,
+            ),
+            channel=channel,
+            acr="local",
+            view_sha256=act.view_sha256,
+            decided_at=now,
+            gateway_key_id=self._signer.key_id,
+        )
+        return self._signer.sign(decision)
+
+    async def _record_refusal(
+        self, act: Act, view: IncidentView, person: Person, channel: str, refusal: Refused
+    ) -> None:
+        await self._ledger.append(
+            DecisionRefused(
+                decision_kind=act.kind.value,
+                ask_id=act.ask_id,
+                subject=person.subject,
+                channel=channel,
+                code=refusal.code.value,
+                detail=refusal.detail,
+            ).entry(
+                f"refused/{uuid.uuid4()}",
+                person.subject,
+                incident_id=view.incident_id,
+                release_id=view.release_id,
+            )
+        )
+
+
+def _addressee(act: Act, view: IncidentView) -> str:
+    """The workflow that judges this act now."""
+    if act.kind in VOTES:
+        return _ask(act, view).opened.workflow_id
+    if act.kind is DecisionKind.sign_review:
+        if view.review is None:
+            raise Refused(Refusal.wrong_state, "there is no review to sign yet.", "Wait until the incident is closed.")
+        return view.review.workflow_id
+    if view.closed is not None or view.phase is None:
+        raise Refused(Refusal.wrong_state, "this incident is closed.", "Nothing can be commanded any more.")
+    return view.phase.commands_to
+
+
+def _ask(act: Act, view: IncidentView) -> AskView:
+    """The ask this act is about; without an id, the newest one."""
+    wanted = act.ask_id or (view.ask.opened.ask_id if view.ask else None)
+    found = next((ask for ask in view.asks if ask.opened.ask_id == wanted), None)
+    if found is None:
+        raise Refused(Refusal.unknown_ask, f"there is no request {wanted!r} in this incident.", "List your requests.")
+    return found

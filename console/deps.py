@@ -1,0 +1,39 @@
+"""What the console works with, put together once in `__main__.py` (or in a test) and handed to every request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from fastapi import Request
+
+from activities.ports import Catalogue, Ledger, RoleDirectory, SignalStore
+from adapters.accounts import Accounts
+from adapters.outbox import Outbox
+from adapters.settings import Settings
+from console.decide import Gate, Shown
+from console.temporal import Workflows
+
+
+@dataclass(frozen=True)
+class Console:
+    """Ports and settings of one console process."""
+
+    settings: Settings
+    ledger: Ledger
+    catalogue: Catalogue
+    signals: SignalStore
+    accounts: Accounts
+    outbox: Outbox
+    people: RoleDirectory
+    shown: Shown
+    gate: Gate
+    workflows: Workflows
+    clock: Callable[[], datetime]
+
+
+def console(request: Request) -> Console:
+    """The dependency every route asks for."""
+    deps: Console = request.app.state.console
+    return deps

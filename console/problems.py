@@ -1,0 +1,69 @@
+"""Errors of the JSON API as `application/problem+json` (RFC 9457): a code, what is wrong, what to do next."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+
+from console.temporal import OutcomeUnknown
+from countermand.governance.decision import Refusal, Refused
+
+_STATUS = {
+    Refusal.not_your_role: 403,
+    Refusal.four_eyes: 403,
+    Refusal.actor_not_a_person: 403,
+    Refusal.signature_invalid: 403,
+    Refusal.unknown_ask: 404,
+    Refusal.reason_too_short: 422,
+}
+
+
+class Problem(Exception):
+    """Answered as a problem document. `code` is stable, `detail` quotes the value, `next` says what to do."""
+
+    def __init__(self, status: int, code: str, detail: str, next_: str = "", **extra: object) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.next = next_
+        self.extra = extra
+
+    def response(self) -> JSONResponse:
+        body = {
+            "type": f"urn:countermand:problem:{self.code}",
+            "title": self.code.replace("_", " "),
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+            "next": self.next,
+            **self.extra,
+        }
+        return JSONResponse(body, status_code=self.status, media_type="application/problem+json")
+
+
+def of_refusal(refusal: Refused) -> Problem:
+    """A refused decision: 403 not allowed, 404 no such ask, 409 refused by state, 422 reason too short."""
+    return Problem(_STATUS.get(refusal.code, 409), refusal.code.value, refusal.detail, refusal.next)
+
+
+def of_unknown(error: OutcomeUnknown) -> Problem:
+    """No answer from the workflow in time."""
+    return Problem(
+        503,
+        "outcome_unknown",
+        f"{error}; your decision may still be counted.",
+        "Look at the incident before deciding again; repeating with the same decision id is safe.",
+    )
+
+
+async def answer(_: Request, error: Exception) -> Response:
+    """The one exception handler for everything people can be told about."""
+    match error:
+        case Problem():
+            return error.response()
+        case Refused():
+            return of_refusal(error).response()
+        case OutcomeUnknown():
+            return of_unknown(error).response()
+    raise error

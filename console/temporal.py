@@ -1,0 +1,89 @@
+"""The console's way to workflows: start a watch, hand over a signed decision."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from countermand import ids
+from countermand.governance.decision import Decision, Refusal, Refused
+from workflows.decisions import REFUSED, UPDATE, Answer
+from workflows.policies import EFFECTS_QUEUE
+from workflows.release_watch import ReleaseWatch, WatchInput
+from workflows.visibility import labels
+
+_ANSWER_WITHIN = 12.0
+
+
+class OutcomeUnknown(Exception):
+    """No worker answered in time; the decision may still be counted. Look at the incident before deciding again."""
+
+
+class Workflows(Protocol):
+    """What the console asks of Temporal."""
+
+    async def start_watch(self, watch: WatchInput) -> None: ...
+
+    async def decide(self, decision: Decision) -> Answer: ...
+
+    async def ready(self) -> bool: ...
+
+
+class TemporalWorkflows:
+    """Implements Workflows with one client."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def start_watch(self, watch: WatchInput) -> None:
+        """Start the watch of a release; starting it again joins the running one."""
+        await self._client.start_workflow(
+            ReleaseWatch.run,
+            watch,
+            id=ids.watch_workflow(watch.environment, watch.release_id),
+            task_queue=EFFECTS_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            search_attributes=labels(watch.environment, watch.service, watch.release_id),
+            static_summary=f"Watch of {watch.release_id}",
+        )
+
+    async def decide(self, decision: Decision) -> Answer:
+        """Send the decision as an Update whose id is the decision id, so that sending it twice counts once.
+
+        Raises Refused with the workflow's reason, or OutcomeUnknown when nobody answered in time.
+        """
+        handle = self._client.get_workflow_handle(decision.addressed_to)
+        try:
+            return await asyncio.wait_for(
+                handle.execute_update(UPDATE, decision, id=decision.decision_id, result_type=Answer), _ANSWER_WITHIN
+            )
+        except WorkflowUpdateFailedError as error:
+            raise _refused(error.cause) from error
+        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+            raise OutcomeUnknown("no worker answered in time") from error
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise Refused(
+                    Refusal.already_decided, "this is already over.", "Open the incident to see how it ended."
+                ) from error
+            raise OutcomeUnknown(str(error)) from error
+
+    async def ready(self) -> bool:
+        """Whether the service answers."""
+        try:
+            return await self._client.service_client.check_health()
+        except RPCError:
+            return False
+
+
+def _refused(cause: BaseException | None) -> Refused:
+    if isinstance(cause, ApplicationError) and cause.type == REFUSED:
+        code, detail, next_ = cause.details
+        return Refused(Refusal(code), detail, next_)
+    return Refused(Refusal.already_decided, "this ended while your decision was on its way.", "Reload the incident.")

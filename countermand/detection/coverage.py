@@ -1,0 +1,33 @@
+"""Can a criterion use a block? Missing data is unknown, never zero and never health (DET-6, DET-18, DET-19)."""
+
+from __future__ import annotations
+
+from countermand.detection.models import Arm, Block, BlockState, Row
+from countermand.detection.rules import ThresholdRule, ToleranceRule
+
+
+def missing(criterion: ToleranceRule | ThresholdRule, block: Block | None) -> str | None:
+    """Why the block cannot be used: its own reason, `no_block`, `no_scored` or `coverage`. None: it can."""
+    if block is None:
+        return "no_block"
+    if block.state is BlockState.unknown:
+        return block.reason
+    if block.scored == 0:
+        return "no_scored"
+    least, of = criterion.coverage_ratio
+    return "coverage" if block.scored * of < least * block.served else None
+
+
+def usable(criterion: ToleranceRule | ThresholdRule, row: Row, arm: Arm) -> Block | None:
+    """The block of one arm, or None when it cannot be used."""
+    block = row.find(criterion.signal, arm)
+    return block if missing(criterion, block) is None else None
+
+
+def first_missing(criterion: ToleranceRule | ThresholdRule, row: Row) -> tuple[Arm, str] | None:
+    """The first arm the criterion needs and cannot use, and why; None when the row counts for it."""
+    for arm in criterion.arms:
+        reason = missing(criterion, row.find(criterion.signal, arm))
+        if reason is not None:
+            return arm, reason
+    return None

@@ -1,0 +1,50 @@
+"""Names of workflows, asks and effects. Each is a function, so that an id is never put together twice."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def watch_workflow(environment: str, release_id: str) -> str:
+    return f"watch/{environment}/{release_id}"
+
+
+def incident_workflow(environment: str, service: str, release_id: str) -> str:
+    """One id per release and environment: the server admits one running Incident of that id (I1)."""
+    return f"incident/{environment}/{service}/{release_id}"
+
+
+def incident_id(environment: str, service: str, release_id: str, number: int) -> str:
+    """Short enough to say on the phone: `inc-7f3a2c1d`."""
+    name = f"{incident_workflow(environment, service, release_id)}/{number}"
+    return f"inc-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def approval_workflow(incident: str, number: int) -> str:
+    return f"{incident}/approval/{number}"
+
+
+def ask_id(incident: str, number: int) -> str:
+    return f"{incident}-ask-{number}"
+
+
+def revert_workflow(incident: str, number: int) -> str:
+    return f"{incident}/revert/{number}"
+
+
+def review_workflow(incident: str) -> str:
+    return f"review/{incident}"
+
+
+def effect_key(workflow_id: str, plan_digest: str, stage: int | str, member: str) -> str:
+    """Idempotency key of one effect (I7): never an attempt number."""
+    return f"{workflow_id}/{plan_digest.removeprefix('sha256:')[:16]}/{stage}/{member}"
+
+
+def fence(revert: int, stage: int) -> int:
+    """Grows within one incident: a delayed write of an earlier stage is refused by the target (TGT-3)."""
+    return revert * 1000 + stage
+
+
+#: Stage number that the way back to the recorded state uses for its fence and records.
+REVERSE_STAGE = 999

@@ -1,0 +1,299 @@
+"""The schema of each record kind: what a body holds, and one function that makes an Entry of it (EVD-4)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from countermand.canonical import instant
+from countermand.governance.decision import Decision
+from countermand.ledger.record import Entry, Kind, Record
+from countermand.plan.target import Split, TargetState, Value
+
+
+class Body(Value):
+    """Base of record bodies; `KIND` ties a model to its record kind."""
+
+    KIND: ClassVar[Kind]
+
+    def entry(
+        self, idem_key: str, actor: str, *, incident_id: str | None = None, release_id: str | None = None
+    ) -> Entry:
+        """The append request for this body."""
+        return Entry(
+            kind=self.KIND,
+            idem_key=idem_key,
+            actor=actor,
+            body=_plain(self.model_dump(mode="python")),
+            incident_id=incident_id,
+            release_id=release_id,
+        )
+
+
+def _plain(value: Any) -> Any:
+    """Instants in the one canonical form; everything else as JSON already has it."""
+    match value:
+        case datetime():
+            return instant(value)
+        case dict():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case Value():
+            return _plain(value.model_dump(mode="python"))
+        case str():
+            return str(value)
+        case _:
+            return value
+
+
+class ReleaseRegistered(Body):
+    KIND: ClassVar[Kind] = Kind.release_registered
+    environment: str
+    service: str
+    candidate_name: str
+    candidate_digest: str
+    baseline_name: str
+    baseline_digest: str
+    playbook_digest: str
+    registered_by: str
+    owner: str
+
+
+class ReleaseClosed(Body):
+    KIND: ClassVar[Kind] = Kind.release_closed
+    why: str
+
+
+class VerdictChanged(Body):
+    """A watch's verdict changed; `evidence` is the full verdict record of the leading trigger."""
+
+    KIND: ClassVar[Kind] = Kind.verdict
+    watch_id: str
+    word: str
+    severity: str
+    trigger: str
+    sentence: str
+    row: int
+    row_digest: str
+    evidence: dict[str, Any]
+
+
+class IncidentOpened(Body):
+    KIND: ClassVar[Kind] = Kind.incident_opened
+    workflow_id: str
+    environment: str
+    service: str
+    candidate_name: str
+    baseline_name: str
+    severity: str
+    trigger: str
+    sentence: str
+    evidence_digest: str
+    opened_by: str
+    ends_by: datetime
+
+
+class IncidentPhase(Body):
+    """What the incident is doing or waiting for, and until when; `commands_to` takes people's commands now."""
+
+    KIND: ClassVar[Kind] = Kind.incident_phase
+    phase: Literal["freezing", "planning", "asking", "reverting", "verifying", "held", "not_verified"]
+    sentence: str
+    until: datetime | None
+    commands_to: str
+    commands: tuple[str, ...]
+
+
+class IncidentClosed(Body):
+    KIND: ClassVar[Kind] = Kind.incident_closed
+    outcome: Literal["reverted", "reverted_not_verified", "rejected", "withdrawn", "expired", "aborted", "reversed", "unresolved"]
+    sentence: str
+
+
+class FrozenItem(Value):
+    """One item of frozen evidence."""
+
+    name: str
+    sha256: str
+    size: int
+    source: str
+    read_at: datetime
+    complete: bool
+
+
+class FreezeCompleted(Body):
+    KIND: ClassVar[Kind] = Kind.freeze_completed
+    inventory_sha256: str
+    items: tuple[FrozenItem, ...]
+
+
+class FreezeFailed(Body):
+    KIND: ClassVar[Kind] = Kind.freeze_failed
+    reason: str
+    branch: Literal["wait"]
+
+
+class PlanMade(Body):
+    KIND: ClassVar[Kind] = Kind.plan
+    plan_digest: str
+    plan: dict[str, Any]
+
+
+class AskOpened(Body):
+    KIND: ClassVar[Kind] = Kind.ask_opened
+    ask_id: str
+    workflow_id: str
+    plan_digest: str
+    evidence_digest: str
+    approval_digest: str
+    requester: str
+    excluded: tuple[str, ...]
+    need_roles: tuple[str, ...]
+    need_people: int
+    asked: tuple[str, ...]
+    opened_at: datetime
+    expires_at: datetime
+    default: Literal["hold", "abort"]
+    ladder: tuple[str, ...]
+    governance_digest: str
+    rules: str
+    supersedes: str | None
+
+
+class AskRung(Body):
+    KIND: ClassVar[Kind] = Kind.ask_rung
+    ask_id: str
+    rung: int
+    do: str
+    to: tuple[str, ...]
+
+
+class AskVote(Body):
+    KIND: ClassVar[Kind] = Kind.ask_vote
+    ask_id: str
+    decision_id: str
+    vote: Literal["approve", "reject", "retract"]
+    subject: str
+    name: str
+    roles: tuple[str, ...]
+    reason: str
+    channel: str
+    have: int
+    need: int
+    missing: tuple[str, ...]
+
+
+class AskClosed(Body):
+    KIND: ClassVar[Kind] = Kind.ask_closed
+    ask_id: str
+    status: str
+    because: str
+    have: int
+    need: int
+
+
+class DecisionMade(Body):
+    """A signed decision as submitted; whether it counted is the next record of the workflow it was for."""
+
+    KIND: ClassVar[Kind] = Kind.decision
+    decision: Decision
+
+
+class DecisionRefused(Body):
+    KIND: ClassVar[Kind] = Kind.decision_refused
+    decision_kind: str
+    ask_id: str | None
+    subject: str
+    channel: str
+    code: str
+    detail: str
+
+
+class StageIntent(Body):
+    """What is about to be done, and the state before it, enough to restore it (TGT-6)."""
+
+    KIND: ClassVar[Kind] = Kind.stage_intent
+    revert: int
+    stage: int
+    desired: Split
+    before: TargetState
+    key: str
+    fence: int
+    plan_digest: str
+
+
+class StageOutcome(Body):
+    KIND: ClassVar[Kind] = Kind.stage_outcome
+    revert: int
+    stage: int
+    result: Literal["applied", "already", "conflict", "rejected", "ambiguous"]
+    by: str
+    recovered: bool
+    after: TargetState | None
+    sentence: str
+
+
+class StageState(Body):
+    """Life of a stage and of the revert around it."""
+
+    KIND: ClassVar[Kind] = Kind.stage_state
+    revert: int
+    stage: int
+    state: Literal["started", "soaking", "completed", "held", "resumed", "stopped", "aborted", "reversed"]
+    sentence: str
+    by: str | None = None
+    until: datetime | None = None
+
+
+class CheckDone(Body):
+    KIND: ClassVar[Kind] = Kind.check_result
+    revert: int
+    stage: int
+    phase: Literal["before", "traffic", "between", "after", "verification"]
+    name: str
+    word: Literal["pass", "fail", "unknown"]
+    sentence: str
+
+
+class CommsSent(Body):
+    KIND: ClassVar[Kind] = Kind.comms_sent
+    step: str
+    audience: str
+    key: str
+    subject: str
+    text_sha256: str
+    channel: str
+    facts_sha256: str
+
+
+class ReviewDrafted(Body):
+    KIND: ClassVar[Kind] = Kind.review_drafted
+    review_id: str
+    workflow_id: str
+    draft_sha256: str
+    owner: str
+    due: datetime
+
+
+class ReviewClosed(Body):
+    KIND: ClassVar[Kind] = Kind.review_closed
+    review_id: str
+    outcome: Literal["signed", "overdue"]
+    by: tuple[str, ...]
+
+
+BODIES: dict[Kind, type[Body]] = {
+    body.KIND: body
+    for body in (
+        ReleaseRegistered, ReleaseClosed, VerdictChanged, IncidentOpened, IncidentPhase, IncidentClosed,
+        FreezeCompleted, FreezeFailed, PlanMade, AskOpened, AskRung, AskVote, AskClosed, DecisionMade,
+        DecisionRefused, StageIntent, StageOutcome, StageState, CheckDone, CommsSent, ReviewDrafted, ReviewClosed,
+    )
+}  # fmt: skip
+
+
+def parse_body(record: Record) -> Body | None:
+    """The typed body of a record; None for kinds without a schema of their own (genesis, selfcheck)."""
+    model = BODIES.get(record.kind)
+    return model.model_validate(record.body) if model else None

@@ -1,0 +1,138 @@
+"""What an approver sees, built once and rendered to web, terminal and (later) Slack (communications.md §8).
+
+The order of the facts is fixed. Every line is made from the Plan, the Ledger and numbers by this code; nothing a
+model, a prompt or a user wrote appears here. If a part cannot be filled in, `complete` is False and approving is
+not offered (COM-32).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from countermand.canonical import digest
+from countermand.messages.facts import DEFAULT_WORDS, in_words, spoken, unknowns, utc
+from countermand.messages.incident import AskView, IncidentView
+from countermand.plan.build import stage_sentence
+from countermand.plan.model import Plan
+from countermand.plan.target import Value
+from countermand.playbook.units import format_duration, format_percent
+
+CHECK_WORDS = {
+    "digest_served": "the baseline serves exactly the approved bundle",
+    "destination_healthy": "the baseline is healthy",
+    "error_rate": "failed requests stay within the limit",
+}
+
+
+class Fact(Value):
+    """One titled group of lines."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+class AskCard(Value):
+    """Everything shown before a decision. `view_sha256` of a decision is the digest of this card."""
+
+    ask_id: str
+    incident_id: str
+    approval_digest: str
+    title: str
+    question: str
+    deadline: str
+    expires_at: datetime
+    facts: tuple[Fact, ...]
+    if_nobody_decides: str
+    people: str
+    status: str
+    complete: bool
+    incomplete_because: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        return digest(self)
+
+
+def ask_card(view: IncidentView, ask: AskView) -> AskCard:
+    """The card of one ask. Depends on nothing but the Ledger: the same records give the same card."""
+    opened, plan = ask.opened, view.plan
+    lacking = []
+    if plan is None or plan.digest != opened.plan_digest:
+        lacking.append("the exact plan")
+    if view.verdict is None:
+        lacking.append("the evidence")
+    facts = [_what(view, plan), _why(view), _how(plan), _checks(plan)]
+    facts.append(Fact(title="What is not known", lines=tuple(unknowns(view))))
+    facts.append(Fact(title="Risks of going back", lines=_risks(plan)))
+    return AskCard(
+        ask_id=opened.ask_id,
+        incident_id=view.incident_id,
+        approval_digest=opened.approval_digest,
+        title=f"Roll back {view.opened.candidate_name} to {view.opened.baseline_name}?",
+        question=f"May the users of {view.opened.candidate_name} go back to {view.opened.baseline_name} "
+        f"in {len(plan.stages) if plan else 'an unknown number of'} stages?",
+        deadline=f"{utc(opened.expires_at)}, {in_words(opened.expires_at - opened.opened_at)} after the request",
+        expires_at=opened.expires_at,
+        facts=tuple(fact for fact in facts if fact.lines),
+        if_nobody_decides=f"{opened.default}: {DEFAULT_WORDS[opened.default]}.",
+        people=_people(ask),
+        status=ask.status,
+        complete=not lacking,
+        incomplete_because=tuple(lacking),
+    )
+
+
+def _what(view: IncidentView, plan: Plan | None) -> Fact:
+    opened = view.opened
+    lines = [f"{opened.service} in {opened.environment}, {opened.severity}, release {view.release_id}"]
+    if plan is not None:
+        changed = spoken(plan.candidate.differs_from(plan.baseline))
+        lines.append(f"from {plan.candidate.name} ({_short(plan.candidate.digest)})")
+        lines.append(f"to {plan.baseline.name} ({_short(plan.baseline.digest)})")
+        lines.append(f"what differs between them: {changed}")
+    return Fact(title="What", lines=tuple(lines))
+
+
+def _why(view: IncidentView) -> Fact:
+    verdict = view.verdict
+    if verdict is None:
+        return Fact(title="Why", lines=(view.opened.sentence,))
+    criteria = tuple(criterion["sentence"] for criterion in verdict.evidence.get("criteria", []))
+    return Fact(title="Why", lines=tuple(dict.fromkeys((verdict.sentence, *criteria))))
+
+
+def _how(plan: Plan | None) -> Fact:
+    if plan is None:
+        return Fact(title="Plan", lines=("the plan cannot be shown",))
+    stages = [
+        f"stage {stage.number}: {stage_sentence(plan, stage)}, then watched for {format_duration(stage.soak)}"
+        for stage in plan.stages
+    ]
+    users = f"today {format_percent(plan.before.candidate_bp)} of users get the candidate"
+    took = f"expected to take about {in_words(plan.expected_duration)} plus the time traffic needs to show each stage"
+    return Fact(title="Plan", lines=(users, *stages, took))
+
+
+def _checks(plan: Plan | None) -> Fact:
+    if plan is None:
+        return Fact(title="Checks", lines=())
+    names = dict.fromkeys((*plan.checks_before, *plan.checks_between, *plan.checks_after))
+    lines = [CHECK_WORDS.get(name, name.replace("_", " ")) for name in names]
+    lines.append("each stage must be seen in real traffic before the next; any doubt stops and asks")
+    return Fact(title="Checked before, between and after", lines=tuple(lines))
+
+
+def _risks(plan: Plan | None) -> tuple[str, ...]:
+    if plan is None:
+        return ()
+    return plan.warnings or ("none found: the destination is healthy and serves the approved bundle",)
+
+
+def _people(ask: AskView) -> str:
+    opened = ask.opened
+    missing = f", missing: {spoken(ask.missing)}" if ask.missing and ask.status == "pending" else ""
+    return f"{ask.have} of {opened.need_people} people approved{missing}; asked: {spoken(opened.asked)}"
+
+
+def _short(digest_: str) -> str:
+    return digest_.removeprefix("sha256:")[:12]

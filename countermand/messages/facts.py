@@ -1,0 +1,155 @@
+"""The one list of facts every message is rendered from: a pure function of the Ledger (COM-5).
+
+Two messages made from the same Ledger state cannot contradict each other, because nothing else feeds them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from countermand.messages.incident import AskView, IncidentView
+from countermand.plan.build import stage_sentence
+from countermand.playbook.model import Step
+from countermand.playbook.units import format_percent
+
+
+def utc(at: datetime) -> str:
+    """`2026-11-20 03:14:07 UTC`."""
+    return at.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def in_words(span: timedelta) -> str:
+    """A duration as people say it: `45 seconds`, `12 minutes`, `3 hours`, `5 days`."""
+    seconds = round(span.total_seconds())
+    for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= 2 * size or seconds == size:
+            count = round(seconds / size)
+            return f"{count} {name}{'s' if count != 1 else ''}"
+    return f"{seconds} second{'s' if seconds != 1 else ''}"
+
+
+def spoken(names: list[str] | tuple[str, ...]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    names = [name.replace("_", " ") for name in names]
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else "nobody"
+
+
+DEFAULT_WORDS = {
+    "hold": "nothing is changed: the candidate keeps its present share of users, the incident stays open, "
+    "and approval is asked again",
+    "abort": "the request is closed without any change, and a review is opened",
+}
+
+
+def facts(view: IncidentView, *, step: Step, console_url: str, reask_every: timedelta) -> dict[str, Any]:
+    """Facts for messages about `step`. Unknown things are said to be unknown, never left blank or zero."""
+    opened = view.opened
+    known: dict[str, Any] = {
+        "step": step.value,
+        "incident_id": view.incident_id,
+        "service": opened.service,
+        "environment": opened.environment,
+        "release_id": view.release_id,
+        "severity": opened.severity,
+        "candidate_name": opened.candidate_name,
+        "baseline_name": opened.baseline_name,
+        "trigger": opened.trigger,
+        "verdict_sentence": opened.sentence,
+        "opened_at": utc(view.opened_at),
+        "console_url": f"{console_url}/incidents/{view.incident_id}",
+        "candidate_share": format_percent(view.candidate_bp) if view.candidate_bp is not None else "not yet read",
+        "unknowns": unknowns(view),
+        "next_update": f"at every step, and at the latest in {in_words(reask_every)}",
+        "ask": _ask(view.ask, reask_every),
+        "plan": _plan(view),
+        "decision": _decision(view.ask),
+        "stage": _stage(view),
+        "stop": _stop(view),
+        "verification": {"sentence": " ".join(f"{c.name.replace('_', ' ')}: {c.sentence}" for c in _newest_checks(view)) or "not done yet"},
+        "review": _review(view),
+    }
+    return known
+
+
+def unknowns(view: IncidentView) -> list[str]:
+    """What is not known yet, in words."""
+    missing = ["the cause: the review will look for it"]
+    if view.freeze is None:
+        missing.append("how many users saw a bad answer before the watch noticed")
+    missing += [f"{c.name.replace('_', ' ')}: {c.sentence}" for c in _newest_checks(view) if c.word == "unknown"]
+    return missing
+
+
+def _newest_checks(view: IncidentView) -> list[Any]:
+    return list({check.name: check for check in view.verification}.values())
+
+
+def _ask(ask: AskView | None, reask_every: timedelta) -> dict[str, Any] | None:
+    if ask is None:
+        return None
+    opened = ask.opened
+    words = DEFAULT_WORDS[opened.default]
+    return {
+        "id": opened.ask_id,
+        "digest12": opened.approval_digest.removeprefix("sha256:")[:12],
+        "have": ask.have,
+        "need": opened.need_people,
+        "missing": [role.replace("_", " ") for role in ask.missing],
+        "deadline": utc(opened.expires_at),
+        "deadline_relative": in_words(opened.expires_at - opened.opened_at) + " after the request",
+        "default_words": words + (f" after {in_words(reask_every)}" if opened.default == "hold" else ""),
+        "people": list(opened.asked),
+    }
+
+
+def _plan(view: IncidentView) -> dict[str, Any] | None:
+    if view.plan is None:
+        return None
+    return {
+        "digest12": view.plan.digest.removeprefix("sha256:")[:12],
+        "stages": [stage_sentence(view.plan, stage) for stage in view.plan.stages],
+        "expected_minutes": max(1, round(view.plan.expected_duration / timedelta(minutes=1))),
+        "warnings": list(view.plan.warnings),
+    }
+
+
+def _decision(ask: AskView | None) -> dict[str, Any] | None:
+    if ask is None or ask.closed is None:
+        return None
+    votes = ask.standing_votes
+    return {
+        "outcome": ask.closed.status,
+        "because": ask.closed.because,
+        "by": [vote.name for vote in votes] or ["nobody"],
+        "reason": "; ".join(vote.reason for vote in votes if vote.reason) or "none given",
+    }
+
+
+def _stage(view: IncidentView) -> dict[str, Any] | None:
+    begun = [stage for stage in view.stages if stage.started_at is not None]
+    if not begun:
+        return None
+    stage = begun[-1]
+    return {
+        "number": stage.number,
+        "of": len(view.stages),
+        "give_back": format_percent(stage.give_back_bp),
+        "candidate_share": format_percent(stage.candidate_bp),
+        "state": stage.state,
+        "sentence": stage.sentence or "under way",
+    }
+
+
+def _stop(view: IncidentView) -> dict[str, Any] | None:
+    stopped = next((s for s in reversed(view.stages) if s.state in ("stopped", "held", "aborted", "reversed")), None)
+    if stopped is None:
+        return None
+    phase = view.phase.sentence if view.phase else "people are asked what to do"
+    return {"why": stopped.sentence, "next": phase}
+
+
+def _review(view: IncidentView) -> dict[str, Any] | None:
+    if view.review is None:
+        return None
+    return {"due": utc(view.review.due), "owner": view.review.owner.replace("_", " ")}

@@ -1,0 +1,250 @@
+"""An incident as people see it: a pure fold over its Ledger records.
+
+Pages, cards, the command line, messages and the review all read this one view; nothing else keeps state
+about an incident, so two of them cannot contradict each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from countermand.ledger import bodies as b
+from countermand.ledger.record import Record
+from countermand.plan.model import Plan
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the timeline, linked to its record."""
+
+    seq: int
+    at: datetime
+    tone: str  # info | ask | good | bad | person
+    text: str
+    detail: str = ""
+
+
+@dataclass
+class AskView:
+    """One request for approval."""
+
+    opened: b.AskOpened
+    votes: list[b.AskVote] = field(default_factory=list)
+    voted_at: dict[str, datetime] = field(default_factory=dict)
+    rungs: list[b.AskRung] = field(default_factory=list)
+    closed: b.AskClosed | None = None
+    closed_at: datetime | None = None
+
+    @property
+    def status(self) -> str:
+        return self.closed.status if self.closed else "pending"
+
+    @property
+    def have(self) -> int:
+        return self.closed.have if self.closed else (self.votes[-1].have if self.votes else 0)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return self.votes[-1].missing if self.votes else self.opened.need_roles
+
+    @property
+    def standing_votes(self) -> list[b.AskVote]:
+        """The newest vote of each person, without retracted ones."""
+        newest = {vote.subject: vote for vote in self.votes}
+        return [vote for vote in newest.values() if vote.vote != "retract"]
+
+
+@dataclass
+class StageView:
+    """One stage of the way back, as planned and as it went."""
+
+    number: int
+    give_back_bp: int
+    candidate_bp: int
+    state: str = "waiting"
+    sentence: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    outcome: b.StageOutcome | None = None
+    checks: list[b.CheckDone] = field(default_factory=list)
+
+
+@dataclass
+class IncidentView:
+    """Everything people see about one incident."""
+
+    incident_id: str
+    release_id: str
+    opened: b.IncidentOpened
+    opened_at: datetime
+    phase: b.IncidentPhase | None = None
+    phase_since: datetime | None = None
+    closed: b.IncidentClosed | None = None
+    closed_at: datetime | None = None
+    verdict: b.VerdictChanged | None = None
+    freeze: b.FreezeCompleted | None = None
+    plan: Plan | None = None
+    asks: list[AskView] = field(default_factory=list)
+    revert: int = 0
+    stages: list[StageView] = field(default_factory=list)
+    before_bp: int | None = None
+    candidate_bp: int | None = None
+    verification: list[b.CheckDone] = field(default_factory=list)
+    messages: list[tuple[datetime, b.CommsSent]] = field(default_factory=list)
+    refusals: list[tuple[datetime, b.DecisionRefused]] = field(default_factory=list)
+    review: b.ReviewDrafted | None = None
+    review_closed: b.ReviewClosed | None = None
+    timeline: list[Line] = field(default_factory=list)
+    as_of_seq: int = -1
+
+    @property
+    def ask(self) -> AskView | None:
+        """The newest request for approval."""
+        return self.asks[-1] if self.asks else None
+
+    @property
+    def status(self) -> str:
+        """The phase while open, the outcome once closed."""
+        if self.closed:
+            return self.closed.outcome
+        return self.phase.phase if self.phase else "opened"
+
+    @property
+    def sentence(self) -> str:
+        """What is happening now, in one sentence."""
+        if self.closed:
+            return self.closed.sentence
+        return self.phase.sentence if self.phase else self.opened.sentence
+
+    def stage(self, number: int) -> StageView | None:
+        return next((stage for stage in self.stages if stage.number == number), None)
+
+
+def incidents(records: Iterable[Record]) -> list[IncidentView]:
+    """Fold mixed records into incidents, oldest first. Records outside any incident are passed over."""
+    views: dict[str, IncidentView] = {}
+    for record in records:
+        if record.incident_id is None:
+            continue
+        body = b.parse_body(record)
+        view = views.get(record.incident_id)
+        if isinstance(body, b.IncidentOpened):
+            view = IncidentView(record.incident_id, record.release_id or "", body, record.at)
+            views[record.incident_id] = view
+        if view is not None and body is not None:
+            _apply(view, record, body)
+            view.as_of_seq = record.seq
+    return list(views.values())
+
+
+def incident(records: Iterable[Record]) -> IncidentView | None:
+    """The one incident these records are about."""
+    views = incidents(records)
+    return views[0] if views else None
+
+
+def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
+    """One record's effect on the view; a record also leaves its line in the timeline."""
+
+    def line(tone: str, text: str, detail: str = "") -> None:
+        view.timeline.append(Line(record.seq, record.at, tone, text, detail))
+
+    match body:
+        case b.IncidentOpened():
+            line("bad", f"Incident opened: {body.trigger} ({body.severity})", body.sentence)
+        case b.VerdictChanged():
+            view.verdict = body
+            line("bad" if body.word == "trigger" else "info", f"Verdict is now {body.word}", body.sentence)
+        case b.IncidentPhase():
+            view.phase, view.phase_since = body, record.at
+        case b.FreezeCompleted():
+            view.freeze = body
+            line("info", f"Evidence frozen: {len(body.items)} items", body.inventory_sha256)
+        case b.FreezeFailed():
+            line("bad", "Evidence could not be frozen", body.reason)
+        case b.PlanMade():
+            view.plan = Plan.model_validate(body.plan)
+            line("info", "Plan made", body.plan_digest)
+        case b.AskOpened() | b.AskRung() | b.AskVote() | b.AskClosed():
+            _apply_ask(view, record, body, line)
+        case b.DecisionRefused():
+            view.refusals.append((record.at, body))
+            line("person", f"Refused: {body.decision_kind} by {body.subject}", f"{body.code}: {body.detail}")
+        case b.StageIntent() | b.StageOutcome() | b.StageState():
+            _apply_stage(view, record, body, line)
+        case b.CheckDone():
+            stage = view.stage(body.stage)
+            if body.phase == "verification":
+                view.verification.append(body)
+            elif stage is not None:
+                stage.checks.append(body)
+            tone = {"pass": "good", "fail": "bad", "unknown": "bad"}[body.word]
+            line(tone, f"Check {body.name.replace('_', ' ')}: {body.word}", body.sentence)
+        case b.CommsSent():
+            view.messages.append((record.at, body))
+        case b.ReviewDrafted():
+            view.review = body
+            line("info", "Review drafted", f"owner: {body.owner.replace('_', ' ')}")
+        case b.ReviewClosed():
+            view.review_closed = body
+            line("good" if body.outcome == "signed" else "bad", f"Review {body.outcome}", ", ".join(body.by))
+        case b.IncidentClosed():
+            view.closed, view.closed_at = body, record.at
+            line("good" if body.outcome == "reverted" else "bad", f"Closed: {body.outcome.replace('_', ' ')}", body.sentence)
+
+
+def _apply_ask(view: IncidentView, record: Record, body: b.Body, line: Callable[..., None]) -> None:
+    if isinstance(body, b.AskOpened):
+        view.asks.append(AskView(body))
+        line("ask", f"Approval asked of {', '.join(body.asked)}", f"{body.need_people} people needed")
+        return
+    ask = next((ask for ask in view.asks if ask.opened.ask_id == getattr(body, "ask_id", None)), None)
+    if ask is None:
+        return
+    match body:
+        case b.AskRung():
+            ask.rungs.append(body)
+            words = {"remind": "Reminded those who have not decided", "escalate": "Escalated"}
+            line("ask", words.get(body.do, body.do), ", ".join(body.to))
+        case b.AskVote():
+            ask.votes.append(body)
+            ask.voted_at[body.decision_id] = record.at
+            verb = {"approve": "approved", "reject": "rejected", "retract": "took back their vote"}[body.vote]
+            line("person", f"{body.name} {verb} ({body.have} of {body.need})", body.reason)
+        case b.AskClosed():
+            ask.closed, ask.closed_at = body, record.at
+            line("good" if body.status == "approved" else "bad", f"Request {body.status}", body.because)
+
+
+def _apply_stage(view: IncidentView, record: Record, body: b.Body, line: Callable[..., None]) -> None:
+    match body:
+        case b.StageIntent():
+            if body.revert != view.revert:
+                view.revert, view.before_bp = body.revert, body.before.split.candidate_bp
+                view.stages = [
+                    StageView(stage.number, stage.give_back_bp, stage.desired.candidate_bp)
+                    for stage in (view.plan.stages if view.plan else ())
+                ]
+            view.candidate_bp = body.before.split.candidate_bp
+            stage = view.stage(body.stage)
+            if stage is not None:
+                stage.state, stage.started_at = "setting", stage.started_at or record.at
+        case b.StageOutcome():
+            stage = view.stage(body.stage)
+            if body.after is not None:
+                view.candidate_bp = body.after.split.candidate_bp
+            if stage is not None:
+                stage.outcome, stage.sentence = body, body.sentence
+            ok = body.result in ("applied", "already")
+            line("info" if ok else "bad", f"Stage {body.stage}: {body.result}", body.sentence)
+        case b.StageState():
+            stage = view.stage(body.stage)
+            if stage is not None:
+                stage.state, stage.sentence = body.state, body.sentence
+                if body.state in ("completed", "stopped", "aborted", "reversed"):
+                    stage.ended_at = record.at
+            tone = {"completed": "good", "stopped": "bad", "aborted": "bad", "reversed": "bad"}.get(body.state, "info")
+            who = f" by {body.by}" if body.by else ""
+            line("person" if body.by else tone, f"Stage {body.stage} {body.state}{who}", body.sentence)

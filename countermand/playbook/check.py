@@ -1,0 +1,175 @@
+"""What a playbook that parses still gets wrong: errors that would surface in the middle of an incident, and
+warnings about choices that are allowed but seldom meant.
+
+Nothing here guesses traffic. How long `min_scored` takes, for example, depends on outputs per minute, which a
+playbook does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Literal
+
+from countermand.detection.positive import upper_bound
+from countermand.playbook.model import Criterion, Playbook, Severity, SignalSpec
+from countermand.playbook.source import Path
+from countermand.playbook.units import format_duration, plain
+
+SEV1_LIMIT = timedelta(minutes=60)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing worth saying, and the path of the value it is about."""
+
+    path: Path
+    level: Literal["error", "warning"]
+    message: str
+
+
+def check(playbook: Playbook) -> list[Finding]:
+    """Everything found, in no particular order; empty when there is nothing to say."""
+    return [
+        *_criteria(playbook),
+        *_watch(playbook),
+        *_approvals(playbook),
+        *_way_back(playbook),
+        *_verification(playbook),
+    ]
+
+
+def percent(share: Decimal) -> str:
+    """Decimal('0.06') → `6 %`."""
+    return f"{plain(share * 100)} %"
+
+
+def bad_share(spec: SignalSpec) -> Decimal:
+    """The usual share of bad outputs, whichever way the signal itself points."""
+    return spec.expect if spec.bad == "higher" else 1 - spec.expect
+
+
+def _criteria(playbook: Playbook) -> Iterator[Finding]:
+    for i, trigger in enumerate(playbook.detection.triggers):
+        for j, criterion in enumerate(trigger.criteria):
+            path = ("detection", "triggers", i, *trigger.criterion_path(j))
+            yield from _criterion(playbook.detection.signals[criterion.signal], criterion, path)
+        if not trigger.bounded:
+            yield Finding(
+                ("detection", "triggers", i),
+                "warning",
+                f"trigger {trigger.id!r} can fire by plain thresholds alone: they carry no bound "
+                "on false alarms, so `false_alarms` promises nothing about it",
+            )
+
+
+def _criterion(spec: SignalSpec, criterion: Criterion, path: Path) -> Iterator[Finding]:
+    tolerate = criterion.tolerate
+    if tolerate is None:
+        return
+    ratio = Decimal(1) if tolerate.ratio is None else tolerate.ratio
+    absolute = tolerate.absolute or Decimal(0)
+    usual = bad_share(spec)
+    accepted = ratio * usual + absolute
+    if accepted <= usual:
+        what = "nothing worse" if accepted == usual else "only something better"
+        yield Finding(
+            (*path, "tolerate"),
+            "warning",
+            f"accepts {what} than the baseline: any true difference will fire in the end; "
+            "write for example ratio: 1.2 or absolute: 0.01",
+        )
+    elif accepted >= 1:
+        yield Finding(
+            (*path, "tolerate"),
+            "warning",
+            f"accepts {percent(accepted)} bad outputs at the usual {percent(usual)}: this can never fire",
+        )
+    elif spec.bad == "lower" and tolerate.ratio is not None:
+        yield Finding(
+            (*path, "tolerate"),
+            "warning",
+            f"ratio is taken of the bad outputs: it accepts {percent(accepted)} instead of {percent(usual)} "
+            f"bad, that is {percent(1 - accepted)} instead of {percent(1 - usual)} good",
+        )
+
+
+def _watch(playbook: Playbook) -> Iterator[Finding]:
+    detection = playbook.detection
+    if detection.sustain_blocks < 3:
+        yield Finding(
+            ("detection", "sustain"),
+            "warning",
+            f"{format_duration(detection.sustain)!r} is {detection.sustain_blocks} block(s) of "
+            f"{format_duration(detection.block)}; below 3 blocks a short burst can look like lasting damage",
+        )
+
+
+def _approvals(playbook: Playbook) -> Iterator[Finding]:
+    policy = playbook.approvals.get(Severity.sev1)
+    starts_sev1 = any(trigger.severity is Severity.sev1 for trigger in playbook.detection.triggers)
+    if policy and starts_sev1 and policy.time_limit > SEV1_LIMIT:
+        yield Finding(
+            ("approvals", "sev1", "ladder", len(policy.ladder) - 1, "after"),
+            "warning",
+            f"serious harm may wait {format_duration(policy.time_limit)} for a decision; "
+            f"{format_duration(SEV1_LIMIT)} or less is usual for sev1",
+        )
+
+
+def _way_back(playbook: Playbook) -> Iterator[Finding]:
+    revert, traffic = playbook.revert, playbook.revert.traffic
+    limit = format_duration(revert.stage_time_limit)
+    if traffic.time_limit >= revert.stage_time_limit:
+        yield Finding(
+            ("revert", "traffic", "time_limit"),
+            "warning",
+            f"{format_duration(traffic.time_limit)!r} is not shorter than stage_time_limit {limit}: "
+            "a stage would run out of time before its traffic does",
+        )
+    detection = playbook.detection
+    sealed = detection.block + detection.lateness
+    for i, stage in enumerate(revert.stages):
+        path = ("revert", "stages", i, "soak")
+        soak = format_duration(stage.soak)
+        if stage.soak + traffic.settle >= revert.stage_time_limit:
+            yield Finding(
+                path,
+                "error",
+                f"soak {soak} and settle {format_duration(traffic.settle)} do not fit into "
+                f"stage_time_limit {limit}: the stage could never be completed",
+            )
+        if stage.soak < sealed:
+            yield Finding(
+                path,
+                "warning",
+                f"soak {soak!r} is shorter than one block and its lateness ({format_duration(sealed)}): "
+                "the next stage would start before anything is seen of this one",
+            )
+
+
+def _verification(playbook: Playbook) -> Iterator[Finding]:
+    detection, verification = playbook.detection, playbook.verification
+    needed = detection.sustain + detection.lateness
+    if verification.time_limit < needed:
+        yield Finding(
+            ("verification", "time_limit"),
+            "error",
+            f"{format_duration(verification.time_limit)!r} is shorter than sustain + lateness "
+            f"({format_duration(needed)}): a good rollback would be reported as not verified; write "
+            f"{format_duration(needed)} or more",
+        )
+    for i, evidence in enumerate(verification.signals):
+        usual = bad_share(detection.signals[evidence.signal])
+        bad = round(usual * evidence.min_scored)
+        upper = upper_bound(bad, evidence.min_scored, verification.confidence)
+        if upper > evidence.at_most:
+            yield Finding(
+                ("verification", "signals", i),
+                "warning",
+                f"a healthy service would not pass: with the usual {bad} bad of {evidence.min_scored} "
+                f"outputs the upper bound is {100 * upper:.2g} % (at {percent(verification.confidence)}), "
+                f"more than at_most {percent(evidence.at_most)}; raise min_scored or at_most",
+            )

@@ -1,0 +1,136 @@
+"""What pydantic found, in words for the people who write playbooks."""
+
+from __future__ import annotations
+
+import re
+import types
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from countermand.playbook.model import Playbook
+from countermand.playbook.source import Path, Written
+from countermand.playbook.units import plain
+
+_LIMITS = {
+    "greater_than": ("gt", "too small; write more than {}"),
+    "greater_than_equal": ("ge", "too small; write {} or more"),
+    "less_than": ("lt", "too large; write less than {}"),
+    "less_than_equal": ("le", "too large; write {} or less"),
+}
+_SHAPES = {
+    "model_type": "keys and values are needed below it",
+    "dict_type": "keys and values are needed below it",
+    "tuple_type": "a list is needed: one line with '- ' per entry, or [a, b]",
+    "int_type": "write a whole number",
+    "string_type": "write text; put numbers and true or false in quotes",
+}
+
+
+def in_words(error: ErrorDetails, written: Written) -> str:
+    """The message for one error of pydantic: it quotes what was written and says what would be accepted."""
+    path = path_of(error)
+    said = repr(path[-1]) if "[key]" in error["loc"] else _said(written.at(path))
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "extra_forbidden":
+            keys = _keys(path[:-1])
+            hint = _did_you_mean(str(path[-1]), keys)
+            if " " in str(path[-1]):
+                hint = "a text with a comma inside { } needs quotes; "
+            return f"unknown key {str(path[-1])!r}; {hint}accepted here: {', '.join(keys)}"
+        case "missing":
+            return f"{str(path[-1])!r} is missing ({_description(path)})"
+        case "literal_error" | "enum":
+            options = re.findall(r"'([^']*)'", context["expected"])
+            hint = _did_you_mean(said.strip("'"), options)
+            accepted = " or ".join(filter(None, [", ".join(options[:-1]), options[-1]]))
+            return f"{said} is not accepted; {hint}write {accepted}"
+        case "string_pattern_mismatch":
+            signs = "'_' and '-'" if "_-]" in context["pattern"] else "'_'"
+            rule = f"at most 63 lower-case letters, digits, {signs}, beginning with a letter"
+            return f"{said} is not a name; write {rule}"
+        case "string_too_short" | "string_too_long":
+            return f"{said} is not accepted; write 3 to 2000 characters"
+        case "too_short":
+            return f"{said} is empty; at least {context['min_length']} entry is needed"
+        case "value_error":
+            return _shortened(str(context["error"]), 600)
+        case kind if kind in _LIMITS:
+            key, words = _LIMITS[kind]
+            return f"{said} is {words.format(_plain(context[key]))}"
+        case kind if kind in _SHAPES:
+            return f"{said} is not accepted; {_SHAPES[kind]}"
+        case _:
+            return f"{said} is not accepted here"
+
+
+def path_of(error: ErrorDetails) -> Path:
+    """Where the error is; an error in a key is at that key."""
+    return tuple(part for part in error["loc"] if part != "[key]")
+
+
+def dotted(path: Path) -> str:
+    """`revert.stages[1].give_back`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def _said(written: Written | None) -> str:
+    if written is None or written.value is None:
+        return "an empty value"
+    if written.text is None:
+        return "a mapping" if isinstance(written.value, dict) else "a list"
+    return repr(_shortened(written.text, 60))
+
+
+def _shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _plain(limit: Any) -> str:
+    match limit:
+        case Decimal():
+            return plain(limit)
+        case _:
+            return str(limit)
+
+
+def _did_you_mean(word: str, options: list[str]) -> str:
+    close = get_close_matches(word, options, n=1)
+    return f"did you mean {close[0]!r}? " if close else ""
+
+
+def _keys(path: Path) -> list[str]:
+    model = _model_at(path)
+    return [field.alias or name for name, field in model.model_fields.items()] if model else []
+
+
+def _description(path: Path) -> str:
+    model = _model_at(path[:-1])
+    fields = {field.alias or name: field for name, field in model.model_fields.items()} if model else {}
+    text = (fields[str(path[-1])].description or "").rstrip(".")
+    return text[:1].lower() + text[1:]
+
+
+def _model_at(path: Path) -> type[BaseModel] | None:
+    here: Any = Playbook
+    for part in path:
+        match _bare(here):
+            case type() as model if issubclass(model, BaseModel):
+                fields = {field.alias or name: field for name, field in model.model_fields.items()}
+                here = fields[str(part)].annotation
+            case container:
+                here = get_args(container)[1 if get_origin(container) is dict else 0]
+    here = _bare(here)
+    return here if isinstance(here, type) and issubclass(here, BaseModel) else None
+
+
+def _bare(annotation: Any) -> Any:
+    """The type below Annotated and `| None`."""
+    while get_origin(annotation) in (Annotated, Union, types.UnionType):
+        annotation = get_args(annotation)[0]
+    return annotation

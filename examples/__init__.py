@@ -1,0 +1,1 @@
+"""Things to try Countermand with; nothing in the product imports them."""

@@ -1,0 +1,5 @@
+"""`python -m examples.demo` starts the service."""
+
+from examples.demo.service import main
+
+main()

@@ -1,0 +1,43 @@
+"""The Temporal side shared by worker, console and tests: one plugin, the workflows, `connect()`."""
+
+from __future__ import annotations
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.plugin import SimplePlugin
+from temporalio.worker import WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+
+from workflows.approval import Approval
+from workflows.incident import Incident
+from workflows.release_watch import ReleaseWatch
+from workflows.review import Review
+from workflows.staged_revert import StagedRevert
+
+WORKFLOWS = [ReleaseWatch, Incident, Approval, StagedRevert, Review]
+
+
+def _sandboxed(runner: WorkflowRunner | None) -> WorkflowRunner:
+    """The sandbox stays on; pure rooms and their libraries are imported once instead of per workflow."""
+    if not isinstance(runner, SandboxedWorkflowRunner):
+        raise TypeError(f"workflows run in the sandbox; got {runner!r}")
+    restrictions = runner.restrictions.with_passthrough_modules(
+        "pydantic", "pydantic_core", "annotated_types", "cryptography", "countermand", "activities"
+    )
+    return SandboxedWorkflowRunner(restrictions=restrictions)
+
+
+def plugin() -> SimplePlugin:
+    """Converter and sandbox for client, worker and replayer alike."""
+    return SimplePlugin(
+        "countermand",
+        data_converter=pydantic_data_converter,
+        workflow_runner=_sandboxed,
+    )
+
+
+async def connect() -> Client:
+    """A client for the service that Temporal's own profile file and `TEMPORAL_*` variables name."""
+    config = ClientConfig.load_client_connect_config()
+    return await Client.connect(**{"target_host": "127.0.0.1:7233", **config}, plugins=[plugin()])

@@ -1,0 +1,90 @@
+"""Composition root of the worker: `python worker.py` runs workflows, effects and watches until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from datetime import timedelta
+
+from temporalio.worker import Worker
+
+from activities.briefing import BriefingActivities
+from activities.communicating import CommunicatingActivities
+from activities.freezing import FreezingActivities
+from activities.planning import PlanningActivities
+from activities.recording import RecordingActivities
+from activities.reviewing import ReviewingActivities
+from activities.staging import StagingActivities
+from activities.verifying import VerifyingActivities
+from activities.watching import WatchingActivities
+from adapters.catalogue import SqlCatalogue
+from adapters.database import Database, utc_now
+from adapters.directory_file import FileDirectory
+from adapters.ledger import SqlLedger
+from adapters.outbox import Outbox
+from adapters.settings import Settings
+from adapters.signals import SqlSignals
+from adapters.signing import GatewayKey
+from adapters.targets import ConfiguredTargets
+from adapters.templates import JinjaRenderer
+from runtime import WORKFLOWS, connect
+from workflows.policies import EFFECTS_QUEUE, OBSERVE_QUEUE
+
+
+async def run(settings: Settings) -> None:
+    """Run both workers until SIGTERM or SIGINT; a rollback under way goes on in the next worker."""
+    database = Database(settings.database_url)
+    ledger, catalogue, signals = SqlLedger(database), SqlCatalogue(database), SqlSignals(database)
+    people, renderer = FileDirectory(settings.governance), JinjaRenderer(settings.templates)
+    targets = ConfiguredTargets(settings.target_settings())
+    briefing = BriefingActivities(catalogue, people, GatewayKey(settings.gateway_key))
+    communicating = CommunicatingActivities(ledger, renderer, Outbox(database), settings.console_url)
+    planning = PlanningActivities(targets, ledger)
+    staging = StagingActivities(targets, ledger, people, utc_now)
+    reviewing = ReviewingActivities(ledger, renderer, catalogue, utc_now)
+    client = await connect()
+    effects = Worker(
+        client,
+        task_queue=EFFECTS_QUEUE,
+        workflows=WORKFLOWS,
+        activities=[
+            RecordingActivities(ledger).record,
+            briefing.brief,
+            FreezingActivities(ledger, catalogue, signals, targets, people, utc_now).freeze,
+            planning.make_plan,
+            planning.open_ask,
+            staging.recheck,
+            staging.set_stage,
+            staging.verify_traffic,
+            staging.run_checks,
+            VerifyingActivities(signals, ledger, utc_now).verify_health,
+            communicating.communicate,
+            reviewing.draft_review,
+            reviewing.close_release,
+        ],
+        # A killed worker's sticky queue delays the next Update by this long (temporal.md §1).
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
+        max_cached_workflows=5_000,
+        graceful_shutdown_timeout=timedelta(seconds=2),
+    )
+    observing = Worker(
+        client,
+        task_queue=OBSERVE_QUEUE,
+        activities=[WatchingActivities(signals, catalogue, utc_now).observe],
+        max_concurrent_activities=5_000,
+        graceful_shutdown_timeout=timedelta(seconds=1),
+    )
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with effects, observing:
+        print("worker ready", flush=True)
+        await stop.wait()
+    await targets.close()
+    await database.close()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    asyncio.run(run(Settings.from_environment()))

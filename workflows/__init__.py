@@ -1,0 +1,1 @@
+"""The story: order, waiting and messages of a rollback. Arithmetic and I/O live elsewhere."""

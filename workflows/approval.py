@@ -1,0 +1,196 @@
+"""Ask people for consent to one Plan: ask, remind, escalate, decide, or expire into the declared default."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+from activities.briefing import Brief
+from activities.planning import AskRequest, PlanningActivities
+from countermand.governance import approval as rules
+from countermand.governance.approval import ApprovalState, ApprovalStatus, Ask
+from countermand.governance.decision import Decision, DecisionKind
+from countermand.ledger.bodies import AskClosed, AskRung, AskVote
+from countermand.plan.model import Plan
+from countermand.plan.target import Value
+from countermand.playbook.model import Rung, Step
+from countermand.playbook.units import format_duration
+from workflows import policies
+from workflows.decisions import Answer, refuse_in_words
+from workflows.scribe import Scribe
+from workflows.visibility import show
+
+
+class ApprovalInput(Value):
+    """What consent is asked for."""
+
+    ask_id: str
+    plan: Plan
+    evidence_digest: str
+    requester: str
+    brief: Brief
+    supersedes: str | None = None
+
+
+class ApprovalResult(Value):
+    """The ask as it was put, and how it ended."""
+
+    ask: Ask
+    state: ApprovalState
+
+
+@workflow.defn(name="Approval")
+class Approval:
+    """One ask. Terminal states never change; late votes are answered and change nothing."""
+
+    @workflow.init
+    def __init__(self, request: ApprovalInput) -> None:
+        self._request = request
+        self._ask: Ask | None = None
+        self._state = ApprovalState()
+        self._rungs_done = 0
+        plan = request.plan
+        self._scribe = Scribe(plan.incident_id, plan.release_id, request.brief.playbook, plan.severity)
+
+    @workflow.run
+    async def run(self, request: ApprovalInput) -> ApprovalResult:
+        ask = await self._open()
+        await self._scribe.tell(Step.approval_asked, request.ask_id)
+        while not self._state.closed:
+            await self._climb_ladder(ask)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        await self._close(ask)
+        return ApprovalResult(ask=ask, state=self._state)
+
+    @workflow.update
+    async def decide(self, decision: Decision) -> Answer:
+        """Count one signed decision. A vote that arrives while the ask is being written is kept (GOV-14)."""
+        await workflow.wait_condition(lambda: self._ask is not None)
+        refuse_in_words(self._apply, decision)
+        ask = self._opened
+        quorum = rules.quorum_of(ask, self._state)
+        if decision.kind in (DecisionKind.approve, DecisionKind.reject, DecisionKind.retract):
+            vote = AskVote(
+                ask_id=ask.ask_id,
+                decision_id=decision.decision_id,
+                vote=decision.kind.value,
+                subject=decision.actor.subject,
+                name=decision.actor.printed_name,
+                roles=decision.actor.roles,
+                reason=decision.reason.strip(),
+                channel=decision.channel,
+                have=quorum.people,
+                need=quorum.people_needed,
+                missing=quorum.missing,
+            )
+            await self._scribe.record(
+                f"{ask.ask_id}/vote/{decision.decision_id}",
+                vote,
+                f"Vote counted: {quorum.people} of {quorum.people_needed} people",
+            )
+        words = self._state.because or f"{quorum.people} of {quorum.people_needed} people approved"
+        return Answer(status=self._state.status.value, sentence=words, have=quorum.people, need=quorum.people_needed)
+
+    @decide.validator
+    def validate_decision(self, decision: Decision) -> None:
+        if self._ask is not None:
+            refuse_in_words(self._check, decision)
+
+    @workflow.signal
+    def supersede(self, why: str) -> None:
+        """What was asked has changed: this ask becomes stale, nothing happens on it (GOV-9)."""
+        self._state = rules.supersede(self._state, why, workflow.now())
+
+    @workflow.query
+    def state(self) -> ApprovalState:
+        return self._state
+
+    # --- steps ------------------------------------------------------------------------------------------------
+
+    @property
+    def _opened(self) -> Ask:
+        if self._ask is None:
+            raise RuntimeError("the ask is not open yet")
+        return self._ask
+
+    def _check(self, decision: Decision) -> None:
+        rules.check(self._opened, self._state, decision, workflow.now())
+
+    def _apply(self, decision: Decision) -> None:
+        self._state = rules.apply(self._opened, self._state, decision, workflow.now())
+
+    async def _open(self) -> Ask:
+        request = self._request
+        self._ask = await workflow.execute_activity_method(
+            PlanningActivities.open_ask,
+            AskRequest(
+                ask_id=request.ask_id,
+                workflow_id=workflow.info().workflow_id,
+                plan=request.plan,
+                evidence_digest=request.evidence_digest,
+                requester=request.requester,
+                brief=request.brief,
+                opened_at=workflow.now(),
+                supersedes=request.supersedes,
+            ),
+            summary="Put the exact plan to the people who may decide",
+            **policies.RECORD,
+        )
+        return self._ask
+
+    async def _climb_ladder(self, ask: Ask) -> None:
+        """Act on the rungs that are due, then wait for the next one or for a decision."""
+        ladder = ask.policy.ladder
+        for index in rules.due_rungs(ask.policy, workflow.now() - ask.opened_at, self._rungs_done):
+            self._rungs_done = index + 1
+            await self._act_on(ask, index, ladder[index])
+            if self._state.closed:
+                return
+        next_rung = ladder[self._rungs_done]
+        what = next_rung.action or next_rung.do
+        show(
+            "asking",
+            f"Waiting for {ask.policy.quorum.distinct_people} people to decide; "
+            f"{what} {format_duration(next_rung.after)} after the ask.",
+            waiting_for=", ".join(slot.role for slot in ask.policy.quorum.roles),
+        )
+        until = ask.opened_at + next_rung.after
+        try:
+            await workflow.wait_condition(
+                lambda: self._state.closed,
+                timeout=max(until - workflow.now(), timedelta(milliseconds=1)),
+                timeout_summary=f"{what} at {until:%H:%M:%S} UTC",
+            )
+        except TimeoutError:
+            return
+
+    async def _act_on(self, ask: Ask, index: int, rung: Rung) -> None:
+        if rung.do == "ask":
+            return
+        await self._scribe.record(
+            f"{ask.ask_id}/rung/{index}",
+            AskRung(ask_id=ask.ask_id, rung=index, do=rung.action or rung.do, to=rung.to),
+            f"Ladder: {rung.action or rung.do}",
+        )
+        if rung.do == "default":
+            self._state = rules.expire(ask, self._state, workflow.now())
+        else:
+            await self._scribe.tell(Step.approval_reminded, f"{ask.ask_id}/{index}")
+
+    async def _close(self, ask: Ask) -> None:
+        quorum = rules.quorum_of(ask, self._state)
+        await self._scribe.record(
+            f"{ask.ask_id}/closed",
+            AskClosed(
+                ask_id=ask.ask_id,
+                status=self._state.status.value,
+                because=self._state.because,
+                have=quorum.people,
+                need=quorum.people_needed,
+            ),
+            f"Request {self._state.status.value}",
+        )
+        expired = self._state.status is ApprovalStatus.expired
+        await self._scribe.tell(Step.default_taken if expired else Step.approval_decided, ask.ask_id)
+        show(self._state.status.value, f"This request was {self._state.status.value}.")

@@ -1,0 +1,80 @@
+"""The only place with time limits and retries of activities, and the task queues they run on.
+
+Limits that a playbook declares (stages, verification, approvals) come from the playbook; these are the
+technical ones around them.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityConfig
+
+#: Workflows, records and effects.
+EFFECTS_QUEUE = "countermand"
+#: Long-running watches, kept apart so that a flood of them cannot delay a revert.
+OBSERVE_QUEUE = "countermand-observe"
+
+_QUICK_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200), backoff_coefficient=2, maximum_interval=timedelta(seconds=10)
+)
+
+#: Ledger, messages, briefings: short, and worth waiting for while a store is down.
+RECORD = ActivityConfig(
+    start_to_close_timeout=timedelta(seconds=15),
+    schedule_to_close_timeout=timedelta(hours=24),
+    retry_policy=_QUICK_RETRY,
+)
+
+#: Reads of a target while planning or rechecking.
+READ_TARGET = ActivityConfig(
+    start_to_close_timeout=timedelta(seconds=35),
+    schedule_to_close_timeout=timedelta(minutes=3),
+    retry_policy=_QUICK_RETRY,
+)
+
+#: One watch: comes back on a change, after an hour's worth of blocks, or at the end.
+OBSERVE = ActivityConfig(
+    task_queue=OBSERVE_QUEUE,
+    start_to_close_timeout=timedelta(hours=2),
+    schedule_to_close_timeout=timedelta(days=1),
+    heartbeat_timeout=timedelta(seconds=6),
+    retry_policy=_QUICK_RETRY,
+)
+
+_HEARTBEAT = timedelta(seconds=5)
+
+
+def freeze(limit: timedelta) -> ActivityConfig:
+    """Evidence freeze within the playbook's limit."""
+    return ActivityConfig(
+        start_to_close_timeout=limit,
+        schedule_to_close_timeout=limit,
+        heartbeat_timeout=_HEARTBEAT,
+        retry_policy=_QUICK_RETRY,
+    )
+
+
+def effect(limit: timedelta) -> ActivityConfig:
+    """One effect on a target; retried by idempotency key until the stage's limit.
+
+    One attempt has room for three calls of the target's own time limit (TGT-4).
+    """
+    return ActivityConfig(
+        start_to_close_timeout=timedelta(seconds=45),
+        schedule_to_close_timeout=limit,
+        heartbeat_timeout=_HEARTBEAT,
+        retry_policy=_QUICK_RETRY,
+    )
+
+
+def wait_for_evidence(limit: timedelta) -> ActivityConfig:
+    """Activities that watch traffic or signals until `limit` and then answer `unknown` by themselves."""
+    room = limit + timedelta(seconds=30)
+    return ActivityConfig(
+        start_to_close_timeout=room,
+        schedule_to_close_timeout=2 * room,
+        heartbeat_timeout=_HEARTBEAT,
+        retry_policy=_QUICK_RETRY,
+    )

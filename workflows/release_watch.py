@@ -1,0 +1,141 @@
+"""Watch one release from registration to its end: long observing, a record of every change, an Incident on trigger."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from temporalio import workflow
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.workflow import ParentClosePolicy
+
+from activities.recording import RecordingActivities, RecordRequest
+from activities.watching import ObserveRequest, ObserveResult, WatchingActivities
+from countermand import ids
+from countermand.canonical import digest
+from countermand.detection.models import VerdictWord, WatchVerdict
+from countermand.ledger.bodies import VerdictChanged
+from countermand.plan.target import Value
+from workflows import policies
+from workflows.incident import Case, Incident
+from workflows.visibility import labels, show
+
+#: Blocks one `observe` may judge before it comes back without a change.
+_ROWS_PER_OBSERVE = 1_000
+
+
+class WatchInput(Value):
+    """A registered release. `seen` and `incidents` carry over when the watch continues as new."""
+
+    release_id: str
+    environment: str
+    service: str
+    playbook_digest: str
+    started_at: datetime
+    seen: str = ""
+    changes: int = 0
+    incidents: int = 0
+
+
+@workflow.defn(name="ReleaseWatch")
+class ReleaseWatch:
+    """Ends when the release is closed or the watch reaches its declared length."""
+
+    @workflow.init
+    def __init__(self, watch: WatchInput) -> None:
+        self._watch = watch
+        self._seen = watch.seen
+        self._changes = watch.changes
+        self._incidents = watch.incidents
+
+    @workflow.run
+    async def run(self, watch: WatchInput) -> str:
+        while True:
+            show("watching", f"Watching {watch.release_id}: {self._seen or 'no verdict yet'}.")
+            observed = await self._observe()
+            if observed.reason == "over":
+                show("over", f"The watch is over: {observed.why}.")
+                return observed.why
+            if observed.reason == "changed" and observed.verdict is not None:
+                await self._react(observed, observed.verdict)
+            if workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(
+                    watch.model_copy(
+                        update={"seen": self._seen, "changes": self._changes, "incidents": self._incidents}
+                    )
+                )
+
+    async def _observe(self) -> ObserveResult:
+        watch = self._watch
+        return await workflow.execute_activity_method(
+            WatchingActivities.observe,
+            ObserveRequest(
+                release_id=watch.release_id,
+                playbook_digest=watch.playbook_digest,
+                started_at=watch.started_at,
+                seen=self._seen,
+                max_rows=_ROWS_PER_OBSERVE,
+            ),
+            summary="Judge every block until something changes",
+            **policies.OBSERVE,
+        )
+
+    async def _react(self, observed: ObserveResult, verdict: WatchVerdict) -> None:
+        self._seen = observed.signature
+        self._changes += 1
+        await self._record_verdict(verdict)
+        if verdict.word is VerdictWord.trigger:
+            await self._open_incident(verdict)
+
+    async def _record_verdict(self, verdict: WatchVerdict) -> None:
+        leading = verdict.leading
+        watch_id = workflow.info().workflow_id
+        entry = VerdictChanged(
+            watch_id=watch_id,
+            word=verdict.word.value,
+            severity=leading.severity.value,
+            trigger=leading.trigger,
+            sentence=leading.sentence,
+            row=leading.seq,
+            row_digest=leading.row,
+            evidence=leading.model_dump(mode="json"),
+        ).entry(f"{watch_id}/verdict/{self._changes}", "worker", release_id=self._watch.release_id)
+        await workflow.execute_activity_method(
+            RecordingActivities.record,
+            RecordRequest(entries=(entry,)),
+            summary=f"Verdict: {verdict.word.value}",
+            **policies.RECORD,
+        )
+
+    async def _open_incident(self, verdict: WatchVerdict) -> None:
+        """Open the one Incident of this release, or tell the open one that its evidence changed (I1)."""
+        watch, leading = self._watch, verdict.leading
+        workflow_id = ids.incident_workflow(watch.environment, watch.service, watch.release_id)
+        case = Case(
+            incident_id=ids.incident_id(watch.environment, watch.service, watch.release_id, self._incidents + 1),
+            release_id=watch.release_id,
+            environment=watch.environment,
+            service=watch.service,
+            severity=leading.severity,
+            trigger=leading.trigger,
+            sentence=leading.sentence,
+            evidence_digest=digest(leading),
+            watch_id=workflow.info().workflow_id,
+            verdict=verdict,
+            opened_by="automation",
+        )
+        try:
+            await workflow.start_child_workflow(
+                Incident.run,
+                case,
+                id=workflow_id,
+                parent_close_policy=ParentClosePolicy.ABANDON,
+                search_attributes=labels(
+                    watch.environment, watch.service, watch.release_id, leading.severity.value
+                ),
+                static_summary=f"{case.incident_id}: {leading.trigger} on {watch.release_id}",
+            )
+            self._incidents += 1
+        except WorkflowAlreadyStartedError:
+            await workflow.get_external_workflow_handle_for(Incident.run, workflow_id).signal(
+                Incident.evidence_changed, f"the evidence changed: {leading.sentence}"
+            )

@@ -1,0 +1,353 @@
+"""Go back in stages: recheck → intent → set → read back → traffic → soak → checks → next.
+
+People can hold, resume, abort or reverse at every point; any doubt stops the stage and asks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from activities.briefing import Brief
+from activities.recording import Checked
+from activities.staging import CheckRequest, RecheckRequest, SetRequest, StagingActivities, TrafficRequest
+from countermand import ids
+from countermand.governance.approval import ApprovalState, Ask
+from countermand.governance.commands import CommandBox
+from countermand.governance.decision import Decision, DecisionKind
+from countermand.ledger.bodies import StageOutcome, StageState
+from countermand.plan.build import stage_sentence
+from countermand.plan.model import Plan, PlannedStage
+from countermand.plan.target import Split, Value
+from countermand.playbook.model import Check, Step
+from countermand.playbook.units import format_duration, format_percent
+from workflows import policies
+from workflows.decisions import Answer, refuse_in_words
+from workflows.scribe import Scribe
+from workflows.visibility import show
+
+RUNNING = (DecisionKind.hold, DecisionKind.abort, DecisionKind.reverse)
+STOPPED = (DecisionKind.resume, DecisionKind.abort, DecisionKind.reverse)
+
+
+class RevertInput(Value):
+    """An approved Plan. `number` counts reverts of one incident."""
+
+    plan: Plan
+    ask: Ask
+    approval: ApprovalState
+    number: int
+    brief: Brief
+    ends_by: datetime
+
+
+class RevertResult(Value):
+    """How the revert ended. `stale` = nothing more was done, a new plan is needed; `stopped` = people are asked."""
+
+    outcome: Literal["completed", "aborted", "reversed", "stopped", "stale"]
+    sentence: str
+    completed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why a stage does not simply go on."""
+
+    kind: Literal["hold", "abort", "reverse", "problem", "stale"]
+    sentence: str
+    by: str | None = None
+
+
+@workflow.defn(name="StagedRevert")
+class StagedRevert:
+    """One approved Plan, carried out stage by stage."""
+
+    @workflow.init
+    def __init__(self, request: RevertInput) -> None:
+        self._plan = request.plan
+        self._request = request
+        self._revision = request.plan.before_revision
+        self._set_done: set[int] = set()
+        self._unclear = False
+        self._commands = CommandBox(workflow.info().workflow_id)
+        self._commands.trust(request.brief.keys, request.brief.directory)
+        self._commands.open(RUNNING)
+        self._scribe = Scribe(
+            request.plan.incident_id, request.plan.release_id, request.brief.playbook, request.plan.severity
+        )
+        self._notes = 0
+
+    @workflow.run
+    async def run(self, request: RevertInput) -> RevertResult:
+        result = await self._all_stages()
+        self._commands.open(())
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return result
+
+    @workflow.update
+    async def decide(self, decision: Decision) -> Answer:
+        """Take a signed command; it acts at the next safe point, at once during a soak or while stopped."""
+        refuse_in_words(self._commands.give, decision)
+        return Answer(status="accepted", sentence=f"{decision.kind.value} accepted; it acts at the next safe point.")
+
+    @decide.validator
+    def validate_decision(self, decision: Decision) -> None:
+        refuse_in_words(self._commands.check, decision)
+
+    # --- the way back -----------------------------------------------------------------------------------------
+
+    async def _all_stages(self) -> RevertResult:
+        for stage in self._plan.stages:
+            attempt = 0
+            while (stop := await self._carry_out(stage, attempt)) is not None:
+                ended = await self._settle(stage, stop)
+                if ended is not None:
+                    return ended
+                attempt += 1
+        return RevertResult(
+            outcome="completed", sentence="all stages are done and seen in traffic.", completed_at=workflow.now()
+        )
+
+    async def _carry_out(self, stage: PlannedStage, attempt: int) -> Stop | None:
+        """One try of one stage; None when it is complete."""
+        self._say(stage, "going back")
+        try:
+            return (
+                self._commanded()
+                or await self._set(stage, attempt)
+                or self._commanded()
+                or await self._see_in_traffic(stage, attempt)
+                or await self._soak(stage)
+                or await self._check_integrity(stage, attempt)
+                or await self._complete(stage)
+            )
+        except ActivityError as error:
+            cause = error.cause or error
+            self._unclear = True
+            return Stop("problem", f"stage {stage.number} ran out of its time limit: {cause}")
+
+    async def _set(self, stage: PlannedStage, attempt: int) -> Stop | None:
+        if stage.number in self._set_done:
+            return None
+        request = self._request
+        recheck = await workflow.execute_activity_method(
+            StagingActivities.recheck,
+            RecheckRequest(
+                plan=self._plan,
+                ask=request.ask,
+                approval=request.approval,
+                revision=None if self._unclear else self._revision,
+                first=not self._set_done,
+            ),
+            summary=f"Stage {stage.number}: plan, people and target still as approved?",
+            **policies.READ_TARGET,
+        )
+        if recheck.word != "go":
+            return Stop("stale" if recheck.word == "stale" else "problem", recheck.sentence)
+        if not self._set_done:
+            checked = await self._run_checks(stage, "before", attempt)
+            if not checked.passed:
+                return Stop("problem", checked.sentence)
+        await self._note(stage, "started", stage_sentence(self._plan, stage))
+        outcome = await self._effect(stage.number, stage.desired, attempt, stage.time_limit, stage_sentence(self._plan, stage))
+        if outcome.after is None or outcome.result not in ("applied", "already"):
+            self._unclear = outcome.result == "ambiguous"
+            return Stop("problem", outcome.sentence)
+        self._revision = outcome.after.revision
+        self._unclear = False
+        self._set_done.add(stage.number)
+        return None
+
+    async def _see_in_traffic(self, stage: PlannedStage, attempt: int) -> Stop | None:
+        checked = await self._traffic(stage.number, stage.desired, attempt)
+        return None if checked.passed else Stop("problem", checked.sentence)
+
+    async def _soak(self, stage: PlannedStage) -> Stop | None:
+        """Let the stage stand; a command ends the soak at once."""
+        until = workflow.now() + stage.soak
+        await self._note(stage, "soaking", f"watching this share for {format_duration(stage.soak)}.", until=until)
+        try:
+            await workflow.wait_condition(
+                lambda: self._commands.given, timeout=stage.soak, timeout_summary=f"soak of stage {stage.number}"
+            )
+        except TimeoutError:
+            return None
+        return self._commanded()
+
+    async def _check_integrity(self, stage: PlannedStage, attempt: int) -> Stop | None:
+        last = stage.number == len(self._plan.stages)
+        checked = await self._run_checks(stage, "after" if last else "between", attempt)
+        return None if checked.passed else Stop("problem", checked.sentence)
+
+    async def _complete(self, stage: PlannedStage) -> None:
+        share = format_percent(stage.desired.candidate_bp)
+        await self._note(stage, "completed", f"candidate at {share} of users, seen in traffic, all checks passed.")
+        await self._scribe.tell(Step.stage_completed, f"{self._request.number}/{stage.number}")
+
+    # --- stopping ---------------------------------------------------------------------------------------------
+
+    def _commanded(self) -> Stop | None:
+        """The command that was given meanwhile, if any."""
+        decision = self._commands.take()
+        if decision is None:
+            return None
+        kinds = {DecisionKind.hold: "hold", DecisionKind.abort: "abort", DecisionKind.reverse: "reverse"}
+        kind: Literal["hold", "abort", "reverse"] = kinds[decision.kind]  # type: ignore[assignment]  # literals of the dict
+        return Stop(kind, decision.reason, decision.actor.printed_name)
+
+    async def _settle(self, stage: PlannedStage, stop: Stop) -> RevertResult | None:
+        """Bring a stop to its declared end; None when a person resumed."""
+        while True:
+            match stop.kind:
+                case "stale":
+                    await self._note(stage, "stopped", stop.sentence)
+                    return RevertResult(outcome="stale", sentence=stop.sentence)
+                case "abort":
+                    await self._note(stage, "aborted", stop.sentence, by=stop.by)
+                    return RevertResult(outcome="aborted", sentence=f"aborted by {stop.by}: {stop.sentence}")
+                case "reverse":
+                    return await self._reverse(stage, stop)
+                case "hold" | "problem":
+                    answer = await self._wait_for_people(stage, stop)
+                    if answer is None:
+                        return RevertResult(outcome="stopped", sentence=stop.sentence)
+                    if answer.kind is DecisionKind.resume:
+                        await self._note(stage, "resumed", answer.reason, by=answer.actor.printed_name)
+                        return None
+                    kind: Literal["abort", "reverse"] = "abort" if answer.kind is DecisionKind.abort else "reverse"
+                    stop = Stop(kind, answer.reason, answer.actor.printed_name)
+
+    async def _wait_for_people(self, stage: PlannedStage, stop: Stop) -> Decision | None:
+        """Hold until the incident ends, a problem until it is time to ask again; None when nobody answered."""
+        self._commands.open(STOPPED)
+        held = stop.kind == "hold"
+        playbook = self._request.brief.playbook
+        patience = playbook.approvals[self._plan.severity].ask_again_every
+        limit = self._request.ends_by - workflow.now() if held else patience
+        until = workflow.now() + limit
+        await self._note(stage, "held" if held else "stopped", stop.sentence, by=stop.by, until=until)
+        if not held:
+            await self._scribe.tell(Step.revert_stopped, f"{self._request.number}/{stage.number}/{self._notes}")
+        self._say(stage, "held" if held else "stopped", waiting_for="incident_commander")
+        try:
+            await workflow.wait_condition(
+                lambda: self._commands.given,
+                timeout=max(limit, timedelta(milliseconds=1)),
+                timeout_summary=f"resume, abort or reverse until {until:%H:%M:%S} UTC",
+            )
+        except TimeoutError:
+            return None
+        finally:
+            self._commands.open(RUNNING)
+        return self._commands.take()
+
+    async def _reverse(self, stage: PlannedStage, stop: Stop) -> RevertResult:
+        """Return to the state recorded before the first write: a person's explicit act, with a higher fence."""
+        self._commands.open(())
+        before = self._plan.before
+        share = format_percent(before.candidate_bp)
+        outcome = await self._effect(
+            ids.REVERSE_STAGE, before, 0, stage.time_limit, f"Back to the recorded state: candidate {share}"
+        )
+        if outcome.after is None or outcome.result not in ("applied", "already"):
+            await self._note(stage, "stopped", outcome.sentence)
+            return RevertResult(outcome="stopped", sentence=f"could not go back: {outcome.sentence}")
+        self._revision = outcome.after.revision
+        seen = await self._traffic(ids.REVERSE_STAGE, before, 0)
+        words = "seen in traffic" if seen.passed else f"not seen in traffic: {seen.sentence}"
+        sentence = f"candidate is back at {share} of users, {words}. Reason: {stop.sentence}"
+        await self._note(stage, "reversed", sentence, by=stop.by)
+        return RevertResult(outcome="reversed", sentence=f"reversed by {stop.by}: {sentence}")
+
+    # --- small steps ------------------------------------------------------------------------------------------
+
+    async def _effect(
+        self, number: int, desired: Split, attempt: int, limit: timedelta, summary: str
+    ) -> StageOutcome:
+        return await workflow.execute_activity_method(
+            StagingActivities.set_stage,
+            SetRequest(
+                plan=self._plan,
+                revert=self._request.number,
+                stage=number,
+                desired=desired,
+                key=self._key(number),
+                fence=ids.fence(self._request.number, number),
+                expected_revision=self._revision,
+                attempt=attempt,
+            ),
+            summary=summary,
+            **policies.effect(limit),
+        )
+
+    async def _traffic(self, number: int, desired: Split, attempt: int) -> Checked:
+        return await workflow.execute_activity_method(
+            StagingActivities.verify_traffic,
+            TrafficRequest(
+                plan=self._plan,
+                revert=self._request.number,
+                stage=number,
+                desired=desired,
+                revision=self._revision,
+                key=self._key(number),
+                attempt=attempt,
+            ),
+            summary=f"Does traffic follow? Candidate {format_percent(desired.candidate_bp)} of users",
+            **policies.wait_for_evidence(self._plan.settle + self._plan.traffic_time_limit),
+        )
+
+    async def _run_checks(
+        self, stage: PlannedStage, phase: Literal["before", "between", "after"], attempt: int
+    ) -> Checked:
+        checks: tuple[Check, ...] = self._request.brief.playbook.data_integrity.named(phase)
+        return await workflow.execute_activity_method(
+            StagingActivities.run_checks,
+            CheckRequest(
+                plan=self._plan,
+                revert=self._request.number,
+                stage=stage.number,
+                phase=phase,
+                checks=checks,
+                key=self._key(stage.number),
+                attempt=attempt,
+            ),
+            summary=f"Data integrity {phase} stage {stage.number}: {', '.join(check.id for check in checks)}",
+            **policies.READ_TARGET,
+        )
+
+    def _key(self, stage: int) -> str:
+        return ids.effect_key(workflow.info().workflow_id, self._plan.digest, stage, self._plan.member.name)
+
+    async def _note(
+        self,
+        stage: PlannedStage,
+        state: Literal["started", "soaking", "completed", "held", "resumed", "stopped", "aborted", "reversed"],
+        sentence: str,
+        *,
+        by: str | None = None,
+        until: datetime | None = None,
+    ) -> None:
+        self._notes += 1
+        await self._scribe.record(
+            f"revert/{self._request.number}/{self._notes}",
+            StageState(
+                revert=self._request.number,
+                stage=stage.number,
+                state=state,
+                sentence=sentence,
+                by=by,
+                until=until,
+            ),
+            f"Stage {stage.number} {state}",
+        )
+
+    def _say(self, stage: PlannedStage, word: str, waiting_for: str = "nothing") -> None:
+        show(
+            f"revert_{word.replace(' ', '_')}",
+            f"Stage {stage.number} of {len(self._plan.stages)}, {word}: {stage_sentence(self._plan, stage)}.",
+            waiting_for,
+        )
