@@ -69,11 +69,15 @@ class Ledger(Protocol):
 # --- signals --------------------------------------------------------------------------------------------------
 
 
+#: Ids of other systems; control characters are refused because not every database can store them.
+ForeignId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
 class LabelledOutput(Value):
     """One scored output. `outcome` None = served but not labelled: missing, never a pass."""
 
-    observation_id: Annotated[str, Field(min_length=1, max_length=200)]
-    release_id: Annotated[str, Field(min_length=1, max_length=200)]
+    observation_id: ForeignId
+    release_id: ForeignId
     arm: Arm
     signal: Annotated[str, Field(min_length=1, max_length=63)]
     event_time: AwareDatetime
@@ -129,6 +133,16 @@ class SignalStore(Protocol):
 
     async def put_evaluations(self, release_id: str, records: Mapping[int, dict[str, object]]) -> None:
         """Keep what was judged, by row `seq` (one statement; known rows stay as they are); pages draw from it."""
+        ...
+
+    async def evaluations(
+        self, release_id: str, *, after_seq: int = -1, limit: int = 100_000
+    ) -> list[tuple[int, dict[str, object]]]:
+        """(row `seq`, what was kept of its judgement) in order."""
+        ...
+
+    async def newest_evaluations(self) -> dict[str, tuple[int, dict[str, object]]]:
+        """The newest judged row of each release that is still watched, by release id."""
         ...
 
 

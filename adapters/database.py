@@ -131,6 +131,11 @@ async def insert_new(session: AsyncSession, table: type[SQLModel], **values: Any
 
     Waits for a concurrent transaction that inserts the same key; the caller then reads what that one wrote.
     """
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    result = await session.execute(insert(table).values(**values).on_conflict_do_nothing())
+    result = await session.execute(insert_or_keep(session, table).values(**values))
     return bool(result.rowcount)  # type: ignore[attr-defined]
+
+
+def insert_or_keep(session: AsyncSession, table: type[SQLModel]) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that leaves rows with a key that is there already as they are."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    return insert(table).on_conflict_do_nothing()

@@ -38,7 +38,7 @@ class Stored(NamedTuple):
     arm: str
     event_us: int
     bad: int | None
-    late: bool
+    late: int
 
     @property
     def content(self) -> tuple[object, ...]:
@@ -101,7 +101,7 @@ def sort_batch(
                 index, "future", f"event_time {item.event_time} is more than 2 min ahead of the clock here"
             )
         else:
-            late = gate.sealed_until_us is not None and event_us < gate.sealed_until_us
+            late = int(gate.sealed_until_us is not None and event_us < gate.sealed_until_us)
             row = Stored(
                 source_id,
                 item.observation_id,

@@ -7,7 +7,7 @@ sealed, and counted, or it sees the sealed boundary and is marked late.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import text, update
@@ -15,7 +15,7 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from activities.ports import BatchAnswer, BatchConflict, LabelledOutput
-from adapters.database import Database, insert_new
+from adapters.database import Database, insert_new, insert_or_keep
 from adapters.intake import Gate, Sorted, microseconds, sort_batch
 from adapters.tables import BatchTable, EvaluationTable, ObservationTable, ReleaseTable, SealedTable
 from countermand.canonical import canonical, digest_bytes, instant
@@ -131,10 +131,12 @@ class SqlSignals:
                 )
         return [Row.model_validate_json(row) for row, _, _ in stored]
 
-    async def put_evaluation(self, release_id: str, seq: int, record: dict[str, object]) -> None:
-        """Keep the verdict record of one row; the first one stays."""
-        async with self._db.writing() as session:
-            await insert_new(session, EvaluationTable, release_id=release_id, seq=seq, record=record)
+    async def put_evaluations(self, release_id: str, records: Mapping[int, dict[str, object]]) -> None:
+        """Keep what was judged, by row `seq`; rows that were judged before stay as they are."""
+        rows = [{"release_id": release_id, "seq": seq, "record": record} for seq, record in records.items()]
+        if rows:
+            async with self._db.writing() as session:
+                await session.execute(insert_or_keep(session, EvaluationTable), rows)
 
     async def evaluations(
         self, release_id: str, *, after_seq: int = -1, limit: int = 100_000
@@ -145,6 +147,22 @@ class SqlSignals:
         async with self._db.reading() as session:
             stored = await session.exec(query.order_by(col(EvaluationTable.seq)).limit(limit))
             return [(seq, dict(record)) for seq, record in stored]
+
+    async def newest_evaluations(self) -> dict[str, tuple[int, dict[str, object]]]:
+        """The newest judged row of each release that is still watched, by release id."""
+        newest = (
+            select(func.max(EvaluationTable.seq))
+            .where(EvaluationTable.release_id == ReleaseTable.release_id)
+            .correlate(ReleaseTable)
+            .scalar_subquery()
+        )
+        query = (
+            select(EvaluationTable.release_id, EvaluationTable.seq, EvaluationTable.record)
+            .join(ReleaseTable, col(ReleaseTable.release_id) == EvaluationTable.release_id)
+            .where(col(ReleaseTable.closed_at).is_(None), EvaluationTable.seq == newest)
+        )
+        async with self._db.reading() as session:
+            return {release_id: (seq, dict(record)) for release_id, seq, record in await session.exec(query)}
 
     async def _gates(self, session: AsyncSession, release_ids: Collection[str]) -> dict[str, Gate]:
         await self._lock(session, release_ids, exclusive=False)

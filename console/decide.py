@@ -18,6 +18,7 @@ from console.temporal import Workflows
 from countermand.governance.decision import Actor, Decision, DecisionKind, Refusal, Refused
 from countermand.ledger.bodies import DecisionMade, DecisionRefused
 from countermand.messages.ask_card import ask_card
+from countermand.messages.facts import utc
 from countermand.messages.incident import AskView, IncidentView, incident
 from workflows.decisions import Answer
 
@@ -118,16 +119,24 @@ class Gate:
 
     async def _check_view(self, act: Act, view: IncidentView, person: Person) -> None:
         """An approval counts only from somebody who was shown exactly this plan, whole (GOV-63, COM-32)."""
-        if act.kind is not DecisionKind.approve:
+        if act.kind not in VOTES:
             return
         ask = _ask(act, view)
-        if ask.opened.approval_digest == act.approval_digest and ask.status == "pending":
-            card = ask_card(view, ask)
-            if not card.complete:
-                lacking = " and ".join(card.incomplete_because)
-                raise Refused(
-                    Refusal.view_not_shown, f"{lacking} cannot be shown.", "Reject or hold until it can be shown."
-                )
+        if ask.closed is not None:
+            raise Refused(
+                Refusal.expired if ask.status == "expired" else Refusal.already_decided,
+                f"this request is already {ask.status} ({ask.closed.because}); its time limit was "
+                f"{utc(ask.opened.expires_at)}, it is now {utc(self._clock())}.",
+                "Open the incident to see what happens now, or ask again there.",
+            )
+        if act.kind is not DecisionKind.approve:
+            return
+        card = ask_card(view, ask)
+        if not card.complete:
+            lacking = " and ".join(card.incomplete_because)
+            raise Refused(
+                Refusal.view_not_shown, f"{lacking} cannot be shown.", "Reject or hold until it can be shown."
+            )
         if not act.view_sha256 or not await self._shown.was_shown(
             act.view_sha256, person.subject, act.approval_digest or ""
         ):

@@ -10,6 +10,7 @@ from fastapi import Request
 
 from activities.ports import Catalogue, Ledger, RoleDirectory, SignalStore
 from adapters.accounts import Accounts
+from adapters.database import Database
 from adapters.outbox import Outbox
 from adapters.settings import Settings
 from console.decide import Gate, Shown
@@ -21,6 +22,7 @@ class Console:
     """Ports and settings of one console process."""
 
     settings: Settings
+    database: Database
     ledger: Ledger
     catalogue: Catalogue
     signals: SignalStore

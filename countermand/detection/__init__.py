@@ -1,1 +1,1 @@
-"""Detection: when is a release worse, and how sure are we. Pure; standard library only on the verdict path."""
+"""When is a release worse, and how sure are we. Pure; standard library only on the verdict path."""

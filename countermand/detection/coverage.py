@@ -1,4 +1,4 @@
-"""Can a criterion use a block? Missing data is unknown, never zero and never health (DET-6, DET-18, DET-19)."""
+"""Can a criterion use a block? Missing data is unknown, never zero and never health (DET-6, DET-18, 19)."""
 
 from __future__ import annotations
 

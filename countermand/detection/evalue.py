@@ -33,7 +33,7 @@ def log_add(x: int, y: int) -> int:
 
 
 def log_mean(values: Sequence[int | float], count: int) -> int:
-    """ln of the sum of e^value, divided by `count`, in micronats; minus infinity is accepted among the values."""
+    """ln of the sum of e^value, divided by `count`, in micronats; values may hold minus infinities."""
     top = int(max(values))
     return top + floor(log(fsum([exp((value - top) / MICRO) for value in values]) / count) * MICRO)
 
@@ -43,7 +43,7 @@ def bets(
 ) -> list[tuple[float, float, float, float]]:
     """(λ_c, a, λ_t, m) of the seven bets, chosen from the block's sizes and the past alone.
 
-    candidate, baseline: scored outputs per arm, both > 0. guess: the baseline's bad rate as far as the past shows.
+    candidate, baseline: scored outputs per arm, both > 0. guess: the baseline's bad rate as the past shows.
     (a, m) is the harmless pair of rates closest to the assumed harm; a bet without an edge has λ = 0.
     Source: detection.md §4.2; k-sample e-values of Turner, Ly & Grünwald, JSPI 2024.
     """

@@ -32,20 +32,18 @@ def advance(
 ) -> tuple[ToleranceState, bool]:
     """(state after the row, did the row count). `t` counts the rows of the watch from 0, known or not."""
     candidate, baseline = usable(criterion, row, Arm.candidate), usable(criterion, row, Arm.baseline)
-    evidence, rising, since, counts = (
-        _staked(rule, state.evidence, t),
-        state.rising,
-        state.since,
-        state.counts,
-    )
+    evidence = _staked(rule, state.evidence, t)
+    rising, since, counts = state.rising, state.since, state.counts
     if candidate and baseline:
         seen = (candidate.bad, candidate.scored, baseline.bad, baseline.scored)
         phi = tempering(state.dispersion, rule.assumed_dispersion, criterion.zero)
         nats = log_evidence(*seen, state.guess[0] / state.guess[1], *criterion.line)
         gains = [floor(value / phi * MICRO) for value in nats]
         cap = rule.cap
-        # Temper first, then cap, each bet on its own: a short burst cannot fire, whatever its height (DET-11).
-        evidence = [value + (gain if gain < cap else cap) for value, gain in zip(evidence, gains, strict=True)]
+        # Temper first, then cap, each bet on its own: a short burst cannot fire, however high (DET-11).
+        evidence = [
+            value + (gain if gain < cap else cap) for value, gain in zip(evidence, gains, strict=True)
+        ]
         if rising == 0:
             since, counts = row.seq, seen
         else:

@@ -1,4 +1,4 @@
-"""Verdicts in words for the person who is woken up: sizes, evidence, limit, what is missing (DET-32, DET-35)."""
+"""Verdicts in words for the person who is woken up: sizes, evidence, limit, gaps (DET-32, DET-35)."""
 
 from __future__ import annotations
 
@@ -18,23 +18,28 @@ def tolerance(rule: Rule, criterion: ToleranceRule, state: ToleranceState, rows:
     if not scored:
         return f"{_name(criterion)}: nothing has been counted on both arms yet."
     return (
-        f"{_counted(criterion, candidate_bad, candidate)} against {bad:,} of {scored:,} on the baseline "
-        f"({rate(bad, scored, criterion.show)}) over {_last(rule, rows)}; {_tolerated(criterion)}."
+        f"{_counted(criterion, candidate_bad, candidate, 'bad')} against {bad:,} of {scored:,} on the "
+        f"baseline ({rate(bad, scored, criterion.show)}) over {_last(rule, rows)}; {_tolerated(criterion)}."
     )
 
 
 def threshold(rule: Rule, criterion: ThresholdRule, state: ThresholdState, rows: int) -> str:
-    """The value of a threshold rule over its last `rows` rows, its limit, and how often it was outside."""
+    """The value of a threshold rule over its last `rows` rows, its limit, and how often it was outside.
+
+    The value is in the signal's own direction: where lower is bad, the good outputs are counted.
+    """
     bad, scored = state.total
     if not scored:
         return f"{_name(criterion)}: nothing was counted on the candidate over {_last(rule, rows)}."
-    breach = f"{criterion.outside} {plain(criterion.limit * 100)} %"
+    compared = bad if criterion.bad == "higher" else scored - bad
+    counted = f"{_counted(criterion, compared, scored, 'good')} over {_last(rule, rows)}"
+    beyond = f"{criterion.outside} {_share(criterion, criterion.limit)}"
+    in_a_row = "" if criterion.kind == "cumulative" else " in a row"
     if criterion.kind == "bound":
-        breach += f" for {count(criterion.times, 'block')} is a breach"
+        breach = f"{beyond} for {count(criterion.times, 'block')} is a breach"
     else:
-        breach += f" is a failure, more than {criterion.times}"
-        breach += " in a row are a breach" if criterion.kind == "consecutive" else " are a breach"
-    return f"{_counted(criterion, bad, scored)} over {_last(rule, rows)}; {breach}: {state.outside} so far."
+        breach = f"{beyond} is a failure, more than {criterion.times}{in_a_row} are a breach"
+    return f"{counted}; {breach}: {state.outside}{in_a_row} so far."
 
 
 def unknown(criterion: ToleranceRule | ThresholdRule, arm: Arm, reason: str, block: Block | None) -> str:
@@ -48,37 +53,34 @@ def unknown(criterion: ToleranceRule | ThresholdRule, arm: Arm, reason: str, blo
         why = f"only {block.scored:,} of the {block.served:,} {units} served by the {arm} were scored"
     else:
         why = f"the block of the {arm} is unknown ({_words(reason)})"
+    arms = " and by ".join(f"the {arm}" for arm in criterion.arms)
     return (
-        f"{_name(criterion)}: not known in this block, because {why}. It ends with a block in which at least "
-        f"{plain(criterion.min_coverage * 100)} % of the {units} served by {_arms(criterion)} are scored."
+        f"{_name(criterion)}: not known in this block, because {why}. This ends with the first block in which at "
+        f"least {plain(criterion.min_coverage * 100)} % of the {units} served by {arms} are scored."
     )
 
 
 def trigger(
     rule: Rule, state: State, word: VerdictWord, guarantee: Guarantee, criteria: Sequence[CriterionRecord]
 ) -> str:
-    """The sentence of a trigger: the criteria with the most evidence, as many as must be harmed, and the limit."""
+    """The sentence of a trigger: its strongest criteria, as many as must be harmed, and its evidence."""
     ranked = sorted(range(len(criteria)), key=lambda i: value(state.criteria[i]), reverse=True)
-    leading = [criteria[i] for i in ranked[: rule.k]]
-    counted = " ".join(criterion.sentence for criterion in leading)
+    counted = " ".join(criteria[i].sentence for i in ranked[: rule.k])
     now = "none" if state.micronats is None else spoken_odds(state.micronats)
-    progress = (
-        f"{now} of the {spoken_odds(int(rule.limit))} needed" if rule.alpha else "no fixed limit breached"
-    )
+    needed = None if rule.alpha is None else spoken_odds(int(rule.limit))
+    progress = f"{now} of the {needed} needed" if needed else "no limit is breached"
     match word:
         case VerdictWord.trigger:
-            return (
-                f"{_fired(rule, state)}{counted} {_certainty(rule, state, guarantee, leading[0].dispersion)}"
-            )
+            return f"{_fired(rule, state)}{counted} {_certainty(rule, state, guarantee, criteria)}"
         case VerdictWord.unknown:
             gaps = " ".join(criterion.unknown.sentence for criterion in criteria if criterion.unknown)
             length = span(rule.block * state.unknown_in_a_row)
-            blind = f"Nothing has been known for {length}. " if state.unknown_in_a_row > 1 else ""
+            blind = f"Unknown for {length}. " if state.unknown_in_a_row > 1 else ""
             return f"{gaps} {blind}Evidence so far: {progress}."
         case VerdictWord.watch:
             return f"Possible harm, not yet enough to act on: {progress}. {counted}"
         case VerdictWord.ok:
-            return f"No evidence of harm: {progress}. {counted}"
+            return f"{f'No evidence of harm; {progress}' if needed else 'No limit is breached'}. {counted}"
 
 
 def _fired(rule: Rule, state: State) -> str:
@@ -87,22 +89,22 @@ def _fired(rule: Rule, state: State) -> str:
     return f"Fired {span(rule.block * (state.seq - state.latched_at))} ago. "
 
 
-def _certainty(rule: Rule, state: State, guarantee: Guarantee, phi: str | None) -> str:
+def _certainty(rule: Rule, state: State, guarantee: Guarantee, criteria: Sequence[CriterionRecord]) -> str:
     if rule.alpha is None or state.micronats is None:
         return "A fixed limit fired; it has no bound on false alarms."
     evidence = f"Evidence {spoken_odds(state.micronats)}, limit {spoken_odds(int(rule.limit))}"
     if guarantee.word == "none":
         return f"{evidence}; with its fixed limits this trigger has no bound on false alarms."
     harmless = f"{evidence}: a harmless release gets here in at most {plain(rule.alpha * 100)} % of watches"
-    varying = f"{phi} times as much as independent outputs"
+    if guarantee.word == "bounded":
+        return f"{harmless}."
+    phi = max((criterion.dispersion for criterion in criteria if criterion.dispersion), key=float)
+    if phi == "1.0":
+        return f"{harmless}, if outputs are independent of each other."
+    condition = f"{harmless}, if blocks vary at most {phi} times as much as independent outputs"
     if "clustering" in guarantee.reasons:
-        return (
-            f"{harmless}, as far as the measured clustering holds. Outputs are clustered: blocks vary {varying}; "
-            "consider counting per session or user."
-        )
-    if "dispersion_assumed" in guarantee.reasons:
-        return f"{harmless}, if blocks vary at most {varying}."
-    return f"{harmless}."
+        return f"{condition}, as measured. Outputs are clustered; consider counting per session or user."
+    return f"{condition}."
 
 
 def _name(signal: SignalRule) -> str:
@@ -113,18 +115,17 @@ def _words(identifier: str) -> str:
     return identifier.replace("_", " ").replace("-", " ")
 
 
-def _arms(criterion: ToleranceRule | ThresholdRule) -> str:
-    return " and by ".join(f"the {arm}" for arm in criterion.arms)
-
-
 def _last(rule: Rule, rows: int) -> str:
-    return f"the last {span(rule.block * rows)}"
+    return f"the last {span(rule.block * rows).removeprefix('1 ')}"
 
 
-def _counted(signal: SignalRule, bad: int, scored: int) -> str:
-    units = plural(_words(signal.unit))
-    were = " were bad" if signal.bad == "lower" else ""
-    return f"{_name(signal)}: {bad:,} of {scored:,} {units}{were} on the candidate ({rate(bad, scored, signal.show)})"
+def _counted(signal: SignalRule, part: int, scored: int, kind: str) -> str:
+    """A signal named after its bad outputs needs no adjective."""
+    were = "" if signal.bad == "higher" else f" were {kind}"
+    return (
+        f"{_name(signal)}: {part:,} of {scored:,} {plural(_words(signal.unit))}{were} on the candidate "
+        f"({rate(part, scored, signal.show)})"
+    )
 
 
 def _tolerated(criterion: ToleranceRule) -> str:
@@ -134,8 +135,7 @@ def _tolerated(criterion: ToleranceRule) -> str:
     times = f"{plain(criterion.ratio)} times"
     if criterion.absolute == 0:
         return f"up to {times} is tolerated"
-    if criterion.show == "per_10000":
-        more = f"{plain(criterion.absolute * 10_000)} per 10,000 more"
-    else:
-        more = f"{plain(criterion.absolute * 100)} percentage points more"
-    return f"up to {more} is tolerated" if criterion.ratio == 1 else f"up to {times} and {more} is tolerated"
+    more = _share(criterion, criterion.absolute).replace("1 %", "1 percentage point")
+    if criterion.ratio == 1:
+        return f"up to {more} more is tolerated"
+    return f"up to {times} plus {more} is tolerated"

@@ -23,7 +23,7 @@ def quotient(part: int, whole: int, places: int) -> str:
 
 
 def odds(micronats: int) -> str:
-    """Evidence as betting odds, rounded down, at most 10⁹: 4874211 → `130`, 956000 → `2.6`, −3000000 → `0.04`."""
+    """Betting odds, rounded down, at most 10⁹: 4874211 → `130`, 956000 → `2.6`, −3000000 → `0.04`."""
     value = min(exp(min(micronats / MICRO, 21)), MOST_ODDS)
     if value >= 10:
         return str(int(value))

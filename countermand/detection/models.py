@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from countermand.canonical import digest, instant
 from countermand.plan.target import Value
-from countermand.playbook.model import Severity
+from countermand.playbook.terms import Severity
 from countermand.playbook.units import Duration
 
 CORE = "detection/1"
@@ -20,7 +20,8 @@ CORE = "detection/1"
 class Sealed(Value):
     """A value with parts derived once, such as its digest. A copy is checked and derives its own."""
 
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:  # noqa: ARG002
+        """Validated like a new value, whatever `deep` says."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self).model_validate({**fields, **(update or {})})
 
@@ -133,13 +134,13 @@ class Gap(Value):
 class CriterionRecord(Value):
     """What one criterion saw.
 
-    `so_far` covers the known blocks from row `since` to this one. For a tolerance, `since` is where the evidence
-    began to build up: the last row before which all evidence, uncapped, had been used up (Page 1954). It is
-    chosen after the fact and decides nothing (DET-34). In quiet times it is this row or a few before it. For a
-    threshold rule it is the window, or the interval, whose value is compared; only the candidate is counted.
-    `times` is the ratio of the two bad rates there. `coverage` is scored / served in this block.
-    `micronats` and `odds` are this criterion's own evidence and `dispersion` the φ that will temper its next
-    block; a threshold rule has `breached` instead. `unknown_rows` counts the rows that did not count.
+    `so_far` covers the known blocks from row `since` to this one. For a tolerance, `since` is where evidence
+    began to build up: the last row at which all evidence before, uncapped, had been used up (Page, Biometrika
+    1954). It is chosen after the fact and decides nothing (DET-34). In quiet times it is this row or one a
+    few blocks back. For a threshold rule it is the window or interval whose value is compared; there only the
+    candidate counts. `times` is the ratio of the two bad rates. `coverage` is scored / served in this block.
+    `micronats` and `odds` are this criterion's own evidence, `dispersion` is the φ that will temper its next
+    block; a threshold rule has `breached` instead. `unknown_rows`: rows of the watch that gave no evidence.
     """
 
     signal: str
@@ -187,7 +188,7 @@ class Verdict(Value):
 
 
 class WatchVerdict(Value):
-    """The verdict of a whole watch: the first of trigger > unknown > watch > ok over its triggers (DET-24)."""
+    """The verdict of a watch: the first of trigger > unknown > watch > ok over its triggers (DET-24)."""
 
     seq: int
     word: VerdictWord

@@ -13,21 +13,18 @@ from pydantic import Field
 from countermand import canonical
 from countermand.detection.evalue import micronats
 from countermand.detection.models import CORE, Arm, Sealed
-from countermand.playbook import model as playbook
-from countermand.playbook.model import (
+from countermand.playbook import criteria
+from countermand.playbook.criteria import (
     Bound,
     Criterion,
     Detection,
     FailureLimit,
-    Severity,
     SignalSpec,
     Tolerance,
     Trigger,
 )
-from countermand.playbook.units import Duration, Number, format_duration
-
-#: Longest window of a threshold rule in blocks, so that its state stays below 1 KiB (DET-4).
-MAX_WINDOW = 60
+from countermand.playbook.terms import Severity
+from countermand.playbook.units import Duration, Number
 
 
 class SignalRule(Sealed):
@@ -47,7 +44,7 @@ class SignalRule(Sealed):
 
 
 class ToleranceRule(SignalRule):
-    """Harmless means: bad rate of the candidate ≤ `ratio` × bad rate of the baseline + `absolute` (DET §3)."""
+    """Harmless: bad rate of the candidate ≤ `ratio` × bad rate of the baseline + `absolute` (§3)."""
 
     form: Literal["tolerance"] = "tolerance"
     ratio: Number
@@ -89,8 +86,8 @@ class ThresholdRule(SignalRule):
 class Rule(Sealed):
     """One trigger, ready to run. At least `k` of its criteria must show harm: 1 is any, all of them is all.
 
-    `alpha` is the allowed probability that it ever fires wrongly during the watch; None when it has no criterion
-    with a tolerance, because then nothing bounds it.
+    `alpha` is the allowed probability that it ever fires wrongly during the watch; None when it has no
+    criterion with a tolerance, because then nothing bounds it.
     """
 
     core: str = CORE
@@ -151,11 +148,7 @@ class Rule(Sealed):
 
 
 def compile_rules(detection: Detection) -> tuple[Rule, ...]:
-    """One Rule per trigger, in the order of the playbook.
-
-    α = per_release · (1 − reserve) · share (DET-30). Raises ValueError when the window, `for` or interval of a
-    threshold rule is not a whole number of blocks, or longer than 60 blocks.
-    """
+    """One Rule per trigger, in the order of the playbook; α = per_release · (1 − reserve) · share (DET-30)."""
     return tuple(_rule(detection, trigger) for trigger in detection.triggers)
 
 
@@ -172,63 +165,49 @@ def _rule(detection: Detection, trigger: Trigger) -> Rule:
         w0=detection.w0,
         dispersion=detection.dispersion,
         alpha=budget.per_release * (1 - budget.reserve) * trigger.share if spends else None,
-        k=trigger.at_least.k if trigger.at_least else 1 if trigger.any else len(trigger.criteria),
+        k=trigger.needed,
         criteria=tuple(
-            _criterion(trigger.id, criterion, detection.signals[criterion.signal], detection.block)
+            _criterion(criterion, detection.signals[criterion.signal], detection.block)
             for criterion in trigger.criteria
         ),
     )
 
 
-def _criterion(
-    trigger: str, criterion: Criterion, spec: SignalSpec, block: timedelta
-) -> ToleranceRule | ThresholdRule:
-    signal = SignalRule(
-        signal=criterion.signal,
-        bad=spec.bad,
-        unit=spec.unit,
-        show=spec.show,
-        expect=spec.expect if spec.bad == "higher" else 1 - spec.expect,
-        min_coverage=spec.min_coverage,
-    ).model_dump()
-
-    def blocks(name: str, length: timedelta, least: int = 1) -> int:
-        count = length // block
-        if length % block or not least <= count <= MAX_WINDOW:
-            raise ValueError(
-                f"trigger {trigger!r}, signal {criterion.signal!r}: {name} = {format_duration(length)!r} is not "
-                f"{least} to {MAX_WINDOW} whole blocks of {format_duration(block)}"
-            )
-        return count
-
+def _criterion(criterion: Criterion, spec: SignalSpec, block: timedelta) -> ToleranceRule | ThresholdRule:
+    signal: dict[str, Any] = {
+        "signal": criterion.signal,
+        "bad": spec.bad,
+        "unit": spec.unit,
+        "show": spec.show,
+        "expect": spec.expect if spec.bad == "higher" else 1 - spec.expect,
+        "min_coverage": spec.min_coverage,
+    }
     match criterion:
         case Criterion(tolerate=Tolerance() as tolerate):
-            # Blocks count bad outputs whichever way the signal points, so one mapping serves both (§4.6, DET-7).
+            # Blocks count bad outputs whichever way the signal points: one mapping for both (§4.6, DET-7).
             return ToleranceRule(
                 **signal,
                 ratio=Decimal(1) if tolerate.ratio is None else tolerate.ratio,
                 absolute=Decimal(0) if tolerate.absolute is None else tolerate.absolute,
             )
-        case Criterion(rule=playbook.ThresholdRule(bound=Bound() as bound)):
+        case Criterion(rule=criteria.ThresholdRule(bound=Bound() as bound)):
             return ThresholdRule(
                 **signal,
                 **_limit(bound),
                 kind="bound",
-                window=blocks("window", bound.window),
-                times=max(blocks("for", bound.hold_for, least=0), 1),
+                window=bound.window // block,
+                times=max(bound.hold_for // block, 1),
             )
-        case Criterion(rule=playbook.ThresholdRule(failure_limit=FailureLimit() as failures)):
+        case Criterion(rule=criteria.ThresholdRule(failure_limit=FailureLimit() as failures)):
             return ThresholdRule(
                 **signal,
                 **_limit(failures),
                 kind=failures.count,
-                window=blocks("interval", failures.interval),
+                window=failures.interval // block,
                 times=failures.limit,
             )
         case _:
-            raise ValueError(
-                f"trigger {trigger!r}: {criterion!r} has neither a tolerance nor a threshold rule"
-            )
+            raise ValueError(f"{criterion!r} has neither a tolerance nor a threshold rule")
 
 
 def _limit(rule: Bound | FailureLimit) -> dict[str, Any]:

@@ -14,9 +14,9 @@ class ToleranceState(Value):
     """One tolerance criterion.
 
     evidence: S of the seven bets in micronats, empty before the first row. guess, dispersion: see evalue.
-    previous: the last baseline block as (bad, scored), None after a gap. rising: evidence of all bets together
-    since row `since`, uncapped, 0 when used up. counts: (bad, scored) of candidate and baseline over the known
-    rows since then. unknown_rows: how many rows of the watch did not count.
+    previous: the last baseline block as (bad, scored), None after a gap. rising: evidence of all bets
+    together since row `since`, uncapped, 0 when used up. counts: (bad, scored) of candidate and baseline over
+    the known rows since then. unknown_rows: how many rows of the watch gave no evidence.
     """
 
     form: Literal["tolerance"] = "tolerance"
@@ -38,9 +38,9 @@ class ToleranceState(Value):
 class ThresholdState(Value):
     """One threshold rule.
 
-    window: (bad, scored) per row of a bound's window or a failure_limit's running interval, oldest first, (0, 0)
-    for an unknown row. outside: successive blocks outside (bound), or failures that count (failure_limit).
-    unknown_rows: how many rows of the watch did not count.
+    window: (bad, scored) per row of a bound's window or a failure_limit's running interval, oldest first,
+    (0, 0) for an unknown row. outside: successive blocks outside (bound), or failures that count
+    (failure_limit). unknown_rows: how many rows of the watch gave no value.
     """
 
     form: Literal["threshold"] = "threshold"
@@ -56,10 +56,10 @@ class ThresholdState(Value):
 
 
 class State(Value):
-    """One trigger. `rule` is the digest of the Rule it belongs to; `rows` counts rows, known or not (t of §5.1).
+    """One trigger. `rule`: digest of its Rule; `rows`: all rows so far, known or not (t of §5.1).
 
-    micronats: the trigger's evidence after the last row, None before the first and when a threshold rule decides
-    alone. latched_at: `seq` of the row at which it fired; only closing the watch clears it.
+    micronats: the trigger's evidence after the last row, None before the first and when threshold rules alone
+    decide. latched_at: `seq` of the row at which it fired; only closing the watch clears it.
     """
 
     core: str

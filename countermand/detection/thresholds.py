@@ -1,4 +1,4 @@
-"""Rules people already have: a fixed limit on the candidate's own value, without a bound on false alarms (§6)."""
+"""Rules people already have: a fixed limit on the candidate's own value, no bound on false alarms (§6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The watch of one release: `start` once per rule, `step` once per sealed row, `combine` over the triggers (§5).
+"""The watch of one release: `start` once per rule, `step` once per sealed row, `combine` the triggers (§5).
 
 The standing watch after the declared length (DET-13), the severe lane (DET-15) and late rows (DET-17) are not
 part of this core version.
@@ -62,7 +62,7 @@ def advance(rule: Rule, state: State, row: Row) -> State:
 
 
 def combine(verdicts: Sequence[Verdict]) -> WatchVerdict:
-    """The verdict of the watch: the first of trigger > unknown > watch > ok, then the most severe trigger (DET-24).
+    """The verdict of the watch: first of trigger > unknown > watch > ok, then the most severe (DET-24).
 
     Raises ValueError without verdicts, or when they judge different rows.
     """

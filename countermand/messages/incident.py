@@ -66,6 +66,7 @@ class StageView:
     state: str = "waiting"
     sentence: str = ""
     started_at: datetime | None = None
+    until: datetime | None = None
     ended_at: datetime | None = None
     outcome: b.StageOutcome | None = None
     checks: list[b.CheckDone] = field(default_factory=list)
@@ -242,7 +243,7 @@ def _apply_stage(view: IncidentView, record: Record, body: b.Body, line: Callabl
         case b.StageState():
             stage = view.stage(body.stage)
             if stage is not None:
-                stage.state, stage.sentence = body.state, body.sentence
+                stage.state, stage.sentence, stage.until = body.state, body.sentence, body.until
                 if body.state in ("completed", "stopped", "aborted", "reversed"):
                     stage.ended_at = record.at
             tone = {"completed": "good", "stopped": "bad", "aborted": "bad", "reversed": "bad"}.get(body.state, "info")

@@ -37,8 +37,10 @@ def _longer_than_nothing(value: timedelta) -> timedelta:
 def format_duration(value: timedelta) -> str:
     """The shortest exact form that `parse_duration` reads back: 1:30:00 → `90m`."""
     milliseconds = round(value / timedelta(milliseconds=1))
+    if not milliseconds:
+        return "0s"
     for unit in ("d", "h", "m", "s"):
-        if milliseconds and milliseconds % _MILLISECONDS[unit] == 0:
+        if milliseconds % _MILLISECONDS[unit] == 0:
             return f"{milliseconds // _MILLISECONDS[unit]}{unit}"
     return f"{milliseconds}ms"
 

@@ -45,7 +45,9 @@ class TrafficVerification(Strict):
     """How much must be seen before a stage counts as done (TGT-8, TGT-11)."""
 
     residual: Annotated[BasisPoints, within(1, 5_000)] = Field(
-        100, description="Accepted difference between wanted and seen share of users: 1%."
+        100,
+        description="Accepted difference between wanted and seen share of users: 1%.",
+        json_schema_extra={"default": "1%"},
     )
     settle: Duration = Field(description="Time the traffic gets to move before it is counted.")
     time_limit: Positive = Field(description="By when the seen share must fit, else the stage stops.")

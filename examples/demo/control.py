@@ -68,8 +68,8 @@ def control(
             raise HTTPException(401, "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
         return may_write
 
-    async def writer(may_write: Annotated[bool, Depends(reader)]) -> None:
-        if not may_write:
+    async def writer(authorization: Annotated[str, Header()] = "") -> None:
+        if not await reader(authorization):
             raise HTTPException(403, "this token may read and not write")
 
     def stored(name: str) -> SplitState:

@@ -26,7 +26,7 @@ from examples.demo.outbox import Outbox
 from examples.demo.questions import draw
 
 _USERS = 20_000
-_IN_FLIGHT = 200
+_IN_FLIGHT = 64
 _STATUS_SECONDS = 5.0
 
 
@@ -127,7 +127,8 @@ async def _run(options: argparse.Namespace) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+    limits = httpx.Limits(max_connections=_IN_FLIGHT + 1, max_keepalive_connections=_IN_FLIGHT + 1)
+    async with httpx.AsyncClient(timeout=5, limits=limits, trust_env=False) as client:
         outbox = None
         if options.console:
             url = f"{options.console}/api/v1/signals"

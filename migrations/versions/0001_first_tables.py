@@ -1,7 +1,7 @@
 """First tables: ledger, evidence, playbooks, releases, signals, outbox, accounts.
 
 The triggers are written out here because `op.create_table` fires no metadata events. A trigger that changes
-needs a new migration and new digests in `adapters/selfcheck.py`.
+needs a new migration and new digests in `adapters/append_only.py`.
 """
 
 import sqlalchemy as sa

@@ -57,8 +57,8 @@ class Postgres:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         data = str(self._directory / "data")
-        self._run("initdb", "-D", data, "-A", "scram-sha-256", "-U", SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8",
-                  "--no-sync", f"--pwfile={password_file}")  # fmt: skip
+        login = ["-A", "scram-sha-256", "-U", SUPERUSER, f"--pwfile={password_file}"]
+        self._run("initdb", "-D", data, *login, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
         password_file.unlink()
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._directory}"
         self._run("pg_ctl", "-D", data, "-w", "-l", str(self._directory / "log"), "-o", options, "start")

@@ -1,0 +1,163 @@
+"""Is append-only still enforced? Triggers, rights, and a probe that tries to break the rule (storage.md §4).
+
+Each check returns the sentence that people read, or raises `Weakened` with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+import stat
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlalchemy.sql.elements import TextClause
+
+from adapters.database import Database
+from adapters.ledger import lock_chain
+from adapters.tables import APPEND_ONLY, LedgerTable
+from countermand.ledger.record import GENESIS_PREV
+
+#: sha256 of the text of every trigger on an append-only table. A migration that changes one changes this too.
+TRIGGERS: dict[str, dict[str, str]] = {
+    "sqlite": {
+        "evidence_blob_guard": "96838435fcbc09da832f7b132dbe59440158a20ba9eac8b74e089e4a525247b6",
+        "evidence_blob_no_delete": "e1357dbe5a3a06b1aa3ac58c0fc00e3a89ef8ea2a66407180ef954cf0ed2f22e",
+        "evidence_blob_no_update": "ef4102baeabe5f303ef2c040b8f061450bc9ad21a22afadbf2a1af7c2fca9628",
+        "ledger_record_guard": "bc3f1f27838399085c73e08a5fa7f4627861a82461a4503741d924a5767ae893",
+        "ledger_record_no_delete": "bf299b5a9b7306dc575ca191124e6e0984d726cb6da764f8038dd4a1d3dc0375",
+        "ledger_record_no_update": "f189be1846184642cc4d27f674f7c9bd3c334ac7bbaa107b43ae32db2d588522",
+        "playbook_version_guard": "9734dfe8f0da3b62f95c73ae79202a83ec3e763c30664d707a8da4e6954999c0",
+        "playbook_version_no_delete": "03805ed7d11aa13f99bb4eb4f251b9aa8befd1826b65a22a1d471cfc2658503d",
+        "playbook_version_no_update": "f21f42388261755926901e2a550ac508df2cbabc97d5136a32990594d8a3ec15",
+        "signal_block_guard": "0959792d5cf48d88ab7e991e1b9bddd15615b5af4ee245b61acee647fc35e31b",
+        "signal_block_no_delete": "44088a97d7ee45ad3373f1a09cb7999d0e3ea1e27ba345629e62b1c0c6970a95",
+        "signal_block_no_update": "8a89d6387317d6c8634b5f2b6e16a1d8fca4740f0d9dd6efaa908d6875f2c79b",
+    },
+    "postgresql": {
+        "evidence_blob_append_only": "2745048df4a3962f9dafdca4a5bcbf18b2b98e09a51b58a8fff6a58a26dfde59",
+        "ledger_record_append_only": "533ca5dc98ba91f17ce402d0dd001032558d0c8405a4792b9be203f69766508e",
+        "ledger_record_guard": "0deb40053874b045fa7cac8ff3ee1d298bdc2076d8d68a28b2e453d26a354420",
+        "playbook_version_append_only": "e1cb1fcb4d49f278c123b3301d234d4a1135835dbc42ad404ce744b497f99cd5",
+        "signal_block_append_only": "28007d20aebbf2d91d7ff7cc9f9770adbf779acd71c0cd134fcd6e98a9e54714",
+    },
+}
+
+
+class Weakened(Exception):
+    """A promise of the store that does not hold."""
+
+
+def _about_tables(query: str) -> TextClause:
+    return text(query).bindparams(bindparam("tables", APPEND_ONLY, expanding=True))
+
+
+_TRIGGER_TEXTS = {
+    "sqlite": _about_tables(
+        "SELECT name, 'A', sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN :tables"
+    ),
+    "postgresql": _about_tables(
+        "SELECT t.tgname, t.tgenabled::text, pg_get_triggerdef(t.oid, true) || p.prosrc "
+        "FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_class c ON c.oid = t.tgrelid "
+        "WHERE NOT t.tgisinternal AND c.relnamespace = 'public'::regnamespace AND c.relname IN :tables"
+    ),
+}
+_GRANTED = _about_tables(
+    "SELECT relname, pg_has_role(relowner, 'USAGE'), has_any_column_privilege(oid, 'UPDATE'), "
+    "has_table_privilege(oid, 'DELETE'), has_table_privilege(oid, 'TRUNCATE') FROM pg_class "
+    "WHERE relnamespace = 'public'::regnamespace AND relname IN :tables ORDER BY relname"
+)
+
+
+async def triggers(db: Database, _now: datetime) -> str:
+    """Every trigger is there, enabled and unchanged, and there is no other one."""
+    wanted = TRIGGERS[db.dialect]
+    found = await trigger_digests(db)
+    wrong = [f"{name} is missing" for name in wanted if name not in found]
+    wrong += [f"{name} is not ours" for name in found if name not in wanted]
+    wrong += [
+        f"{name} {found[name] if found[name] == 'disabled' else 'has another text'}"
+        for name in wanted
+        if name in found and found[name] != wanted[name]
+    ]
+    if wrong:
+        raise Weakened(f"Append-only is not enforced: {', '.join(sorted(wrong))}.")
+    return f"All {len(wanted)} triggers are present, enabled and have their text."
+
+
+async def trigger_digests(db: Database) -> dict[str, str]:
+    """Of every trigger on an append-only table: sha256 of its text, or `disabled`."""
+    async with db.reading() as session:
+        found = await session.execute(_TRIGGER_TEXTS[db.dialect])
+        # 'A' = ALWAYS: anything less is silent in a session that plays a replica.
+        return {
+            name: hashlib.sha256(sql.encode()).hexdigest() if enabled == "A" else "disabled"
+            for name, enabled, sql in found
+        }
+
+
+async def rights(db: Database, _now: datetime) -> str:
+    """SQLite: the file is its owner's alone. PostgreSQL: our role can neither change nor own the tables."""
+    if db.dialect == "sqlite":
+        status = await asyncio.to_thread(Path(db.url.database or "").stat)
+        mode = stat.S_IMODE(status.st_mode)
+        if mode & 0o077:
+            raise Weakened(f"The database file {db.url.database} has mode {mode:04o}; others can reach it.")
+        return f"The database file has mode {mode:04o}."
+    async with db.reading() as session:
+        role = (await session.execute(text("SELECT current_user"))).scalar_one()
+        rows = (await session.execute(_GRANTED)).all()
+    wrong = [
+        f"{word} {table}"
+        for table, *granted in rows
+        for word, has in zip(("owns", "may UPDATE", "may DELETE", "may TRUNCATE"), granted, strict=True)
+        if has
+    ]
+    if wrong:
+        raise Weakened(f"The role {role!r} can change history: it {', '.join(wrong)}.")
+    return f"The role {role!r} may read the append-only tables and add to them, nothing else."
+
+
+async def probe(db: Database, _now: datetime) -> str:
+    """An UPDATE and a DELETE of a record are really refused; whatever happened is taken back."""
+    statements = {
+        "UPDATE": "UPDATE ledger_record SET line = 'changed' WHERE seq = :seq",
+        "DELETE": "DELETE FROM ledger_record WHERE seq = :seq",
+    }
+    done = []
+    async with db.writing() as session:
+        await lock_chain(session, db.dialect)
+        newest = (
+            await session.execute(text("SELECT seq, hash FROM ledger_record ORDER BY seq DESC LIMIT 1"))
+        ).first()
+        seq, prev = (newest.seq + 1, newest.hash) if newest else (0, GENESIS_PREV)
+        # The probe attacks a record of its own, so that nothing of value is lost when the attack succeeds.
+        nothing_stays = await session.begin_nested()
+        session.add(
+            LedgerTable(
+                seq=seq,
+                at="",
+                kind="probe",
+                incident_id=None,
+                release_id=None,
+                idem_key=secrets.token_hex(32),
+                line="",
+                prev=prev,
+                hash=secrets.token_hex(32),
+            )
+        )
+        await session.flush()
+        for word, statement in statements.items():
+            try:
+                async with session.begin_nested():
+                    await session.execute(text(statement), {"seq": seq})
+                done.append(word)
+            except (IntegrityError, ProgrammingError):
+                continue
+        await nothing_stays.rollback()
+    if done:
+        raise Weakened(f"A probe {' and '.join(done)} of a record was not refused (and was taken back).")
+    return "A probe UPDATE and DELETE of a record were refused."

@@ -1,0 +1,135 @@
+"""Messages and the review draft from Jinja templates.
+
+Two things about Jinja shape this file (COM-10). Its sandbox limits what a template reaches, not how much it
+writes, so output is counted. And HTML autoescape would write `&#39;` into plain text, so Jinja escapes
+nothing: every fact is made harmless for its kind of output before a template sees it. Text keeps `<` and `&`
+(who puts it into HTML or Slack escapes it there); in Markdown no part of a fact is left that could be markup.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from countermand.playbook.model import Audience, Playbook, Step
+
+MAX_BYTES = 64 * 1024
+FILTERS = frozenset({"join"})
+
+_HIDDEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
+_MARKUP = re.compile(r"[\\`*\[\]|]")
+
+
+class CannotRender(ValueError):
+    """A template or a fact is missing, or the text is too long. Trying again cannot help."""
+
+
+class JinjaRenderer:
+    """The Renderer over a directory with `messages/<step>/<audience>.txt.j2` and `review/draft.md.j2`.
+
+    All templates are compiled when it is made; a broken one raises CannotRender then, not in an incident.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._environment = _environment(directory)
+        self._names = frozenset(self._environment.list_templates(extensions=["j2"]))
+        for name in sorted(self._names):
+            try:
+                self._environment.get_template(name)
+            except TemplateError as error:
+                raise CannotRender(f"template {name!r} in {str(directory)!r}: {error}") from error
+
+    def render(self, step: Step, audience: Audience, facts: Mapping[str, object]) -> tuple[str, str]:
+        """(subject, text) for one audience at one step. Raises CannotRender if a fact is missing or None."""
+        name = _message(step, audience)
+        head, separator, body = self._text(name, facts, visible).partition("\n\n")
+        if not head.startswith("Subject: ") or "\n" in head or not separator:
+            raise CannotRender(f"template {name!r}: the first line is `Subject: …`, the second is empty")
+        return head.removeprefix("Subject: "), body
+
+    def render_review(self, facts: Mapping[str, object]) -> str:
+        """The draft of a review in Markdown. Raises CannotRender when a fact is missing or None."""
+        return self._text("review/draft.md.j2", facts, _plain_in_markdown)
+
+    def lacks(self, playbook: Playbook) -> list[tuple[Step, Audience]]:
+        """The messages a playbook promises for which there is no template."""
+        return [
+            (rule.step, audience)
+            for rule in playbook.communications
+            for audience in rule.audiences
+            if _message(rule.step, audience) not in self._names
+        ]
+
+    def _text(self, name: str, facts: Mapping[str, object], harmless: Callable[[str], str]) -> str:
+        parts: list[str] = []
+        size = 0
+        try:
+            for part in self._environment.get_template(name).generate(_each(facts, harmless)):
+                size += len(part.encode())
+                if size > MAX_BYTES:
+                    raise CannotRender(f"template {name!r} writes more than {MAX_BYTES} bytes")
+                parts.append(part)
+        except TemplateError as error:
+            raise CannotRender(f"template {name!r}: {error}; given are {', '.join(sorted(facts))}") from error
+        return "".join(parts)
+
+
+def visible(text: str) -> str:
+    """Control, bidirectional and invisible characters as signs people see: ESC → `␛`, U+202E → `<U+202E>`."""
+    return _HIDDEN.sub(_sign, text)
+
+
+def _sign(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return chr(0x2400 + code) if code < 0x20 else "␡" if code == 0x7F else f"<U+{code:04X}>"
+
+
+def _plain_in_markdown(text: str) -> str:
+    entities = visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _MARKUP.sub(r"\\\g<0>", entities)
+
+
+def _each(value: object, harmless: Callable[[str], str]) -> object:
+    match value:
+        case str():
+            return harmless(value)
+        case Mapping():
+            return {key: _each(item, harmless) for key, item in value.items()}
+        case list() | tuple():
+            return [_each(item, harmless) for item in value]
+        case _:
+            return value
+
+
+def _message(step: Step, audience: Audience) -> str:
+    return f"messages/{step.value}/{audience.value}.txt.j2"
+
+
+def _environment(directory: Path) -> Environment:
+    environment = ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(directory),
+        undefined=StrictUndefined,
+        autoescape=False,
+        finalize=_known,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
+    environment.globals.clear()
+    environment.tests.clear()
+    environment.filters = {name: environment.filters[name] for name in FILTERS}
+    return environment
+
+
+def _known(value: object) -> object:
+    """An unknown printed as `None` or a raw list would be a defect nobody notices (COM-7)."""
+    if value is None or isinstance(value, Mapping | list | tuple):
+        raise CannotRender(f"{value!r} cannot be printed; a template names texts and numbers only")
+    return value

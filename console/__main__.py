@@ -1,0 +1,61 @@
+"""Composition root of the console: `python -m console` serves on loopback until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+
+import uvicorn
+
+from adapters.accounts import Accounts
+from adapters.catalogue import SqlCatalogue
+from adapters.database import Database, utc_now
+from adapters.directory_file import FileDirectory
+from adapters.ledger import SqlLedger
+from adapters.outbox import Outbox
+from adapters.settings import Settings
+from adapters.shown import ShownViews
+from adapters.signals import SqlSignals
+from adapters.signing import GatewayKey
+from console.app import create_app
+from console.decide import Gate
+from console.deps import Console
+from console.temporal import TemporalWorkflows
+from runtime import connect
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    database = Database(settings.database_url)
+    ledger, people = SqlLedger(database), FileDirectory(settings.governance)
+    shown, workflows = ShownViews(database), TemporalWorkflows(await connect())
+    gate = Gate(ledger, people, shown, GatewayKey(settings.gateway_key), workflows, utc_now)
+    app = create_app(
+        Console(
+            settings=settings,
+            database=database,
+            ledger=ledger,
+            catalogue=SqlCatalogue(database),
+            signals=SqlSignals(database),
+            accounts=Accounts(database),
+            outbox=Outbox(database),
+            people=people,
+            shown=shown,
+            gate=gate,
+            workflows=workflows,
+            clock=utc_now,
+        )
+    )
+    config = uvicorn.Config(
+        app,
+        host=settings.console_host,
+        port=settings.console_port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=2,
+    )
+    await uvicorn.Server(config).serve()
+    await database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(Settings.from_environment()))

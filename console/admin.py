@@ -1,0 +1,76 @@
+"""Server-side administration: `python -m console.admin …`. Needs the data directory, never a session."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import sys
+from collections.abc import Awaitable, Callable
+
+import typer
+
+from adapters.accounts import Accounts
+from adapters.database import Database
+from adapters.migrate import upgrade
+from adapters.settings import Settings
+from adapters.signing import GatewayKey
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+account = typer.Typer(no_args_is_help=True, help="Local accounts.")
+source = typer.Typer(no_args_is_help=True, help="Signal sources.")
+app.add_typer(account, name="account")
+app.add_typer(source, name="source")
+
+
+def _with_accounts(work: Callable[[Accounts], Awaitable[None]]) -> None:
+    async def run() -> None:
+        database = Database(Settings.from_environment().database_url)
+        try:
+            await work(Accounts(database))
+        finally:
+            await database.close()
+
+    asyncio.run(run())
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database schema to this version."""
+    settings = Settings.from_environment()
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    upgrade(settings.database_url)
+    typer.echo("database is at this version's schema")
+
+
+@app.command()
+def init() -> None:
+    """Create the gateway key if there is none."""
+    key = GatewayKey(Settings.from_environment().gateway_key)
+    key.create_if_missing()
+    typer.echo(f"gateway key {key.key_id}")
+
+
+@account.command("add")
+def add_account(subject: str, name: str = typer.Option(...), password_stdin: bool = typer.Option(False)) -> None:
+    """Add a local account; SUBJECT is `local|name` as in the governance file."""
+    password = sys.stdin.readline().rstrip("\n") if password_stdin else getpass.getpass()
+
+    async def work(accounts: Accounts) -> None:
+        await accounts.add(subject, name, password)
+
+    _with_accounts(work)
+    typer.echo(f"account {subject} added")
+
+
+@source.command("add")
+def add_source(name: str) -> None:
+    """Make a token for a signal source; it is printed once and stored as a hash only."""
+
+    async def work(accounts: Accounts) -> None:
+        typer.echo((await accounts.issue_source_token(name)).token)
+
+    _with_accounts(work)
+
+
+if __name__ == "__main__":
+    app()

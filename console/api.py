@@ -1,0 +1,397 @@
+"""The JSON API `/api/v1`: what the command line and other systems use. Decisions end in the same `decide()` as pages."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Header, Request
+from pydantic import BaseModel, ConfigDict
+
+from activities.ports import ReleaseStatus
+from adapters.ledger import verify
+from console import views
+from console.auth import api_person, bearer
+from console.decide import Act, Person
+from console.deps import Console, console
+from console.problems import Problem
+from countermand import __version__
+from countermand.canonical import canonical, instant
+from countermand.governance.decision import DecisionKind
+from countermand.governance.directory import unattainable
+from countermand.ledger.bodies import ReleaseRegistered
+from countermand.ledger.record import ChainBroken
+from countermand.messages.incident import AskView, IncidentView
+from countermand.plan.model import Bundle, Release
+from countermand.playbook.load import PlaybookErrors
+from workflows.release_watch import WatchInput
+
+router = APIRouter(prefix="/api/v1")
+
+Deps = Annotated[Console, Depends(console)]
+SignedIn = Annotated[Person, Depends(api_person)]
+MAX_PLAYBOOK = 256 * 1024
+
+
+class Login(BaseModel):
+    """Local accounts only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    subject: str
+    password: str
+
+
+class Registration(BaseModel):
+    """A release to watch. Who registers it is known from the token."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    release_id: str
+    environment: str
+    service: str
+    candidate: Bundle
+    baseline: Bundle
+    playbook_digest: str
+    owner: str
+
+
+class Vote(BaseModel):
+    """A decision on one ask, for the digest that was shown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["approve", "reject", "retract", "withdraw"]
+    approval_digest: str | None = None
+    view_sha256: str | None = None
+    reason: str = ""
+
+
+class Command(BaseModel):
+    """A command to a running incident."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    action: Literal["hold", "resume", "abort", "reverse", "ask_again"]
+    reason: str
+
+
+class Reason(BaseModel):
+    """Why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reason: str
+
+
+@router.get("/version")
+async def version() -> dict[str, str]:
+    return {"version": __version__, "api": "v1"}
+
+
+@router.post("/login")
+async def login(body: Login, deps: Deps) -> dict[str, Any]:
+    person = await deps.accounts.authenticate(body.subject, body.password)
+    if person is None:
+        raise Problem(401, "unauthenticated", "This account and password do not match.", "Try again or ask an administrator.")
+    issued = await deps.accounts.issue_person_token(person.subject)
+    directory = await deps.people.snapshot()
+    return {
+        "token": issued.token,
+        "expires_at": instant(issued.expires_at),
+        "subject": person.subject,
+        "name": directory.name_of(person.subject),
+        "roles": directory.roles_of(person.subject),
+    }
+
+
+@router.post("/logout")
+async def logout(request: Request, deps: Deps, _: SignedIn) -> dict[str, bool]:
+    await deps.accounts.revoke_token(bearer(request))
+    return {"signed_out": True}
+
+
+@router.get("/whoami")
+async def whoami(person: SignedIn, deps: Deps) -> dict[str, Any]:
+    directory = await deps.people.snapshot()
+    return {
+        "subject": person.subject,
+        "name": directory.name_of(person.subject),
+        "roles": directory.roles_of(person.subject),
+        "governance_digest": directory.digest,
+    }
+
+
+# --- playbooks and releases -----------------------------------------------------------------------------------
+
+
+@router.post("/playbooks")
+async def put_playbook(request: Request, deps: Deps, _: SignedIn) -> dict[str, Any]:
+    """Keep the exact bytes of a playbook that parses and whose quorums the people in the directory can reach."""
+    raw = await request.body()
+    if len(raw) > MAX_PLAYBOOK:
+        raise Problem(413, "too_large", f"{len(raw)} bytes", f"A playbook has at most {MAX_PLAYBOOK} bytes.")
+    try:
+        digest = await deps.catalogue.put_playbook(raw)
+    except PlaybookErrors as error:
+        raise Problem(422, "playbook_invalid", str(error), "Check it offline: `countermand playbook check FILE`.") from error
+    playbook = await deps.catalogue.playbook(digest)
+    lacking = unattainable(playbook, await deps.people.snapshot())
+    if lacking:
+        raise Problem(422, "quorum_unattainable", "; ".join(lacking), "Change the playbook or the governance file.")
+    return {"digest": digest, "name": playbook.name, "version": playbook.version}
+
+
+@router.post("/releases")
+async def put_release(body: Registration, person: SignedIn, deps: Deps) -> dict[str, Any]:
+    """Register a release and start its watch. The same registration again changes nothing."""
+    try:
+        playbook = await deps.catalogue.playbook(body.playbook_digest)
+    except KeyError as error:
+        raise Problem(
+            422, "unknown_playbook", f"no playbook {body.playbook_digest!r}", "Send it first: POST /api/v1/playbooks."
+        ) from error
+    if playbook.service != body.service:
+        raise Problem(
+            422, "wrong_service", f"the playbook is for {playbook.service!r}, the release is {body.service!r}", "Use its own."
+        )
+    release = Release(**body.model_dump(), registered_by=person.subject)
+    try:
+        status = await deps.catalogue.put_release(release, deps.clock())
+    except ValueError as error:
+        raise Problem(409, "release_exists", str(error), "Use a new release id.") from error
+    await deps.ledger.append(
+        ReleaseRegistered(
+            environment=release.environment,
+            service=release.service,
+            candidate_name=release.candidate.name,
+            candidate_digest=release.candidate.digest,
+            baseline_name=release.baseline.name,
+            baseline_digest=release.baseline.digest,
+            playbook_digest=release.playbook_digest,
+            registered_by=release.registered_by,
+            owner=release.owner,
+        ).entry(f"{release.release_id}/registered", person.subject, release_id=release.release_id)
+    )
+    await deps.workflows.start_watch(
+        WatchInput(
+            release_id=release.release_id,
+            environment=release.environment,
+            service=release.service,
+            playbook_digest=release.playbook_digest,
+            started_at=status.registered_at.replace(microsecond=0),
+        )
+    )
+    return _release_json(status, None, [])
+
+
+@router.get("/releases")
+async def list_releases(deps: Deps, _: SignedIn) -> dict[str, Any]:
+    verdicts = await views.latest_verdicts(deps)
+    incidents = await views.all_incidents(deps)
+    return {
+        "items": [
+            _release_json(
+                status,
+                verdicts.get(status.release.release_id),
+                [view.incident_id for view in incidents if view.release_id == status.release.release_id],
+            )
+            for status in await deps.catalogue.releases()
+        ]
+    }
+
+
+@router.get("/releases/{release_id}")
+async def show_release(release_id: str, deps: Deps, _: SignedIn) -> dict[str, Any]:
+    status = await deps.catalogue.release(release_id)
+    if status is None:
+        raise Problem(404, "unknown_release", f"no release {release_id!r}", "List them: GET /api/v1/releases.")
+    verdicts = await views.latest_verdicts(deps)
+    incidents = [view.incident_id for view in await views.all_incidents(deps) if view.release_id == release_id]
+    return _release_json(status, verdicts.get(release_id), incidents)
+
+
+def _release_json(status: ReleaseStatus, verdict: Any, incidents: list[str]) -> dict[str, Any]:
+    record, body = verdict or (None, None)
+    shown = body and {
+        "word": body.word,
+        "sentence": body.sentence,
+        "trigger": body.trigger,
+        "severity": body.severity,
+        "at": instant(record.at),
+    }
+    return {
+        "schema": "countermand.release/v1",
+        **status.model_dump(mode="json"),
+        "verdict": shown,
+        "incidents": incidents,
+    }
+
+
+# --- incidents ------------------------------------------------------------------------------------------------
+
+
+@router.get("/incidents")
+async def list_incidents(deps: Deps, _: SignedIn) -> dict[str, Any]:
+    return {
+        "items": [
+            {
+                "incident_id": view.incident_id,
+                "release_id": view.release_id,
+                "service": view.opened.service,
+                "environment": view.opened.environment,
+                "severity": view.opened.severity,
+                "trigger": view.opened.trigger,
+                "status": view.status,
+                "sentence": view.sentence,
+                "opened_at": instant(view.opened_at),
+                "closed_at": instant(view.closed_at) if view.closed_at else None,
+            }
+            for view in await views.all_incidents(deps)
+        ]
+    }
+
+
+async def _incident(incident_id: str, deps: Deps) -> IncidentView:
+    view = await views.one_incident(deps, incident_id)
+    if view is None:
+        raise Problem(404, "unknown_incident", f"no incident {incident_id!r}", "List them: GET /api/v1/incidents.")
+    return view
+
+
+@router.get("/incidents/{incident_id}")
+async def show_incident(incident_id: str, deps: Deps, _: SignedIn) -> dict[str, Any]:
+    return views.incident_json(await _incident(incident_id, deps))
+
+
+@router.post("/incidents/{incident_id}/actions")
+async def act_on_incident(
+    incident_id: str,
+    body: Command,
+    person: SignedIn,
+    deps: Deps,
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> dict[str, Any]:
+    act = Act(
+        kind=DecisionKind(body.action), incident_id=incident_id, reason=body.reason, decision_id=idempotency_key
+    )
+    return (await deps.gate.decide(act, person, "api")).model_dump(mode="json")
+
+
+@router.post("/reviews/{incident_id}/signatures")
+async def sign_review(incident_id: str, body: Reason, person: SignedIn, deps: Deps) -> dict[str, Any]:
+    act = Act(kind=DecisionKind.sign_review, incident_id=incident_id, reason=body.reason)
+    return (await deps.gate.decide(act, person, "api")).model_dump(mode="json")
+
+
+# --- asks -----------------------------------------------------------------------------------------------------
+
+
+@router.get("/asks")
+async def list_asks(deps: Deps, person: SignedIn, mine: bool = False) -> dict[str, Any]:
+    """All asks, newest first; `mine`: only pending ones that still need this person's vote."""
+    roles = set((await deps.people.snapshot()).roles_of(person.subject))
+    asks = [(view, ask) for view in await views.all_incidents(deps) for ask in reversed(view.asks)]
+    if mine:
+        asks = [(view, ask) for view, ask in asks if waits_for(ask, person.subject, roles)]
+    return {
+        "items": [
+            {
+                "ask_id": ask.opened.ask_id,
+                "incident_id": view.incident_id,
+                "title": f"Roll back {view.opened.candidate_name} to {view.opened.baseline_name}?",
+                "status": ask.status,
+                "have": ask.have,
+                "need": ask.opened.need_people,
+                "missing": ask.missing,
+                "expires_at": instant(ask.opened.expires_at),
+                "default": ask.opened.default,
+            }
+            for view, ask in asks
+        ]
+    }
+
+
+def waits_for(ask: AskView, subject: str, roles: set[str]) -> bool:
+    """Whether this ask still needs the vote of this person."""
+    voted = any(vote.subject == subject for vote in ask.standing_votes)
+    excluded = subject == ask.opened.requester or subject in ask.opened.excluded
+    return ask.status == "pending" and not voted and not excluded and bool(roles & set(ask.opened.need_roles))
+
+
+@router.get("/asks/{ask_id}")
+async def show_ask(ask_id: str, deps: Deps, person: SignedIn) -> dict[str, Any]:
+    """The card, and the proof that this person was shown exactly these bytes."""
+    found = await views.one_ask(deps, ask_id)
+    if found is None:
+        raise Problem(404, "unknown_ask", f"no request {ask_id!r}", "List them: GET /api/v1/asks.")
+    _, ask, card = found
+    shown = card.model_dump(mode="json")
+    view_sha256 = await deps.shown.issue(
+        person.subject, ask_id, card.approval_digest, canonical(shown), "application/json"
+    )
+    return {
+        "schema": "countermand.ask/v1",
+        "card": shown,
+        "view_sha256": view_sha256,
+        "status": ask.status,
+        "have": ask.have,
+        "need": ask.opened.need_people,
+        "votes": [vote.model_dump(mode="json") for vote in ask.votes],
+    }
+
+
+@router.post("/asks/{ask_id}/decisions")
+async def decide_ask(
+    ask_id: str,
+    body: Vote,
+    person: SignedIn,
+    deps: Deps,
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> dict[str, Any]:
+    act = Act(
+        kind=DecisionKind(body.kind),
+        incident_id=ask_id.rpartition("-ask-")[0],
+        ask_id=ask_id,
+        approval_digest=body.approval_digest,
+        view_sha256=body.view_sha256,
+        reason=body.reason,
+        decision_id=idempotency_key,
+    )
+    return (await deps.gate.decide(act, person, "api")).model_dump(mode="json")
+
+
+# --- ledger ---------------------------------------------------------------------------------------------------
+
+
+@router.get("/ledger/verify")
+async def verify_ledger(deps: Deps, _: SignedIn) -> dict[str, Any]:
+    try:
+        count, head = await verify(deps.database)
+    except ChainBroken as error:
+        return {"ok": False, "count": error.seq, "head": None, "broken_at": error.seq, "why": error.why}
+    return {"ok": True, "count": count, "head": head, "broken_at": None, "why": None}
+
+
+@router.get("/ledger/records")
+async def ledger_records(
+    deps: Deps, _: SignedIn, after: int = -1, limit: int = 500, incident_id: str | None = None
+) -> dict[str, Any]:
+    records = await deps.ledger.records(after_seq=after, limit=max(1, min(limit, 1000)), incident_id=incident_id)
+    return {
+        "items": [
+            {
+                "seq": record.seq,
+                "at": instant(record.at),
+                "kind": record.kind.value,
+                "actor": record.actor,
+                "incident_id": record.incident_id,
+                "release_id": record.release_id,
+                "body": json.loads(record.line)["body"],
+                "line": record.line,
+                "hash": record.hash,
+            }
+            for record in records
+        ],
+        "next_after": records[-1].seq if records else after,
+    }

@@ -1,0 +1,5 @@
+"""`python -m countermand.cli` is the command `countermand`."""
+
+from countermand.cli import main
+
+main()

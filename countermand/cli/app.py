@@ -1,0 +1,59 @@
+"""The commands, put together. docs/cli.md describes every one of them; a test compares the two."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from countermand import __version__
+from countermand.cli import (
+    ask_commands,
+    doctor,
+    incident_commands,
+    ledger_commands,
+    local_commands,
+    playbook_commands,
+    release_commands,
+    replay,
+    session_commands,
+)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Roll back a bad generative-AI release: detect it, let people decide, go back step by step, prove it.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Settings come from COUNTERMAND_URL and COUNTERMAND_TOKEN; exit codes are listed in docs/cli.md."""
+
+
+app.command("up")(local_commands.up)
+app.command("demo")(local_commands.demo)
+app.command("doctor")(doctor.doctor)
+app.command("login")(session_commands.login)
+app.command("logout")(session_commands.logout)
+app.command("whoami")(session_commands.whoami)
+app.add_typer(playbook_commands.app, name="playbook")
+app.add_typer(release_commands.app, name="release")
+app.command("watch")(release_commands.watch)
+app.add_typer(incident_commands.app, name="incident")
+app.add_typer(ask_commands.app, name="ask")
+app.command("approve")(ask_commands.approve)
+app.command("reject")(ask_commands.reject)
+app.add_typer(ledger_commands.app, name="ledger")
+app.command("replay")(replay.replay)

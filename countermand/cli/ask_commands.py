@@ -1,0 +1,148 @@
+"""`ask list|show`, `approve`, `reject`: the same card and the same decision as in the web console."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from countermand.cli import client, seen
+from countermand.cli.exits import Exit, Failure
+from countermand.cli.incident_commands import ReasonOption, ResumeOption
+from countermand.cli.output import Column, Format, FormatOption, JsonObject, detail, items, sign, spoken, state_text
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+app = typer.Typer(no_args_is_help=True, help="Requests for approval: list, read.")
+
+AskId = Annotated[str, typer.Argument(help="For example inc-7f3a2c1d-ask-1.", show_default=False)]
+DigestOption = Annotated[
+    str,
+    typer.Option(
+        "--digest", help="At least 12 hex digits of the digest that `ask show` printed.", show_default=False
+    ),
+]
+
+_COLUMNS = (
+    Column("ASK", "ask_id"),
+    Column("STATUS", "status", state=True),
+    Column("HAVE", "have"),
+    Column("NEED", "need"),
+    Column("MISSING", "missing"),
+    Column("UNTIL", "expires_at"),
+    Column("ELSE", "default"),
+    Column("QUESTION", "title"),
+)
+
+
+@app.command("list")
+def list_(
+    mine: Annotated[bool, typer.Option("--mine", help="Only those that wait for your vote.")] = False,
+    output: FormatOption = Format.table,
+) -> None:
+    """Requests for approval, newest first."""
+    items(client.Api.signed_in().get("/api/v1/asks", mine=mine or None), _COLUMNS, output)
+
+
+@app.command()
+def show(ask_id: AskId, output: FormatOption = Format.table) -> None:
+    """Everything to read before deciding. Approving counts only after this."""
+    api = client.Api.signed_in()
+    body = api.get(f"/api/v1/asks/{ask_id}")
+    detail(body, card_lines(body), output)
+    seen.remember(api, ask_id, body["view_sha256"])
+
+
+def card_lines(body: JsonObject) -> list[str | Text]:
+    """The ask card in the fixed order of its facts, then how to decide."""
+    from rich.text import Text
+
+    card = body["card"]
+    lines: list[str | Text] = [
+        Text(f"{card['title']}  ", style="bold") + state_text(body["status"]),
+        card["question"],
+        f"Decide before {card['deadline']}.",
+    ]
+    for fact in card["facts"]:
+        lines += ["", Text(fact["title"], style="bold"), *(f"  {line}" for line in fact["lines"])]
+    lines += ["", f"If nobody decides: {card['if_nobody_decides']}", card["people"]]
+    for vote in body["votes"]:
+        lines.append(f"  {sign(vote['vote'])} {vote['name']}: {spoken(vote['vote'])}. {vote['reason']}")
+    if body["status"] != "pending":
+        return lines
+    digest = _hex(card["approval_digest"])
+    if not card["complete"]:
+        lacking = " and ".join(card["incomplete_because"])
+        lines += ["", f"▲ {lacking} cannot be shown: this can be rejected, not approved."]
+    return [
+        *lines,
+        "",
+        f"Digest {digest}",
+        f"  countermand approve {card['ask_id']} --digest {digest[:12]} --reason '…'",
+        f"  countermand reject {card['ask_id']} --digest {digest[:12]} --reason '…'",
+    ]
+
+
+def approve(
+    ask_id: AskId,
+    digest: DigestOption,
+    reason: ReasonOption,
+    resume: ResumeOption = None,
+    output: FormatOption = Format.table,
+) -> None:
+    """Approve exactly the plan that `ask show` printed."""
+    _decide("approve", ask_id, digest, reason, resume, output)
+
+
+def reject(
+    ask_id: AskId,
+    digest: DigestOption,
+    reason: ReasonOption,
+    resume: ResumeOption = None,
+    output: FormatOption = Format.table,
+) -> None:
+    """Reject the plan; the candidate keeps its share of users."""
+    _decide("reject", ask_id, digest, reason, resume, output)
+
+
+def _decide(
+    kind: Literal["approve", "reject"], ask_id: str, digest: str, reason: str, resume: str | None, output: Format
+) -> None:
+    given = _hex(digest.lower())
+    if not re.fullmatch(r"[0-9a-f]{12,64}", given):
+        raise Failure(
+            Exit.usage,
+            f"--digest {digest!r} is not a digest",
+            accepted="12 to 64 hex digits, as `ask show` prints them",
+            next=f"countermand ask show {ask_id}",
+        )
+    api = client.Api.signed_in()
+    card = api.get(f"/api/v1/asks/{ask_id}")["card"]
+    if not _hex(card["approval_digest"]).startswith(given):
+        raise Failure(
+            Exit.refused,
+            f"stale: you decide on {given[:12]}, the request is now {_hex(card['approval_digest'])[:12]}",
+            next=f"countermand ask show {ask_id}, read what changed, decide again",
+        )
+    view = seen.view_of(api, ask_id)
+    if kind == "approve" and view is None:
+        raise Failure(
+            Exit.refused,
+            "view_not_shown: you have not been shown this request here",
+            next=f"countermand ask show {ask_id}, read it, then approve",
+        )
+    decision = {
+        "kind": kind,
+        "approval_digest": card["approval_digest"],
+        "view_sha256": view,
+        "reason": reason,
+    }
+    body = api.act(f"/api/v1/asks/{ask_id}/decisions", decision, resume)
+    have = f" ({body['have']} of {body['need']} people)" if body.get("need") else ""
+    detail(body, [f"{sign(kind)} counted: {body['sentence']}{have}"], output)
+
+
+def _hex(digest: str) -> str:
+    return digest.removeprefix("sha256:")

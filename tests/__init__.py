@@ -1,0 +1,1 @@
+"""Tests, by kind: rules, activities, workflows, replay, adapters, console, end to end."""

@@ -1,0 +1,219 @@
+"""Setting a split: absolute, once per key, never over somebody else's change (C1–C8, C14, C21)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from pydantic import ValidationError
+
+from activities.ports import Target, TargetRejected
+from countermand.canonical import canonical, digest_bytes
+from countermand.plan.target import SetOutcome, Split, TargetState
+from tests.adapters.targets.harness import Harness
+
+
+async def put(
+    harness: Harness,
+    target: Target,
+    candidate_bp: int,
+    *,
+    start: TargetState,
+    step: int = 1,
+    key: str | None = None,
+    expected_revision: str | None = None,
+    dry_run: bool = False,
+) -> SetOutcome:
+    """`step` counts the fence on from where the split was at the start."""
+    return await target.set(
+        harness.member,
+        Split.candidate(candidate_bp),
+        idempotency_key=key or f"from/{start.revision}/stage/{step}",
+        fence=start.fence + step,
+        expected_revision=expected_revision,
+        dry_run=dry_run,
+    )
+
+
+async def test_c1_reading_twice_gives_one_revision_and_a_change_gives_another(
+    harness: Harness, target: Target
+) -> None:
+    first, second = await target.read(harness.member), await target.read(harness.member)
+    assert first.split == Split.candidate(5_000)
+    assert first.revision == second.revision
+    await harness.external_edit(4_000)
+    assert (await target.read(harness.member)).revision != first.revision
+
+
+async def test_c2_tgt2_a_set_reports_what_it_read_back(harness: Harness, target: Target) -> None:
+    start = await target.read(harness.member)
+    outcome = await put(harness, target, 2_500, start=start, key="c2", expected_revision=start.revision)
+    assert (outcome.result, outcome.by, outcome.resolved_by) == ("applied", "our_key", "response")
+    assert outcome.before.split == start.split
+    after = await target.read(harness.member)
+    assert outcome.after.model_dump(exclude={"read_at"}) == after.model_dump(exclude={"read_at"})
+    assert harness.wire.methods[1:-1] == ["GET", "PUT", "GET"]
+
+
+async def test_c2_raw_answers_are_kept_by_digest_before_they_are_believed(harness: Harness) -> None:
+    kept: dict[str, bytes] = {}
+
+    async def keep(raw: bytes, media_type: str) -> str:
+        assert media_type == "application/json"
+        kept[digest_bytes(raw)] = raw
+        return digest_bytes(raw)
+
+    target = harness.target(keep=keep)
+    start = await target.read(harness.member)
+    outcome = await put(harness, target, 2_500, start=start)
+    assert {outcome.before.raw_sha256, outcome.after.raw_sha256} <= set(kept)
+    assert b"2500" in kept[outcome.after.raw_sha256]
+
+
+async def test_c3_tgt1_the_same_set_again_is_already_and_changes_nothing(
+    harness: Harness, target: Target
+) -> None:
+    start = await target.read(harness.member)
+    first = await put(harness, target, 2_500, start=start, key="c3", expected_revision=start.revision)
+    again = await put(harness, target, 2_500, start=start, key="c3", expected_revision=start.revision)
+    assert (again.result, again.by) == ("already", "our_key")
+    assert again.after.revision == first.after.revision
+    assert await harness.effects("c3") == 1
+
+
+async def test_c3_rel4_a_state_that_somebody_else_set_is_already_by_external(
+    harness: Harness, target: Target
+) -> None:
+    start = await target.read(harness.member)
+    outcome = await put(harness, target, 5_000, start=start, key="c3-external")
+    assert (outcome.result, outcome.by) == ("already", "external")
+    assert await harness.effects("c3-external") == 0
+
+
+async def test_c4_twenty_sets_at_once_take_effect_once(harness: Harness, target: Target) -> None:
+    start = await target.read(harness.member)
+    outcomes = await asyncio.gather(
+        *(
+            put(harness, target, 1_000, start=start, key="c4", expected_revision=start.revision)
+            for _ in range(20)
+        )
+    )
+    assert {outcome.result for outcome in outcomes} <= {"applied", "already", "conflict"}
+    assert (await target.read(harness.member)).split == Split.candidate(1_000)
+    assert await harness.effects("c4") == 1
+
+
+async def test_c5_a_stale_revision_is_a_conflict_and_nothing_is_overwritten(
+    harness: Harness, target: Target
+) -> None:
+    start = await target.read(harness.member)
+    await harness.external_edit(7_000)
+    outcome = await put(harness, target, 2_500, start=start, expected_revision=start.revision)
+    assert (outcome.result, outcome.by) == ("conflict", "external")
+    assert (await target.read(harness.member)).split == Split.candidate(7_000)
+
+
+async def test_c5_an_edit_between_read_and_write_is_a_conflict_by_the_targets_own_check(
+    harness: Harness, target: Target
+) -> None:
+    assert target.capabilities.compare_and_swap == "native"
+    start = await target.read(harness.member)
+    await harness.fault(external_edit=7_000)
+    outcome = await put(harness, target, 2_500, start=start, expected_revision=start.revision)
+    assert (outcome.result, outcome.by) == ("conflict", "external")
+    assert outcome.after.split == Split.candidate(7_000)
+    assert 412 in harness.wire.statuses
+
+
+async def test_c6_tgt3_a_late_duplicate_of_stage_one_does_not_raise_exposure_after_stage_two(
+    harness: Harness, target: Target
+) -> None:
+    assert target.capabilities.stores_fence
+    start = await target.read(harness.member)
+    first = await put(harness, target, 2_500, start=start, step=1, key="c6/1")
+    second = await put(
+        harness, target, 0, start=start, step=2, key="c6/2", expected_revision=first.after.revision
+    )
+    assert (second.after.idempotency_key, second.after.fence) == ("c6/2", start.fence + 2)
+    for revision in (start.revision, second.after.revision, None):
+        with pytest.raises(TargetRejected, match="fence"):
+            await put(harness, target, 2_500, start=start, step=1, key="c6/1", expected_revision=revision)
+    assert (await target.read(harness.member)).split == Split.candidate(0)
+
+
+async def test_c7_tgt5_a_dry_run_changes_nothing_and_says_whose_it_was(
+    harness: Harness, target: Target
+) -> None:
+    start = await target.read(harness.member)
+    outcome = await put(harness, target, 2_500, start=start, dry_run=True)
+    assert (outcome.result, outcome.dry_run) == ("applied", target.capabilities.dry_run)
+    assert outcome.after.revision == start.revision
+    assert (await target.read(harness.member)).revision == start.revision
+
+
+async def test_c7_a_dry_run_still_refuses_what_a_set_refuses(harness: Harness, target: Target) -> None:
+    start = await target.read(harness.member)
+    stale = await put(harness, target, 2_500, start=start, expected_revision="no such revision", dry_run=True)
+    assert stale.result == "conflict"
+    with pytest.raises(TargetRejected, match="403"):
+        await put(
+            harness,
+            harness.target(write_token=harness.read_token),
+            2_500,
+            start=start,
+            dry_run=True,
+        )
+    with pytest.raises(TargetRejected, match="404"):
+        await target.set(
+            harness.member.model_copy(update={"name": "no such split"}),
+            Split.candidate(0),
+            idempotency_key="c7",
+            fence=99,
+            expected_revision=None,
+            dry_run=True,
+        )
+
+
+@pytest.mark.parametrize(
+    ("candidate_bp", "baseline_bp"), [(10_001, -1), (-1, 10_001), (5_000, 4_000), (250, 250), (0, 0)]
+)
+async def test_c8_tgt7_shares_that_are_no_split_never_reach_the_target(
+    harness: Harness, target: Target, candidate_bp: int, baseline_bp: int
+) -> None:
+    with pytest.raises(ValidationError):
+        Split(candidate_bp=candidate_bp, baseline_bp=baseline_bp)
+    smuggled = Split.candidate(0).model_copy(
+        update={"candidate_bp": candidate_bp, "baseline_bp": baseline_bp}
+    )
+    with pytest.raises(TargetRejected, match="add up to 10,000"):
+        await target.set(harness.member, smuggled, idempotency_key="c8", fence=99, expected_revision=None)
+    assert harness.wire.methods == []
+
+
+async def test_c8_an_unknown_object_is_rejected(harness: Harness, target: Target) -> None:
+    nobody = harness.member.model_copy(update={"name": "nobody/here"})
+    with pytest.raises(TargetRejected, match="404"):
+        await target.read(nobody)
+    with pytest.raises(TargetRejected, match="404"):
+        await target.set(nobody, Split.candidate(0), idempotency_key="c8", fence=1, expected_revision=None)
+
+
+async def test_c14_down_to_zero_and_back_up_ends_byte_for_byte_where_it_began(
+    harness: Harness, target: Target
+) -> None:
+    start = await target.read(harness.member)
+    revision = start.revision
+    for step, candidate_bp in enumerate((2_500, 1_000, 0, 1_000, 5_000), start=1):
+        outcome = await put(harness, target, candidate_bp, start=start, step=step, expected_revision=revision)
+        assert (outcome.result, outcome.after.split.candidate_bp) == ("applied", candidate_bp)
+        revision = outcome.after.revision
+    end = await target.read(harness.member)
+    assert canonical(end.split.model_dump()) == canonical(start.split.model_dump())
+
+
+async def test_c21_the_finest_share_that_is_claimed_can_be_set(harness: Harness, target: Target) -> None:
+    assert target.capabilities.kind == "split"
+    start = await target.read(harness.member)
+    finest = target.capabilities.granularity_bp
+    outcome = await put(harness, target, finest, start=start)
+    assert outcome.after.split == Split.candidate(finest)

@@ -1,0 +1,141 @@
+"""What the tests of detection share: playbook fragments, rows, and counts drawn with a fixed seed."""
+
+from __future__ import annotations
+
+import math
+import random  # noqa: TID251 - simulated traffic with fixed seeds
+from bisect import bisect
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import pytest
+
+from countermand.detection.models import Arm, Block, BlockState, Row, Verdict
+from countermand.detection.rules import Rule, compile_rules
+from countermand.detection.state import State
+from countermand.detection.watch import start, step
+from countermand.playbook.criteria import Detection
+
+MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
+
+Counts = tuple[int, int]
+
+
+@lru_cache
+def _cumulative(n: int, p: float) -> tuple[float, ...]:
+    total, sums = 0.0, []
+    for k in range(n + 1):
+        total += math.exp(
+            math.lgamma(n + 1)
+            - math.lgamma(k + 1)
+            - math.lgamma(n - k + 1)
+            + k * math.log(p)
+            + (n - k) * math.log1p(-p)
+        )
+        sums.append(total)
+        if total > 1 - 1e-12:
+            break
+    return tuple(sums)
+
+
+class Traffic:
+    """Counts of bad outputs, drawn with a fixed seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.draw = random.Random(seed)  # noqa: S311
+
+    def bad(self, n: int, p: float) -> int:
+        return self.quantile(n, p, self.draw.random())
+
+    @staticmethod
+    def quantile(n: int, p: float, u: float) -> int:
+        return bisect(_cumulative(n, p), u)
+
+
+class Bench:
+    """Builders with sensible values, so that a test states only what it is about."""
+
+    traffic = Traffic
+
+    def detection(self, triggers: list[dict[str, Any]] | None = None, **changes: Any) -> Detection:
+        signal = {
+            "kind": "rate",
+            "bad": "higher",
+            "expect": "0.005",
+            "family": "model_quality",
+            "meaning": "answers that the judge marks as wrong",
+            "source": "judge",
+            "unit": "answer",
+            "show": "per_10000",
+        }
+        tolerant = [{"id": "truth", "any": [{"signal": "hallucinations", "tolerate": {"ratio": "1.2"}}]}]
+        common = {"severity": "sev2", "protects": {"kind": "user_impact", "what": "people who ask"}}
+        fields = {
+            "block": "60s",
+            "watch": "24h",
+            "sustain": "5m",
+            "lateness": "10s",
+            "dispersion": "1",
+            "false_alarms": {"per_release": "0.01", "reserve": "0.1"},
+            "signals": {"hallucinations": signal},
+            **changes,
+        }
+        fields["signals"] = {name: {**signal, **spec} for name, spec in fields["signals"].items()}
+        fields["triggers"] = [{**common, **trigger} for trigger in triggers or tolerant]
+        return Detection.model_validate(fields)
+
+    def rule(self, triggers: list[dict[str, Any]] | None = None, **changes: Any) -> Rule:
+        """The first rule of a playbook fragment."""
+        return compile_rules(self.detection(triggers, **changes))[0]
+
+    def block(
+        self, arm: Arm, bad: int, scored: int, *, signal: str = "hallucinations", served: int | None = None
+    ) -> Block:
+        return Block(
+            signal=signal,
+            arm=arm,
+            state=BlockState.ok,
+            served=scored if served is None else served,
+            scored=scored,
+            bad=bad,
+        )
+
+    def unknown(self, arm: Arm, reason: str = "no_traffic", signal: str = "hallucinations") -> Block:
+        return Block(
+            signal=signal, arm=arm, state=BlockState.unknown, reason=reason, served=0, scored=0, bad=0
+        )
+
+    def row(self, seq: int, *blocks: Block, block: str = "60s", late_of: int | None = None) -> Row:
+        start = MIDNIGHT + seq * timedelta(minutes=1)
+        return Row.model_validate(
+            {"seq": seq, "start": start, "block": block, "late_of": late_of, "blocks": blocks}
+        )
+
+    def counted(self, seq: int, candidate: Counts, baseline: Counts, signal: str = "hallucinations") -> Row:
+        """A row with (bad, scored) of both arms of one signal."""
+        return self.row(
+            seq,
+            self.block(Arm.candidate, *candidate, signal=signal),
+            self.block(Arm.baseline, *baseline, signal=signal),
+        )
+
+    def dark(self, seq: int) -> Row:
+        """A row in which the candidate served nothing."""
+        return self.row(seq, self.unknown(Arm.candidate), self.block(Arm.baseline, 5, 1000))
+
+    def watch(self, rule: Rule, rows: list[Row]) -> Iterator[tuple[State, Verdict]]:
+        """State and verdict after each row."""
+        state = start(rule)
+        for row in rows:
+            state, verdict = step(rule, state, row)
+            yield state, verdict
+
+    def last(self, rule: Rule, rows: list[Row]) -> tuple[State, Verdict]:
+        return list(self.watch(rule, rows))[-1]
+
+
+@pytest.fixture(scope="session")
+def bench() -> Bench:
+    return Bench()

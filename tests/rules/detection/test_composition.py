@@ -1,0 +1,157 @@
+"""Several criteria in one trigger, several triggers in one watch (DET §5.4, DET-23, DET-24)."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from countermand.detection.composition import at_least
+from countermand.detection.models import Arm, VerdictWord
+from countermand.detection.rules import compile_rules
+from countermand.detection.watch import advance, combine, start, step
+
+SIGNALS = ("s1", "s2", "s3", "s4", "s5")
+LIMIT = {"bound": {"above": "0.05", "window": "1m", "for": "1m"}}
+
+
+def tolerant(signal):
+    return {"signal": signal, "tolerate": {"ratio": "1.2"}}
+
+
+def fixed(signal):
+    return {"signal": signal, "rule": LIMIT}
+
+
+def composite(bench, k, *criteria):
+    return bench.rule(
+        [{"id": "composite", "at_least": {"k": k, "of": list(criteria)}}],
+        signals={signal: {} for signal in SIGNALS},
+    )
+
+
+@given(st.lists(st.integers(-5_000_000, 5_000_000), min_size=1, max_size=6), st.data())
+def test_the_evidence_for_k_of_n_is_the_mean_of_the_smallest(values, data):
+    k = data.draw(st.integers(1, len(values)))
+    smallest = sorted(values)[: len(values) - k + 1]
+    exact = math.log(sum(math.exp(value / 1e6) for value in smallest) / len(smallest)) * 1e6
+    assert exact - 2 < at_least(k, values) <= exact + 1e-3
+
+
+@given(st.lists(st.integers(-5_000_000, 5_000_000), min_size=1, max_size=6))
+def test_all_is_the_minimum(values):
+    assert at_least(len(values), values) == min(values)
+
+
+@pytest.mark.parametrize(
+    ("k", "values", "found"),
+    [
+        (1, [math.inf, 0], math.inf),
+        (2, [math.inf, 4_000_000], 4_000_000),
+        (2, [-math.inf, 4_000_000], -math.inf),
+        (2, [math.inf, math.inf, -math.inf], math.inf),
+        (1, [-math.inf, -math.inf], -math.inf),
+        (1, [-math.inf, 4_000_000], 4_000_000 - 693_148),
+    ],
+)
+def test_a_fixed_limit_counts_as_all_or_nothing(k, values, found):
+    assert at_least(k, values) == found
+
+
+@pytest.mark.parametrize("harmed", [0, 1, 3, 5])
+def test_k_of_n_fires_when_k_are_harmed_and_never_when_fewer_are(bench, harmed):
+    """The signals are drawn from the same outputs, as strongly correlated as can be."""
+    rules = [composite(bench, k, *map(tolerant, SIGNALS)) for k in range(1, 6)]
+    for seed in range(4):
+        traffic = bench.traffic(seed)
+        states = [start(rule) for rule in rules]
+        for seq in range(60):
+            u, v = traffic.draw.random(), traffic.draw.random()
+            blocks = []
+            for i, signal in enumerate(SIGNALS):
+                rate = 0.015 if i < harmed else 0.005
+                blocks.append(
+                    bench.block(Arm.candidate, traffic.quantile(1000, rate, u), 1000, signal=signal)
+                )
+                blocks.append(
+                    bench.block(Arm.baseline, traffic.quantile(1000, 0.005, v), 1000, signal=signal)
+                )
+            row = bench.row(seq, *blocks)
+            states = [advance(rule, state, row) for rule, state in zip(rules, states, strict=True)]
+        fired = [state.latched_at is not None for state in states]
+        assert fired == [k <= harmed for k in range(1, 6)]
+
+
+@pytest.mark.parametrize(
+    ("k", "criteria", "word"),
+    [
+        (1, [tolerant("s1"), tolerant("s2")], "conditional"),
+        (1, [tolerant("s1"), fixed("s2")], "none"),
+        (2, [tolerant("s1"), fixed("s2")], "conditional"),
+        (2, [tolerant("s1"), fixed("s2"), fixed("s3")], "none"),
+        (3, [tolerant("s1"), fixed("s2"), fixed("s3")], "conditional"),
+        (1, [fixed("s1")], "none"),
+    ],
+)
+def test_a_trigger_is_bounded_only_if_fixed_limits_alone_cannot_fire_it(bench, k, criteria, word):
+    rule = composite(bench, k, *criteria)
+    blocks = [bench.block(arm, 5, 1000, signal=signal) for signal in SIGNALS for arm in Arm]
+    _, verdict = bench.last(rule, [bench.row(0, *blocks)])
+    assert verdict.guarantee.word == word
+    assert ("threshold_rule" in verdict.guarantee.reasons) == (word == "none")
+
+
+def test_a_breached_limit_fires_any_but_not_all(bench):
+    blocks = [
+        bench.block(Arm.candidate, 90, 1000, signal="s1"),
+        bench.block(Arm.baseline, 90, 1000, signal="s1"),
+    ]
+    row = bench.row(0, *blocks)
+    words = [bench.last(composite(bench, k, tolerant("s1"), fixed("s1")), [row])[1].word for k in (1, 2)]
+    assert words == [VerdictWord.trigger, VerdictWord.ok]
+
+
+def test_a_trigger_is_unknown_while_any_of_its_criteria_is(bench):
+    blocks = [bench.block(arm, 5, 1000, signal="s1") for arm in Arm]
+    _, verdict = bench.last(composite(bench, 1, tolerant("s1"), tolerant("s2")), [bench.row(0, *blocks)])
+    assert verdict.word is VerdictWord.unknown
+    assert [criterion.unknown is None for criterion in verdict.criteria] == [True, False]
+
+
+def judged(bench, row, *triggers):
+    detection = bench.detection(list(triggers), signals={signal: {} for signal in SIGNALS})
+    return [step(rule, start(rule), row)[1] for rule in compile_rules(detection)]
+
+
+def test_the_watch_says_the_first_of_trigger_unknown_watch_ok(bench):
+    row = bench.row(
+        0,
+        *[bench.block(arm, 5, 1000, signal="s1") for arm in Arm],
+        bench.block(Arm.candidate, 90, 1000, signal="s2"),
+    )
+    fine = {"id": "fine", "any": [tolerant("s1")], "share": "0.5"}
+    dark = {"id": "dark", "any": [tolerant("s3")], "share": "0.5"}
+    breached = {"id": "breached", "any": [fixed("s2")]}
+    for triggers, leading in (([fine], "fine"), ([fine, dark], "dark"), ([fine, dark, breached], "breached")):
+        verdict = combine(judged(bench, row, *triggers))
+        assert verdict.leading.trigger == leading
+        assert verdict.sentence == verdict.leading.sentence
+        assert verdict.word is verdict.leading.word
+        assert len(verdict.verdicts) == len(triggers)
+
+
+def test_of_two_fired_triggers_the_more_severe_leads(bench):
+    row = bench.row(0, bench.block(Arm.candidate, 90, 1000, signal="s1"))
+    mild = {"id": "mild", "any": [fixed("s1")], "severity": "sev3"}
+    grave = {"id": "grave", "any": [fixed("s1")], "severity": "sev1"}
+    assert combine(judged(bench, row, mild, grave)).leading.trigger == "grave"
+
+
+def test_only_verdicts_of_one_row_are_combined(bench):
+    rule = bench.rule()
+    verdicts = [step(rule, start(rule), bench.counted(seq, (5, 1000), (5, 1000)))[1] for seq in (0, 1)]
+    for wrong in (verdicts, []):
+        with pytest.raises(ValueError, match="one and the same row"):
+            combine(wrong)

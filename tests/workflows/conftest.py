@@ -1,0 +1,218 @@
+"""A real Temporal server, a real worker with the real activities, fake ports; people who decide."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowHandle
+from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.briefing import BriefingActivities
+from activities.communicating import CommunicatingActivities
+from activities.freezing import FreezingActivities
+from activities.planning import PlanningActivities
+from activities.recording import RecordingActivities
+from activities.reviewing import ReviewingActivities
+from activities.staging import StagingActivities
+from activities.verifying import VerifyingActivities
+from activities.watching import WatchingActivities
+from countermand import ids
+from countermand.detection.models import Arm
+from countermand.governance.decision import Actor, Decision, DecisionKind
+from countermand.messages.incident import IncidentView, incident
+from countermand.playbook.model import Playbook
+from runtime import WORKFLOWS, plugin
+from tests import cases, fakes
+from tests.verdicts import triggered
+from tests.waiting import until
+from workflows.decisions import UPDATE, Answer
+from workflows.incident import Case, Incident
+from workflows.policies import OBSERVE_QUEUE
+from workflows.visibility import ALL
+
+
+@pytest.fixture(scope="session")
+async def environment() -> AsyncIterator[WorkflowEnvironment]:
+    """The real server; clocks of single workflows can be moved forward by tests."""
+    temporal = shutil.which("temporal", path=str(Path(sys.executable).parent)) or shutil.which("temporal")
+    async with await WorkflowEnvironment.start_time_skipping_v2(
+        ts_config=TimeSkippingConfig(enabled=False),
+        dev_server_existing_path=temporal,
+        plugins=[plugin()],
+        search_attributes=list(ALL),
+        dev_server_extra_args=[
+            *(
+                f"--dynamic-config-value=history.{kind}ProcessorMaxPollRPS=2000"
+                for kind in ("transfer", "timer", "visibility")
+            ),
+            '--dynamic-config-value=history.timerProcessorMaxTimeShift="1ms"',
+            "--dynamic-config-value=frontend.WorkflowTimeSkippingEnabled=true",
+        ],
+    ) as env:
+        yield env
+
+
+@dataclass
+class World:
+    """Everything around one incident."""
+
+    env: WorkflowEnvironment
+    playbook: Playbook
+    queue: str = field(default_factory=lambda: f"test-{uuid.uuid4()}")
+    ledger: fakes.FakeLedger = field(default_factory=fakes.FakeLedger)
+    channel: fakes.FakeChannel = field(default_factory=fakes.FakeChannel)
+    keys: fakes.FakeKeys = field(default_factory=fakes.FakeKeys)
+
+    def __post_init__(self) -> None:
+        self.release = cases.release().model_copy(update={"release_id": f"r-{uuid.uuid4().hex[:8]}"})
+        self.target = fakes.FakeTarget(5_000, self.release.baseline.digest)
+        self.catalogue = fakes.FakeCatalogue(self.playbook, self.release)
+        self.signals = fakes.FakeSignals(self.playbook.detection.block)
+        self.people = fakes.FakePeople(cases.governance())
+
+    @property
+    def workflow_id(self) -> str:
+        return ids.incident_workflow(self.release.environment, self.release.service, self.release.release_id)
+
+    @property
+    def incident_id(self) -> str:
+        return ids.incident_id(self.release.environment, self.release.service, self.release.release_id, 1)
+
+    @asynccontextmanager
+    async def worker(self) -> AsyncIterator[Worker]:
+        planning = PlanningActivities(self.target, self.ledger)
+        staging = StagingActivities(self.target, self.ledger, self.people, fakes.now)
+        reviewing = ReviewingActivities(self.ledger, fakes.FakeRenderer(), self.catalogue, fakes.now)
+        watching = WatchingActivities(self.signals, self.catalogue, fakes.now)
+        async with (
+            Worker(
+                self.env.client,
+                task_queue=self.queue,
+                workflows=WORKFLOWS,
+                activities=[
+                    RecordingActivities(self.ledger).record,
+                    BriefingActivities(self.catalogue, self.people, self.keys).brief,
+                    FreezingActivities(
+                        self.ledger, self.catalogue, self.signals, self.target, self.people, fakes.now
+                    ).freeze,
+                    planning.make_plan,
+                    planning.open_ask,
+                    staging.recheck,
+                    staging.set_stage,
+                    staging.verify_traffic,
+                    staging.run_checks,
+                    VerifyingActivities(self.signals, self.ledger, fakes.now).verify_health,
+                    CommunicatingActivities(
+                        self.ledger, fakes.FakeRenderer(), self.channel, "http://console"
+                    ).communicate,
+                    reviewing.draft_review,
+                    reviewing.close_release,
+                ],
+                graceful_shutdown_timeout=timedelta(seconds=1),
+                sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
+            ) as worker,
+            Worker(self.env.client, task_queue=OBSERVE_QUEUE, activities=[watching.observe]),
+        ):
+            yield worker
+
+    async def open_incident(self) -> WorkflowHandle[Any, Any]:
+        verdict = triggered(self.playbook.detection, {Arm.candidate: 40, Arm.baseline: 4}, scored=200)
+        case = Case(
+            incident_id=self.incident_id,
+            release_id=self.release.release_id,
+            environment=self.release.environment,
+            service=self.release.service,
+            severity=verdict.leading.severity,
+            trigger=verdict.leading.trigger,
+            sentence=verdict.sentence,
+            evidence_digest="sha256:" + "e" * 64,
+            watch_id="watch/test",
+            verdict=verdict,
+            opened_by="automation",
+        )
+        return await self.env.client.start_workflow(
+            Incident.run, case, id=self.workflow_id, task_queue=self.queue
+        )
+
+    async def view(self) -> IncidentView:
+        found = incident(await self.ledger.records(incident_id=self.incident_id))
+        assert found is not None
+        return found
+
+    async def reaches(self, phase: str) -> IncidentView:
+        """Wait until the incident's status is `phase`."""
+
+        async def there() -> IncidentView | None:
+            if not await self.ledger.records(incident_id=self.incident_id):
+                return None
+            view = await self.view()
+            return view if view.status == phase and (phase != "asking" or self._asked(view)) else None
+
+        return await until(there, f"incident reaches {phase}")
+
+    @staticmethod
+    def _asked(view: IncidentView) -> bool:
+        return view.ask is not None and view.ask.status == "pending"
+
+    async def decide(
+        self, kind: DecisionKind, who: str, *, reason: str = "seen the evidence, agreed", **changes: Any
+    ) -> Answer:
+        """What the console does: sign a decision of this person and send it to the workflow that judges it."""
+        view, directory = await self.view(), await self.people.snapshot()
+        votes = (DecisionKind.approve, DecisionKind.reject, DecisionKind.retract, DecisionKind.withdraw)
+        opened = view.ask.opened if view.ask else None
+        for_ask = kind in votes and opened is not None
+        if for_ask and opened is not None:
+            addressee = opened.workflow_id
+        elif kind is DecisionKind.sign_review:
+            addressee = ids.review_workflow(self.incident_id)
+        else:
+            assert view.phase is not None
+            addressee = view.phase.commands_to
+        decision = Decision(
+            decision_id=str(uuid.uuid4()),
+            kind=kind,
+            addressed_to=addressee,
+            incident_id=self.incident_id,
+            ask_id=opened.ask_id if for_ask and opened else None,
+            approval_digest=opened.approval_digest if for_ask and opened else None,
+            reason=reason,
+            actor=Actor(
+                subject=who,
+                printed_name=directory.name_of(who),
+                principal="person",
+                roles=directory.roles_of(who),
+                role_source="fake",
+                role_as_of=fakes.now(),
+            ),
+            channel="web",
+            acr="local",
+            view_sha256=None,
+            decided_at=fakes.now(),
+            gateway_key_id=self.keys.key_id,
+        ).model_copy(update={key: value for key, value in changes.items() if key != "signature"})
+        signed = self.keys.sign(decision)
+        if "signature" in changes:
+            signed = signed.model_copy(update={"signature": changes["signature"]})
+        handle = self.env.client.get_workflow_handle(signed.addressed_to)
+        return await handle.execute_update(UPDATE, signed, id=signed.decision_id, result_type=Answer)
+
+    async def approve_by_two(self) -> None:
+        await self.reaches("asking")
+        await self.decide(DecisionKind.approve, cases.MARIA)
+        await self.decide(DecisionKind.approve, cases.JONAS)
+
+
+@pytest.fixture
+def world(environment: WorkflowEnvironment) -> World:
+    return World(environment, cases.playbook())

@@ -1,0 +1,157 @@
+"""Which decisions count: every refusal has a reason code, and changes nothing."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.testing import WorkflowEnvironment
+
+from countermand.governance.decision import Actor, DecisionKind, Refusal
+from countermand.ledger.record import Kind
+from tests import cases, fakes
+from tests.waiting import until
+from tests.workflows.conftest import World
+from workflows.decisions import REFUSED
+
+
+async def refused(world: World, kind: DecisionKind, who: str, **changes: object) -> tuple[Refusal, str]:
+    """The refusal a decision meets; fails if it is accepted."""
+    with pytest.raises(WorkflowUpdateFailedError) as caught:
+        await world.decide(kind, who, **changes)
+    cause = caught.value.cause
+    assert isinstance(cause, ApplicationError)
+    assert cause.type == REFUSED
+    code, detail, next_ = cause.details
+    assert next_
+    return Refusal(code), detail
+
+
+async def test_wrong_people_wrong_digests_and_forged_signatures_are_refused_and_change_nothing(world: World) -> None:
+    automation = Actor(
+        subject="service|bot", printed_name="bot", principal="automation", roles=("safety_lead",),
+        role_source="fake", role_as_of=fakes.now(),
+    )  # fmt: skip
+    async with world.worker():
+        await world.open_incident()
+        await world.reaches("asking")
+        forged = base64.b64encode(bytes(64)).decode()
+        approve = DecisionKind.approve
+        assert (await refused(world, approve, cases.MARIA, signature=forged))[0] is Refusal.signature_invalid
+        assert (await refused(world, approve, cases.MARIA, gateway_key_id="other"))[0] is Refusal.signature_invalid
+        assert (await refused(world, approve, cases.MARIA, actor=automation))[0] is Refusal.actor_not_a_person
+        assert (await refused(world, approve, "local|nobody"))[0] is Refusal.not_your_role
+        stale = "sha256:" + "0" * 64
+        assert (await refused(world, approve, cases.MARIA, approval_digest=stale))[0] is Refusal.stale
+        assert (await refused(world, approve, cases.MARIA, reason="ok"))[0] is Refusal.reason_too_short
+        ask = (await world.view()).asks[0].opened
+        other = {"addressed_to": ask.workflow_id, "ask_id": "inc-00000000-ask-9"}
+        assert (await refused(world, approve, cases.MARIA, **other))[0] is Refusal.unknown_ask
+    view = await world.view()
+    assert view.ask is not None
+    assert view.ask.votes == []
+    assert world.ledger.kinds()[Kind.ask_vote.value] == 0
+
+
+async def test_the_same_person_cannot_fill_two_places(world: World) -> None:
+    async with world.worker():
+        await world.open_incident()
+        await world.reaches("asking")
+        answer = await world.decide(DecisionKind.approve, cases.MARIA)
+        assert (answer.have, answer.need, answer.status) == (1, 2, "pending")
+        code, detail = await refused(world, DecisionKind.approve, cases.MARIA)
+        assert code is Refusal.already_voted
+        assert "counts once" in detail
+        await world.decide(DecisionKind.retract, cases.MARIA)
+        answer = await world.decide(DecisionKind.approve, cases.MARIA)
+        assert answer.have == 1
+    assert world.target.effects == []
+
+
+async def test_whoever_put_the_release_out_cannot_approve_its_rollback(world: World) -> None:
+    world.catalogue.status = world.catalogue.status.model_copy(
+        update={"release": world.release.model_copy(update={"registered_by": cases.MARIA})}
+    )
+    async with world.worker():
+        await world.open_incident()
+        await world.reaches("asking")
+        assert (await refused(world, DecisionKind.approve, cases.MARIA))[0] is Refusal.four_eyes
+
+
+async def test_one_vote_before_expiry_and_one_after_are_not_a_quorum(
+    world: World, environment: WorkflowEnvironment
+) -> None:
+    async with world.worker():
+        await world.open_incident()
+        view = await world.reaches("asking")
+        assert view.ask is not None
+        await environment.fast_forward(
+            environment.client.get_workflow_handle(view.ask.opened.workflow_id), 29 * 60
+        )
+        await world.decide(DecisionKind.approve, cases.MARIA)
+        await environment.fast_forward(
+            environment.client.get_workflow_handle(view.ask.opened.workflow_id), 2 * 60
+        )
+        await world.reaches("held")
+        with pytest.raises(RPCError) as caught:  # the request is over; the console says when and how
+            await world.decide(DecisionKind.approve, cases.JONAS)
+        assert caught.value.status is RPCStatusCode.NOT_FOUND
+    assert world.target.effects == []
+
+
+async def test_a_changed_set_of_failing_criteria_makes_the_open_request_stale_and_asks_anew(world: World) -> None:
+    async with world.worker():
+        handle = await world.open_incident()
+        first = (await world.reaches("asking")).ask
+        assert first is not None
+        await handle.signal("evidence_changed", "moderation failures have fired too")
+
+        async def asked_anew() -> bool:
+            view = await world.view()
+            return len(view.asks) == 2 and view.asks[1].status == "pending"
+
+        await until(asked_anew, "a second request")
+        view = await world.view()
+        assert view.asks[0].status == "stale"
+        code, _ = await refused(
+            world, DecisionKind.approve, cases.MARIA, approval_digest=first.opened.approval_digest
+        )
+        assert code is Refusal.stale
+        await world.approve_by_two()
+        assert (await handle.result()).outcome == "reverted"
+
+
+async def test_a_lost_role_between_approval_and_first_effect_stops_everything(world: World) -> None:
+    async with world.worker():
+        await world.open_incident()
+        await world.reaches("asking")
+        await world.decide(DecisionKind.approve, cases.MARIA)
+        people = [
+            person.model_dump() | ({"roles": ["product_owner"]} if person.subject == cases.MARIA else {})
+            for person in world.people.governance.people
+        ]
+        view = await world.view()
+        assert view.ask is not None
+        handle = world.env.client.get_workflow_handle(view.ask.opened.workflow_id)
+        jonas = cases.JONAS
+        world.people.governance = cases.governance(people=people)
+        await world.decide(DecisionKind.approve, jonas)
+        await handle.result()
+
+        async def asked_anew() -> bool:
+            return len((await world.view()).asks) == 2
+
+        await until(asked_anew, "a new request because an approver lost their role")
+    assert world.target.effects == []
+
+
+async def test_the_incident_commander_withdraws_the_request(world: World) -> None:
+    async with world.worker():
+        handle = await world.open_incident()
+        await world.reaches("asking")
+        await world.decide(DecisionKind.withdraw, cases.JONAS)
+        assert (await handle.result()).outcome == "withdrawn"
+    assert world.target.effects == []
