@@ -141,8 +141,10 @@ class SignalStore(Protocol):
         """(row `seq`, what was kept of its judgement) in order."""
         ...
 
-    async def newest_evaluations(self) -> dict[str, tuple[int, dict[str, object]]]:
-        """The newest judged row of each release that is still watched, by release id."""
+    async def newest_evaluations(
+        self, release_ids: Sequence[str] | None = None
+    ) -> dict[str, tuple[int, dict[str, object]]]:
+        """The newest judged row of these releases (None: of all that are still watched), by release id."""
         ...
 
 

@@ -148,8 +148,10 @@ class SqlSignals:
             stored = await session.exec(query.order_by(col(EvaluationTable.seq)).limit(limit))
             return [(seq, dict(record)) for seq, record in stored]
 
-    async def newest_evaluations(self) -> dict[str, tuple[int, dict[str, object]]]:
-        """The newest judged row of each release that is still watched, by release id."""
+    async def newest_evaluations(
+        self, release_ids: Sequence[str] | None = None
+    ) -> dict[str, tuple[int, dict[str, object]]]:
+        """The newest judged row of these releases (None: of all that are still watched), by release id."""
         newest = (
             select(func.max(EvaluationTable.seq))
             .where(EvaluationTable.release_id == ReleaseTable.release_id)
@@ -159,8 +161,12 @@ class SqlSignals:
         query = (
             select(EvaluationTable.release_id, EvaluationTable.seq, EvaluationTable.record)
             .join(ReleaseTable, col(ReleaseTable.release_id) == EvaluationTable.release_id)
-            .where(col(ReleaseTable.closed_at).is_(None), EvaluationTable.seq == newest)
+            .where(EvaluationTable.seq == newest)
         )
+        if release_ids is None:
+            query = query.where(col(ReleaseTable.closed_at).is_(None))
+        else:
+            query = query.where(col(ReleaseTable.release_id).in_(release_ids))
         async with self._db.reading() as session:
             return {release_id: (seq, dict(record)) for release_id, seq, record in await session.exec(query)}
 

@@ -203,7 +203,10 @@ class FakeCatalogue:
 
 
 class FakeSignals:
-    """Rows with a stated share of bad answers per arm: one row per call of `seal`, and fresh ones for `rows`."""
+    """Rows with a stated share of bad answers per arm: one new row per call of `seal`.
+
+    `standing` = five fresh rows at any time, for incidents that are tested without a watch beside them.
+    """
 
     def __init__(self, block: timedelta) -> None:
         self.block = block
@@ -213,6 +216,7 @@ class FakeSignals:
         self.sealed: list[Row] = []
         self.evaluations: dict[int, dict[str, object]] = {}
         self.flowing = True
+        self.standing = False
 
     def _row(self, seq: int, start: datetime) -> Row:
         blocks = [
@@ -238,9 +242,9 @@ class FakeSignals:
         return self.sealed[-1:]
 
     async def rows(self, release_id: str, *, after_seq: int = -1, limit: int = 100_000) -> list[Row]:
-        if self.sealed:
-            return self.sealed[after_seq + 1 :]
-        return [self._row(index, now() + timedelta(seconds=index)) for index in range(5)] if self.flowing else []
+        if self.standing:
+            return [self._row(index, now() + timedelta(seconds=index)) for index in range(5)]
+        return self.sealed[after_seq + 1 :]
 
     async def put_evaluations(self, release_id: str, records: Mapping[int, dict[str, object]]) -> None:
         self.evaluations.update(records)

@@ -65,6 +65,21 @@ def port_open(port: int) -> Ready:
     return ready
 
 
+def answers(url: str) -> Ready:
+    """Ready when this address answers with a success."""
+
+    async def ready(_: Child) -> bool:
+        import httpx
+
+        try:
+            async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
+                return (await client.get(url)).is_success
+        except httpx.TransportError:
+            return False
+
+    return ready
+
+
 def says(line: str) -> Ready:
     """Ready when this line stands in its log."""
 
@@ -157,9 +172,13 @@ class Supervisor:
 async def until_stopped(work: Callable[[], Awaitable[None]]) -> bool:
     """Do `work`; False when SIGINT, SIGTERM or SIGHUP ended it early (it is cancelled and cleans up)."""
     task = asyncio.ensure_future(work())
-    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if not task.cancelling():  # a second Ctrl-C must not interrupt the cleaning up
+            task.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, task.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     try:
         await task
     except asyncio.CancelledError:

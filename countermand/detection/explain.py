@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from countermand.detection.composition import value
 from countermand.detection.figures import count, plural, rate, span, spoken_odds
@@ -55,8 +56,8 @@ def unknown(criterion: ToleranceRule | ThresholdRule, arm: Arm, reason: str, blo
         why = f"the block of the {arm} is unknown ({_words(reason)})"
     arms = " and by ".join(f"the {arm}" for arm in criterion.arms)
     return (
-        f"{_name(criterion)}: not known in this block, because {why}. This ends with the first block in which at "
-        f"least {plain(criterion.min_coverage * 100)} % of the {units} served by {arms} are scored."
+        f"{_name(criterion)}: not known in this block, because {why}. This ends with the first block in "
+        f"which at least {plain(criterion.min_coverage * 100)} % of the {units} served by {arms} are scored."
     )
 
 
@@ -128,6 +129,12 @@ def _counted(signal: SignalRule, part: int, scored: int, kind: str) -> str:
     )
 
 
+def _share(signal: SignalRule, share: Decimal, percent: str = "%") -> str:
+    if signal.show == "per_10000":
+        return f"{plain(share * 10_000)} per 10,000"
+    return f"{plain(share * 100)} {percent}"
+
+
 def _tolerated(criterion: ToleranceRule) -> str:
     """The tolerance in words: ratio and absolute add up."""
     if criterion.zero:
@@ -135,7 +142,8 @@ def _tolerated(criterion: ToleranceRule) -> str:
     times = f"{plain(criterion.ratio)} times"
     if criterion.absolute == 0:
         return f"up to {times} is tolerated"
-    more = _share(criterion, criterion.absolute).replace("1 %", "1 percentage point")
+    points = "percentage point" if criterion.absolute == Decimal("0.01") else "percentage points"
+    more = _share(criterion, criterion.absolute, points)
     if criterion.ratio == 1:
         return f"up to {more} more is tolerated"
     return f"up to {times} plus {more} is tolerated"

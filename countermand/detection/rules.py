@@ -148,7 +148,7 @@ class Rule(Sealed):
 
 
 def compile_rules(detection: Detection) -> tuple[Rule, ...]:
-    """One Rule per trigger, in the order of the playbook; α = per_release · (1 − reserve) · share (DET-30)."""
+    """One Rule per trigger, in playbook order; α = per_release · (1 − reserve) · share (DET-30)."""
     return tuple(_rule(detection, trigger) for trigger in detection.triggers)
 
 

@@ -214,7 +214,7 @@ def _rung(rung: Rung) -> str:
 
 def _default(policy: ApprovalPolicy) -> str:
     if policy.default == "hold":
-        return f"NO ROLLBACK, rollout stays held, asked again {_every(policy.ask_again_every)}"
+        return f"NO ROLLBACK, nothing changes, asked again {_every(policy.ask_again_every)}"
     return "NO ROLLBACK, the request is closed, a review is opened"
 
 

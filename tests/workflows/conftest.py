@@ -41,9 +41,9 @@ from workflows.policies import OBSERVE_QUEUE
 from workflows.visibility import ALL
 
 
-@pytest.fixture(scope="session")
-async def environment() -> AsyncIterator[WorkflowEnvironment]:
-    """The real server; clocks of single workflows can be moved forward by tests."""
+@asynccontextmanager
+async def start_environment() -> AsyncIterator[WorkflowEnvironment]:
+    """The real server from this environment's own binary; clocks of single workflows can be moved forward."""
     temporal = shutil.which("temporal", path=str(Path(sys.executable).parent)) or shutil.which("temporal")
     async with await WorkflowEnvironment.start_time_skipping_v2(
         ts_config=TimeSkippingConfig(enabled=False),
@@ -59,6 +59,13 @@ async def environment() -> AsyncIterator[WorkflowEnvironment]:
             "--dynamic-config-value=frontend.WorkflowTimeSkippingEnabled=true",
         ],
     ) as env:
+        yield env
+
+
+@pytest.fixture(scope="session")
+async def environment() -> AsyncIterator[WorkflowEnvironment]:
+    """One server for the whole session."""
+    async with start_environment() as env:
         yield env
 
 
@@ -126,6 +133,7 @@ class World:
             yield worker
 
     async def open_incident(self) -> WorkflowHandle[Any, Any]:
+        self.signals.standing = True
         verdict = triggered(self.playbook.detection, {Arm.candidate: 40, Arm.baseline: 4}, scored=200)
         case = Case(
             incident_id=self.incident_id,

@@ -10,7 +10,10 @@ import pytest
 
 from adapters.database import Database
 from adapters.migrate import upgrade
+from adapters.signals import SqlSignals
+from countermand.plan.model import Release
 from tests.adapters.postgres import OWNER, SUPERUSER, Postgres, installed
+from tests.adapters.storage.releases import BLOCK, SIGNALS, START, registered
 from tests.adapters.storage.stores import Store
 
 
@@ -51,3 +54,18 @@ async def db(store: Store) -> AsyncIterator[Database]:
     database = Database(store.url)
     yield database
     await database.close()
+
+
+@pytest.fixture
+async def release(db: Database) -> Release:
+    """A registered release whose playbook defines the signals `failures` and `refusals`."""
+    return await registered(db, "rel-1")
+
+
+@pytest.fixture
+async def sealed_release(db: Database, release: Release) -> str:
+    """The id of a release with one sealed row."""
+    await SqlSignals(db).seal(
+        release.release_id, signals=SIGNALS, start=START, block=BLOCK, until=START + BLOCK
+    )
+    return release.release_id

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from activities.ports import Target, TargetAmbiguous, TargetRejected, TargetUnavailable
-from adapters import target_http
+from adapters import target_http, target_writes
 from countermand.plan.target import SetOutcome, Split, TargetState
 from tests.adapters.targets.harness import Harness
 
@@ -30,8 +30,9 @@ async def start(harness: Harness, target: Target) -> TargetState:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls are given up after 0.4 s instead of 10 s."""
+    """Calls are given up after 0.4 s instead of 10 s, reading back after 0.1 s instead of 1.4 s."""
     monkeypatch.setattr(target_http, "_CALL_SECONDS", 0.4)
+    monkeypatch.setattr(target_writes, "_READ_BACK_PAUSES", (0.0, 0.03, 0.07))
 
 
 async def test_c9_a_refused_connection_is_unavailable_and_a_later_try_takes_effect_once(
@@ -69,6 +70,7 @@ async def test_c9_a_write_without_answer_and_without_effect_is_sent_once_more(
     assert await harness.effects(key) == 1
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_c9_two_writes_without_effect_are_unavailable_and_the_split_is_as_it_was(
     harness: Harness, target: Target, start: TargetState
 ) -> None:
@@ -81,7 +83,7 @@ async def test_c9_two_writes_without_effect_are_unavailable_and_the_split_is_as_
 async def test_tgt4_no_write_starts_when_reading_took_too_long(
     harness: Harness, target: Target, start: TargetState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.target_writes._WRITES_START_WITHIN", 0.0)
+    monkeypatch.setattr(target_writes, "_WRITES_START_WITHIN", 0.0)
     with pytest.raises(TargetUnavailable):
         await put(harness, target, "tgt4", start)
     assert "PUT" not in harness.wire.methods
@@ -118,6 +120,7 @@ async def test_f8_a_read_back_that_lags_is_awaited(
     assert (outcome.result, outcome.after.split) == ("applied", DOWN)
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_tgt2_a_confirmed_write_that_cannot_be_seen_is_not_called_a_success(
     harness: Harness, target: Target, start: TargetState
 ) -> None:
@@ -126,6 +129,7 @@ async def test_tgt2_a_confirmed_write_that_cannot_be_seen_is_not_called_a_succes
         await put(harness, target, "tgt2-stale", start)
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_c10_unreadable_after_a_lost_response_is_ambiguous_and_nothing_else_is_written(
     harness: Harness, target: Target, start: TargetState
 ) -> None:
@@ -156,6 +160,7 @@ async def test_c15_a_restart_between_two_stages_loses_nothing(
     assert second.result == "applied"
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_c19_no_credential_is_in_any_exception_or_log_line(
     harness: Harness, start: TargetState, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from countermand.canonical import canonical
-from countermand.detection.evalue import log_add
-from countermand.detection.models import Arm, VerdictWord
+from countermand.detection import evalue
+from countermand.detection.evalue import log_add, log_evidence
+from countermand.detection.models import Arm, BlockState, VerdictWord
 from countermand.detection.state import State
 from countermand.detection.watch import advance, start, step
 
@@ -60,6 +63,26 @@ def test_one_block_adds_at_most_the_cap(bench):
     after = advance(rule, before, bench.counted(1, *HARM))
     for old, new in zip(before.criteria[0].evidence, after.criteria[0].evidence, strict=True):
         assert new == log_add(old, rule.later_weight) + rule.cap
+
+
+def test_the_evidence_is_the_recursion_written_out(bench):
+    """§5.1 in plain floats; the integers lose at most a few micronats per row."""
+    rule = bench.rule(dispersion="1.5")
+    alpha, w0, m, length = 0.009, 0.5, 5, 1440
+    cap = math.log(1 / (w0 * alpha)) / m
+    sums, guess = [0.0] * 7, (10e6, 2000e6)
+    state = start(rule)
+    for t, row in enumerate(list(simulated(bench, seed=6))[:29]):
+        state = advance(rule, state, row)
+        weight = w0 + (1 - w0) / length if t == 0 else (1 - w0) / length
+        sums = [value + weight for value in sums]
+        usual = row.find("hallucinations", Arm.baseline)
+        seen = row.find("hallucinations", Arm.candidate)
+        if seen.state is BlockState.ok:
+            nats = log_evidence(seen.bad, seen.scored, usual.bad, usual.scored, guess[0] / guess[1], 1.2, 0.0)
+            sums = [v * math.exp(min(x / 1.5, cap)) for v, x in zip(sums, nats, strict=True)]
+        guess = (guess[0] * 29 / 30 + usual.bad * 1e6, guess[1] * 29 / 30 + usual.scored * 1e6)
+        assert state.micronats == pytest.approx(1e6 * math.log(sum(sums) / 7), abs=4 * (t + 1))
 
 
 def test_an_unknown_row_changes_the_evidence_only_by_the_mass_of_a_new_start(bench):
@@ -208,6 +231,26 @@ def test_replaying_the_same_rows_gives_the_same_bytes(bench):
     first = replay()
     assert first == replay()
     assert "trigger" in first[-1][1]
+
+
+def test_a_platform_whose_logarithms_differ_in_the_last_bit_comes_to_the_same_verdicts(bench, monkeypatch):
+    rule = bench.rule()
+    watches = [list(simulated(bench, seed=seed)) for seed in range(10)]
+
+    def replay():
+        return [[(s.micronats, v.word) for s, v in bench.watch(rule, rows)] for rows in watches]
+
+    here, draw = replay(), bench.traffic(1).draw
+
+    def shaken(function):
+        return lambda x: math.nextafter(function(x), draw.choice((-math.inf, math.inf)))
+
+    for name in ("log1p", "log", "exp"):
+        monkeypatch.setattr(evalue, name, shaken(getattr(math, name)))
+    for ours, theirs in zip(here, replay(), strict=True):
+        for t, ((evidence, word), (other, other_word)) in enumerate(zip(ours, theirs, strict=True)):
+            assert abs(evidence - other) <= 2 * (t + 1)
+            assert word is other_word
 
 
 def test_the_state_survives_json_after_every_row_and_stays_small(bench):

@@ -1,0 +1,95 @@
+"""Every state word a page can show, with its icon and tone, and what happens when its time is over (CON-18, CON-30).
+
+A word is the value of the enum or record field it comes from; a test compares both directions.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from countermand.messages.facts import DEFAULT_WORDS
+from countermand.messages.incident import IncidentView
+
+Tone = Literal["good", "bad", "ask", "busy", "unknown", "quiet"]
+
+
+class Mark(NamedTuple):
+    """How a state is shown: icon and colour always stand beside the word."""
+
+    icon: str
+    tone: Tone
+    meaning: str
+
+
+MARKS: dict[str, Mark] = {
+    # verdicts of a watch
+    "ok": Mark("check", "good", "no evidence of harm so far"),
+    "watch": Mark("eye", "ask", "possible harm, not yet enough to act on; the rollout is held"),
+    "trigger": Mark("alarm", "bad", "enough evidence of harm to act"),
+    "unknown": Mark("unknown", "unknown", "cannot be judged; never counted as healthy"),
+    # phases of an incident
+    "opened": Mark("alarm", "bad", "the incident has just been opened"),
+    "freezing": Mark("work", "busy", "evidence is copied before anything is changed"),
+    "planning": Mark("work", "busy", "the way back is worked out from what the target says now"),
+    "asking": Mark("people", "ask", "people decide whether to go back"),
+    "reverting": Mark("back", "busy", "users are going back in stages"),
+    "verifying": Mark("work", "busy", "waiting for positive evidence that the service is well"),
+    "held": Mark("hold", "ask", "nothing is changed until a person says so"),
+    "not_verified": Mark("unknown", "unknown", "rolled back, but not shown to be healthy"),
+    # outcomes of an incident
+    "reverted": Mark("check", "good", "rolled back and shown to be healthy"),
+    "reverted_not_verified": Mark("unknown", "unknown", "rolled back, never shown to be healthy"),
+    "rejected": Mark("cross", "quiet", "people decided against it"),
+    "withdrawn": Mark("cross", "quiet", "the request was taken back"),
+    "expired": Mark("clock", "bad", "nobody decided in time"),
+    "aborted": Mark("cross", "bad", "a person stopped it where it was"),
+    "reversed": Mark("back", "ask", "a person returned to the recorded state"),
+    "unresolved": Mark("alarm", "bad", "nobody decided before the incident's time was over"),
+    # requests for approval and votes
+    "pending": Mark("people", "ask", "waiting for people"),
+    "approved": Mark("check", "good", "enough people approved"),
+    "stale": Mark("clock", "quiet", "what was asked has changed; a new request follows"),
+    "approve": Mark("check", "good", "a vote for"),
+    "reject": Mark("cross", "bad", "a vote against"),
+    "retract": Mark("back", "quiet", "a vote taken back"),
+    # stages and checks
+    "waiting": Mark("dot", "quiet", "not begun"),
+    "setting": Mark("work", "busy", "the target is being set and read back"),
+    "started": Mark("work", "busy", "begun"),
+    "soaking": Mark("eye", "busy", "set and seen in traffic; watched before the next stage"),
+    "completed": Mark("check", "good", "set, seen in traffic, all checks passed"),
+    "resumed": Mark("work", "busy", "going on after a stop"),
+    "stopped": Mark("alarm", "bad", "a doubt stopped it; people are asked"),
+    "pass": Mark("check", "good", "passed"),
+    "fail": Mark("cross", "bad", "failed"),
+    # reviews
+    "signed": Mark("check", "good", "signed by everyone it needs"),
+    "overdue": Mark("clock", "bad", "not signed in time"),
+}
+
+
+def mark(state: str) -> Mark:
+    """The mark of a state word. Raises KeyError for a word nobody explained."""
+    return MARKS[state]
+
+
+def then(view: IncidentView) -> str:
+    """What happens when the present phase's time is over, in one sentence; empty once closed."""
+    if view.closed is not None or view.phase is None:
+        return ""
+    match view.phase.phase:
+        case "freezing":
+            return "If the evidence is not safe by then, nothing is changed and people are asked."
+        case "planning":
+            return "Then people are asked to approve the exact plan."
+        case "asking":
+            default = view.ask.opened.default if view.ask else "hold"
+            return f"If nobody decides by then: {default}, which means {DEFAULT_WORDS[default]}."
+        case "reverting":
+            return "After the last stage the service is verified with labelled answers."
+        case "verifying":
+            return "If it is not shown to be healthy by then, people are asked; silence never counts as healthy."
+        case "held":
+            return "Then it is tried again; a hold is never the end."
+        case "not_verified":
+            return "If nobody answers by then, it is closed as rolled back but not verified."

@@ -1,0 +1,76 @@
+"""One sentence per Ledger record, for the list of records."""
+
+from __future__ import annotations
+
+from countermand.ledger import bodies as b
+from countermand.ledger.record import Record
+from countermand.messages.facts import spoken
+from countermand.playbook.units import format_percent
+
+
+def summary(record: Record) -> str:
+    """What the record says, in one line of text."""
+    body = b.parse_body(record)
+    return record.kind.value if body is None else _of(body)
+
+
+def _of(body: b.Body) -> str:
+    match body:
+        case b.ReleaseRegistered():
+            return f"{body.candidate_name} beside {body.baseline_name} in {body.environment}"
+        case b.VerdictChanged():
+            return f"{body.word}: {body.sentence}"
+        case b.IncidentOpened():
+            return f"{body.severity}, trigger {body.trigger}: {body.sentence}"
+        case b.IncidentPhase():
+            return f"{_words(body.phase)}: {body.sentence}"
+        case b.IncidentClosed():
+            return f"{_words(body.outcome)}: {body.sentence}"
+        case b.FreezeCompleted():
+            return f"{len(body.items)} items frozen"
+        case b.FreezeFailed():
+            return body.reason
+        case b.PlanMade():
+            return f"plan {body.plan_digest.removeprefix('sha256:')[:12]}"
+        case b.StageIntent():
+            share = format_percent(body.desired.candidate_bp)
+            return f"stage {body.stage}: about to set the candidate to {share} of users"
+        case b.StageOutcome():
+            return f"stage {body.stage} {body.result}: {body.sentence}"
+        case b.StageState():
+            return f"stage {body.stage} {body.state}: {body.sentence}"
+        case b.CheckDone():
+            return f"{_words(body.name)} {body.word}: {body.sentence}"
+        case b.CommsSent():
+            return f"{body.audience}: {body.subject}"
+        case b.ReleaseClosed():
+            return body.why
+        case _:
+            return _of_people(body)
+
+
+def _of_people(body: b.Body) -> str:
+    match body:
+        case b.AskOpened():
+            return f"{body.ask_id}: {body.need_people} people of {spoken(body.asked)}"
+        case b.AskRung():
+            return f"{body.ask_id}: {body.do} {', '.join(map(_words, body.to))}"
+        case b.AskVote():
+            return f"{body.name}: {body.vote} ({body.have} of {body.need}) {body.reason}"
+        case b.AskClosed():
+            return f"{body.ask_id} {body.status}: {body.because}"
+        case b.DecisionMade():
+            decision = body.decision
+            return f"{_words(decision.kind.value)} signed by {decision.actor.printed_name}: {decision.reason}"
+        case b.DecisionRefused():
+            return f"{_words(body.decision_kind)} by {body.subject} refused ({_words(body.code)}): {body.detail}"
+        case b.ReviewDrafted():
+            return f"draft for {_words(body.owner)}"
+        case b.ReviewClosed():
+            return f"{body.outcome} by {spoken(body.by)}"
+        case _:
+            raise TypeError(f"{type(body).__name__} has no summary; add one here")
+
+
+def _words(identifier: str) -> str:
+    return identifier.replace("_", " ")

@@ -1,0 +1,51 @@
+"""The first governance and targets files of a data directory, and readable passwords for its people."""
+
+from __future__ import annotations
+
+import secrets
+
+#: Three people who can roll back together, and one who registers releases: four eyes need different people.
+GOVERNANCE = """\
+# Who holds which role, and which roles may do what. Read anew for every decision; keep it under review.
+schema: countermand.governance/v1
+people:
+  - {subject: "local|maria", name: Maria Keller, roles: [safety_lead]}
+  - {subject: "local|jonas", name: Jonas Weber, roles: [release_owner, product_owner, incident_commander, operator]}
+  - {subject: "local|amira", name: Amira Haddad, roles: [executive, comms_lead]}
+  - {subject: "local|lena", name: Lena Ortiz, roles: [playbook_maintainer]}
+rights:
+  withdraw: [incident_commander]
+  hold: [incident_commander, operator, safety_lead]
+  resume: [incident_commander]
+  abort: [incident_commander, executive]
+  reverse: [incident_commander]
+  ask_again: [incident_commander, safety_lead]
+"""
+
+#: Subject and printed name of the accounts that are made.
+PEOPLE = {"local|maria": "Maria Keller", "local|jonas": "Jonas Weber", "local|lena": "Lena Ortiz"}
+
+TARGETS = """\
+# Release-control systems by the name that playbooks use (`revert.target`). Tokens stand in files of their own.
+# targets:
+#   my-service:
+#     kind: embedded
+#     url: http://127.0.0.1:8890
+#     read_token_file: /path/to/read.token
+#     write_token_file: /path/to/write.token
+targets: {}
+"""
+
+_WORDS = (
+    "amber anchor aspen badger barley beacon birch bramble candle canyon cedar cobalt copper coral cosmos "
+    "cricket dahlia ember falcon fennel garnet glacier granite hazel heron indigo island ivory jasmine juniper "
+    "kestrel lagoon lantern larch linden magnet maple marble meadow nutmeg ocean olive orchid otter pebble "
+    "pepper pigeon plum quartz raven river saffron sparrow spruce summit thistle timber topaz tulip violet "
+    "walnut willow winter"
+).split()
+
+
+def password() -> str:
+    """Four random words and a number, easy to type: about 37 bits."""
+    words = [secrets.choice(_WORDS) for _ in range(4)]
+    return "-".join([*words, str(secrets.randbelow(9_000) + 1_000)])
