@@ -40,4 +40,5 @@ def plugin() -> SimplePlugin:
 async def connect() -> Client:
     """A client for the service that Temporal's own profile file and `TEMPORAL_*` variables name."""
     config = ClientConfig.load_client_connect_config()
-    return await Client.connect(**{"target_host": "127.0.0.1:7233", **config}, plugins=[plugin()])
+    config.setdefault("target_host", "127.0.0.1:7233")
+    return await Client.connect(**config, plugins=[plugin()])

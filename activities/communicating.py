@@ -74,9 +74,7 @@ class CommunicatingActivities:
                 facts_sha256=message.facts_sha256,
             )
             entries.append(
-                body.entry(
-                    f"comms/{key}", "worker", incident_id=request.incident_id, release_id=request.release_id
-                )
+                body.entry(f"comms/{key}", "worker", incident_id=request.incident_id, release_id=request.release_id)
             )
         if entries:
             await self._ledger.append(*entries)

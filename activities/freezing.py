@@ -82,9 +82,24 @@ class FreezingActivities:
         return [
             ("release.json", _json(release.model_dump(mode="json")), "application/json", "catalogue"),
             ("playbook.yaml", playbook_bytes, "application/yaml", "catalogue"),
-            ("governance.json", _json(directory.model_dump(mode="json")), "application/json", directory.source),
-            ("target_state.json", _json(target_state.model_dump(mode="json")), "application/json", playbook.revert.target),
-            ("signals.jsonl", b"".join(_json(row.model_dump(mode="json")) for row in rows), "application/jsonl", "signals"),
+            (
+                "governance.json",
+                _json(directory.model_dump(mode="json")),
+                "application/json",
+                directory.source,
+            ),
+            (
+                "target_state.json",
+                _json(target_state.model_dump(mode="json")),
+                "application/json",
+                playbook.revert.target,
+            ),
+            (
+                "signals.jsonl",
+                b"".join(_json(row.model_dump(mode="json")) for row in rows),
+                "application/jsonl",
+                "signals",
+            ),
         ]
 
     async def _keep(self, name: str, raw: bytes, media_type: str, source: str) -> FrozenItem:

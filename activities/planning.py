@@ -10,7 +10,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.briefing import Brief
-from activities.ports import Ledger, Targets, TargetRejected, TargetUnavailable
+from activities.ports import Ledger, TargetRejected, Targets, TargetUnavailable
 from countermand.governance.approval import RULES, Ask
 from countermand.ledger.bodies import AskOpened, PlanMade
 from countermand.plan.build import NothingToRevert, build_plan, member_of
@@ -134,9 +134,7 @@ class PlanningActivities:
             rules=RULES,
             supersedes=ask.supersedes,
         )
-        await self._ledger.append(
-            body.entry(key, "worker", incident_id=plan.incident_id, release_id=plan.release_id)
-        )
+        await self._ledger.append(body.entry(key, "worker", incident_id=plan.incident_id, release_id=plan.release_id))
         return ask
 
 

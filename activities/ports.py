@@ -88,7 +88,9 @@ class Rejected(Value):
     """Why one item of a batch was not stored."""
 
     index: int
-    code: Literal["unknown_release", "unknown_signal", "future", "too_old", "duplicate_id_other_value", "release_closed"]
+    code: Literal[
+        "unknown_release", "unknown_signal", "future", "too_old", "duplicate_id_other_value", "release_closed"
+    ]
     detail: str
 
 

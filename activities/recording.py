@@ -61,9 +61,7 @@ class Checked(Value):
         )
 
 
-async def keep_checks(
-    ledger: Ledger, checks: Mapping[str, CheckDone], *, incident_id: str, release_id: str
-) -> Checked:
+async def keep_checks(ledger: Ledger, checks: Mapping[str, CheckDone], *, incident_id: str, release_id: str) -> Checked:
     """Record check results by idempotency key; a repeated run answers with what was recorded first."""
     entries, kept = [], []
     for key, body in checks.items():

@@ -35,9 +35,7 @@ class CloseReleaseRequest(Value):
 class ReviewingActivities:
     """Ports: Ledger, Renderer, Catalogue; a clock."""
 
-    def __init__(
-        self, ledger: Ledger, renderer: Renderer, catalogue: Catalogue, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, ledger: Ledger, renderer: Renderer, catalogue: Catalogue, clock: Callable[[], datetime]) -> None:
         self._ledger = ledger
         self._renderer = renderer
         self._catalogue = catalogue

@@ -84,9 +84,7 @@ class CheckRequest(Value):
 class StagingActivities:
     """Ports: Targets, Ledger, RoleDirectory; a clock."""
 
-    def __init__(
-        self, targets: Targets, ledger: Ledger, people: RoleDirectory, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, targets: Targets, ledger: Ledger, people: RoleDirectory, clock: Callable[[], datetime]) -> None:
         self._targets = targets
         self._ledger = ledger
         self._people = people
@@ -172,9 +170,7 @@ class StagingActivities:
             plan_digest=plan.digest,
         )
         await self._ledger.append(
-            intent.entry(
-                f"{request.key}/intent", "worker", incident_id=plan.incident_id, release_id=plan.release_id
-            )
+            intent.entry(f"{request.key}/intent", "worker", incident_id=plan.incident_id, release_id=plan.release_id)
         )
 
     @activity.defn(name="verify_traffic")
@@ -193,7 +189,9 @@ class StagingActivities:
                     observed = judge_traffic(request.desired, seen, request.revision, plan.residual_bp)
                 except TargetUnavailable as error:
                     configured = observed = CheckResult(
-                        name="observed", word=CheckWord.unknown, sentence=f"the target cannot be read: {error}"
+                        name="observed",
+                        word=CheckWord.unknown,
+                        sentence=f"the target cannot be read: {error}",
                     )
                 decided = CheckWord.unknown not in (configured.word, observed.word)
                 if decided or configured.word is CheckWord.failed or self._clock() >= deadline:
@@ -232,9 +230,7 @@ class StagingActivities:
             for result in results
         }
         plan = request.plan
-        return await keep_checks(
-            self._ledger, checks, incident_id=plan.incident_id, release_id=plan.release_id
-        )
+        return await keep_checks(self._ledger, checks, incident_id=plan.incident_id, release_id=plan.release_id)
 
 
 def _outcome(request: SetRequest, done: SetOutcome, *, recovered: bool) -> StageOutcome:
@@ -246,7 +242,9 @@ def _outcome(request: SetRequest, done: SetOutcome, *, recovered: bool) -> Stage
             who = {"our_key": "by this stage before a crash", "external": "by somebody else"}.get(done.by, "by unknown")
             sentence = f"candidate was already {share} of users, {who} (revision {done.after.revision})."
         case "conflict":
-            sentence = f"somebody changed the split to {share} candidate (revision {done.after.revision}); not overwritten."
+            sentence = (
+                f"somebody changed the split to {share} candidate (revision {done.after.revision}); not overwritten."
+            )
     return StageOutcome(
         revert=request.revert,
         stage=request.stage,

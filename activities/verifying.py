@@ -66,6 +66,4 @@ class VerifyingActivities:
             )
             for result in results
         }
-        return await keep_checks(
-            self._ledger, checks, incident_id=request.incident_id, release_id=request.release_id
-        )
+        return await keep_checks(self._ledger, checks, incident_id=request.incident_id, release_id=request.release_id)

@@ -117,7 +117,10 @@ class WatchingActivities:
 
 
 def _result(
-    reason: Literal["changed", "pause", "over"], verdict: WatchVerdict | None, row_start: datetime | None, why: str
+    reason: Literal["changed", "pause", "over"],
+    verdict: WatchVerdict | None,
+    row_start: datetime | None,
+    why: str,
 ) -> ObserveResult:
     return ObserveResult(
         reason=reason,

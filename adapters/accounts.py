@@ -116,9 +116,7 @@ class Accounts:
         """Sign an authenticated person in; returns the token for the cookie."""
         token, now = secrets.token_urlsafe(32), self._clock()
         async with self._db.writing() as session:
-            await session.execute(
-                delete(SessionTable).where(col(SessionTable.started_at) <= now - SESSION_LIFE)
-            )
+            await session.exec(delete(SessionTable).where(col(SessionTable.started_at) <= now - SESSION_LIFE))
             session.add(
                 SessionTable(token_sha256=_sha256(token), subject=subject, started_at=now, seen_at=now)
             )
@@ -136,7 +134,7 @@ class Accounts:
             return None
         if now >= stored.seen_at + _SEEN_EVERY:
             async with self._db.writing() as session:
-                await session.execute(
+                await session.exec(
                     update(SessionTable)
                     .where(col(SessionTable.token_sha256) == stored.token_sha256)
                     .values(seen_at=now)
@@ -151,9 +149,7 @@ class Accounts:
     async def end_session(self, token: str) -> None:
         """Sign out; nothing happens when the session is over already."""
         async with self._db.writing() as session:
-            await session.execute(
-                delete(SessionTable).where(col(SessionTable.token_sha256) == _sha256(token))
-            )
+            await session.exec(delete(SessionTable).where(col(SessionTable.token_sha256) == _sha256(token)))
 
     async def issue_person_token(self, subject: str, *, life: timedelta = SESSION_LIFE) -> Issued:
         """A bearer token for the command line of a person. Raises KeyError when there is no such account."""
@@ -211,10 +207,10 @@ class Accounts:
 
     async def _revoke(self, column: str, value: str) -> bool:
         async with self._db.writing() as session:
-            done = await session.execute(
+            done = await session.exec(
                 update(TokenTable).where(col(column) == value).values(revoked_at=self._clock())
             )
-        return bool(done.rowcount)  # type: ignore[attr-defined]
+        return bool(done.rowcount)
 
     async def _issue(
         self,

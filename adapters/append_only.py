@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.sql.elements import TextClause
 
-from adapters.database import Database
+from adapters.database import Database, run_sql
 from adapters.ledger import lock_chain
 from adapters.tables import APPEND_ONLY, LedgerTable
 from countermand.ledger.record import GENESIS_PREV
@@ -91,7 +91,7 @@ async def triggers(db: Database, _now: datetime) -> str:
 async def trigger_digests(db: Database) -> dict[str, str]:
     """Of every trigger on an append-only table: sha256 of its text, or `disabled`."""
     async with db.reading() as session:
-        found = await session.execute(_TRIGGER_TEXTS[db.dialect])
+        found = await run_sql(session, _TRIGGER_TEXTS[db.dialect])
         # 'A' = ALWAYS: anything less is silent in a session that plays a replica.
         return {
             name: hashlib.sha256(sql.encode()).hexdigest() if enabled == "A" else "disabled"
@@ -108,8 +108,8 @@ async def rights(db: Database, _now: datetime) -> str:
             raise Weakened(f"The database file {db.url.database} has mode {mode:04o}; others can reach it.")
         return f"The database file has mode {mode:04o}."
     async with db.reading() as session:
-        role = (await session.execute(text("SELECT current_user"))).scalar_one()
-        rows = (await session.execute(_GRANTED)).all()
+        role = (await run_sql(session, "SELECT current_user")).scalar_one()
+        rows = (await run_sql(session, _GRANTED)).all()
     wrong = [
         f"{word} {table}"
         for table, *granted in rows
@@ -130,9 +130,8 @@ async def probe(db: Database, _now: datetime) -> str:
     done = []
     async with db.writing() as session:
         await lock_chain(session, db.dialect)
-        newest = (
-            await session.execute(text("SELECT seq, hash FROM ledger_record ORDER BY seq DESC LIMIT 1"))
-        ).first()
+        found = await run_sql(session, "SELECT seq, hash FROM ledger_record ORDER BY seq DESC LIMIT 1")
+        newest = found.first()
         seq, prev = (newest.seq + 1, newest.hash) if newest else (0, GENESIS_PREV)
         # The probe attacks a record of its own, so that nothing of value is lost when the attack succeeds.
         nothing_stays = await session.begin_nested()
@@ -153,7 +152,7 @@ async def probe(db: Database, _now: datetime) -> str:
         for word, statement in statements.items():
             try:
                 async with session.begin_nested():
-                    await session.execute(text(statement), {"seq": seq})
+                    await run_sql(session, statement, seq=seq)
                 done.append(word)
             except (IntegrityError, ProgrammingError):
                 continue

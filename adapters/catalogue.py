@@ -91,7 +91,7 @@ class SqlCatalogue:
         async with self._db.writing() as session:
             if await session.get(ReleaseTable, release_id) is None:
                 raise KeyError(f"release {release_id!r} is not registered")
-            await session.execute(
+            await session.exec(
                 update(ReleaseTable)
                 .where(col(ReleaseTable.release_id) == release_id, col(ReleaseTable.closed_at).is_(None))
                 .values(closed_at=at, closed_why=why)

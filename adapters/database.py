@@ -12,7 +12,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, DateTime, Dialect, Engine, TypeDecorator, event, make_url
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    DateTime,
+    Dialect,
+    Engine,
+    TextClause,
+    TypeDecorator,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import SQLModel
@@ -126,13 +137,21 @@ def _snapshot_options(dialect: str) -> dict[str, Any]:
     return {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
+async def run_sql(
+    session: AsyncSession, statement: str | TextClause, **values: Any
+) -> CursorResult[*tuple[Any, ...]]:
+    """Run SQL text in the session's transaction."""
+    connection = await session.connection()
+    return await connection.execute(text(statement) if isinstance(statement, str) else statement, values)
+
+
 async def insert_new(session: AsyncSession, table: type[SQLModel], **values: Any) -> bool:
     """Insert a row unless one with its key is there already; True when this call inserted it.
 
     Waits for a concurrent transaction that inserts the same key; the caller then reads what that one wrote.
     """
-    result = await session.execute(insert_or_keep(session, table).values(**values))
-    return bool(result.rowcount)  # type: ignore[attr-defined]
+    result = await session.exec(insert_or_keep(session, table).values(**values))
+    return bool(result.rowcount)
 
 
 def insert_or_keep(session: AsyncSession, table: type[SQLModel]) -> sqlite.Insert | postgresql.Insert:

@@ -38,5 +38,8 @@ class FileDirectory:
             where = ".".join(str(part) for part in first["loc"]) or "the file"
             raise GovernanceInvalid(f"{self._path}: {where}: {first['msg']}") from error
         return Directory(
-            governance=governance, digest=digest_bytes(raw), source=f"file:{self._path.name}", as_of=datetime.now(UTC)
+            governance=governance,
+            digest=digest_bytes(raw),
+            source=f"file:{self._path.name}",
+            as_of=datetime.now(UTC),
         )

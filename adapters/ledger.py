@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from activities.ports import LedgerConflict
-from adapters.database import Database, insert_new, utc_now
+from adapters.database import Database, insert_new, run_sql, utc_now
 from adapters.tables import BlobTable, LedgerTable
 from countermand.canonical import canonical, digest_bytes, instant
 from countermand.ledger.record import (
@@ -157,7 +156,7 @@ async def _page(db: Database, session: AsyncSession, first_seq: int) -> Sequence
 async def lock_chain(session: AsyncSession, dialect: str) -> None:
     """Take the writers' turn until the transaction ends. A SQLite writer has it since BEGIN IMMEDIATE."""
     if dialect == "postgresql":
-        await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        await run_sql(session, "SELECT pg_advisory_xact_lock(:key)", key=_LOCK)
 
 
 async def _head(session: AsyncSession) -> LedgerTable | None:

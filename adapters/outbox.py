@@ -61,7 +61,7 @@ class Outbox:
             at=self._clock(),
         )
         async with self._db.writing() as session:
-            await session.execute(
+            await session.exec(
                 update(OutboxTable)
                 .where(col(OutboxTable.key) == message.key, col(OutboxTable.receipt).is_(None))
                 .values(receipt=receipt.model_dump(mode="json"))

@@ -10,12 +10,12 @@ import secrets
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, text
+from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
 from adapters.append_only import Weakened, probe, rights, triggers
-from adapters.database import SQLITE_PRAGMAS, Database, utc_now
+from adapters.database import SQLITE_PRAGMAS, Database, run_sql, utc_now
 from adapters.ledger import SqlLedger, verify
 from adapters.migrate import newest_revision
 from adapters.tables import BatchTable
@@ -60,7 +60,7 @@ async def selfcheck(db: Database, clock: Callable[[], datetime] = utc_now) -> li
 
 async def _schema(db: Database, _now: datetime) -> str:
     async with db.reading() as session:
-        found = (await session.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
+        found = (await run_sql(session, "SELECT version_num FROM alembic_version")).scalar_one_or_none()
     wanted = await asyncio.to_thread(newest_revision)
     if found != wanted:
         raise Weakened(f"The database is at revision {found!r}, this program needs {wanted!r}.")
@@ -76,7 +76,7 @@ async def _settings(db: Database, _now: datetime) -> str:
     wrong = []
     async with db.reading() as session:
         for name, accepted in wanted.items():
-            value = str((await session.execute(text(query.format(name)))).scalar_one())
+            value = str((await run_sql(session, query.format(name))).scalar_one())
             if value not in accepted:
                 wrong.append(f"{name} is {value} instead of {accepted[0]}")
     if wrong:
@@ -98,7 +98,7 @@ async def _write(db: Database, now: datetime) -> str:
     async with db.writing() as session:
         session.add(BatchTable(**key, body_sha256="", answer=None, at=now))
     async with db.writing() as session:
-        await session.execute(
+        await session.exec(
             delete(BatchTable).where(
                 col(BatchTable.source_id) == key["source_id"], col(BatchTable.batch_id) == key["batch_id"]
             )

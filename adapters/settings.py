@@ -79,4 +79,6 @@ class Settings(BaseModel):
         if not self.targets.exists():
             return {}
         loaded = YAML(typ="safe", pure=True).load(self.targets.read_bytes()) or {}
-        return {name: TargetSettings.model_validate(entry) for name, entry in loaded.get("targets", {}).items()}
+        return {
+            name: TargetSettings.model_validate(entry) for name, entry in loaded.get("targets", {}).items()
+        }

@@ -10,12 +10,12 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import text, update
+from sqlalchemy import update
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from activities.ports import BatchAnswer, BatchConflict, LabelledOutput
-from adapters.database import Database, insert_new, insert_or_keep
+from adapters.database import Database, insert_new, insert_or_keep, run_sql
 from adapters.intake import Gate, Sorted, microseconds, sort_batch
 from adapters.tables import BatchTable, EvaluationTable, ObservationTable, ReleaseTable, SealedTable
 from countermand.canonical import canonical, digest_bytes, instant
@@ -31,7 +31,7 @@ _INSERT = {
     " SELECT v->>0, v->>1, v->>2, v->>3, v->>4, v->>5, (v->>6)::bigint, (v->>7)::smallint, (v->>8)::boolean"
     " FROM jsonb_array_elements(%s::jsonb) v ON CONFLICT DO NOTHING",
 }
-_COUNTS = text(
+_COUNTS = (
     "SELECT (event_us - :start_us) / :block_us, signal, arm, count(*), count(bad), coalesce(sum(bad), 0) "
     "FROM observation WHERE release_id = :release_id AND event_us >= :from_us AND event_us < :until_us "
     "GROUP BY 1, 2, 3"
@@ -65,7 +65,7 @@ class SqlSignals:
                 late=sum(row.late for _, row in batch.fresh.values()),
                 rejected=tuple(sorted(batch.rejected, key=lambda item: item.index)),
             )
-            await session.execute(
+            await session.exec(
                 update(BatchTable)
                 .where(col(BatchTable.source_id) == source_id, col(BatchTable.batch_id) == batch_id)
                 .values(answer=answer.model_dump(mode="json"))
@@ -136,7 +136,7 @@ class SqlSignals:
         rows = [{"release_id": release_id, "seq": seq, "record": record} for seq, record in records.items()]
         if rows:
             async with self._db.writing() as session:
-                await session.execute(insert_or_keep(session, EvaluationTable), rows)
+                await session.exec(insert_or_keep(session, EvaluationTable), params=rows)
 
     async def evaluations(
         self, release_id: str, *, after_seq: int = -1, limit: int = 100_000
@@ -192,9 +192,9 @@ class SqlSignals:
         """
         if self._db.dialect == "postgresql":
             kind = "" if exclusive else "_shared"
-            statement = text(f"SELECT pg_advisory_xact_lock{kind}(hashtextextended(:release_id, 0))")
+            statement = f"SELECT pg_advisory_xact_lock{kind}(hashtextextended(:release_id, 0))"
             for release_id in sorted(release_ids):
-                await session.execute(statement, {"release_id": release_id})
+                await run_sql(session, statement, release_id=release_id)
 
     async def _insert(self, session: AsyncSession, source_id: str, batch_id: str, batch: Sorted) -> None:
         """Store the fresh rows and move those whose id was stored earlier to the repetitions."""
@@ -238,15 +238,14 @@ async def _counts(
     session: AsyncSession, release_id: str, start_us: int, block_us: int, from_us: int, until_us: int
 ) -> dict[tuple[int, str, str], tuple[int, int, int]]:
     """(served, scored, bad) by (seq, signal, arm)."""
-    found = await session.execute(
+    found = await run_sql(
+        session,
         _COUNTS,
-        {
-            "release_id": release_id,
-            "start_us": start_us,
-            "block_us": block_us,
-            "from_us": from_us,
-            "until_us": until_us,
-        },
+        release_id=release_id,
+        start_us=start_us,
+        block_us=block_us,
+        from_us=from_us,
+        until_us=until_us,
     )
     return {(seq, signal, arm): (served, scored, bad) for seq, signal, arm, served, scored, bad in found}
 

@@ -17,13 +17,15 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from countermand.playbook.model import Audience, Playbook, Step
 
-MAX_BYTES = 64 * 1024
+MAX_MESSAGE = 64 * 1024
+MAX_REVIEW = 1024 * 1024
+#: Longer texts are cut, so that a very long reason or error cannot keep a mandatory message from being sent.
+MAX_FACT = 2_000
+MAX_SUBJECT = 200
 FILTERS = frozenset({"join"})
 
-_HIDDEN = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
-)
-_MARKUP = re.compile(r"[\\`*\[\]|]")
+_HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+_MARKUP = re.compile(r"[\\`*\[\]|#]")
 
 
 class CannotRender(ValueError):
@@ -48,14 +50,14 @@ class JinjaRenderer:
     def render(self, step: Step, audience: Audience, facts: Mapping[str, object]) -> tuple[str, str]:
         """(subject, text) for one audience at one step. Raises CannotRender if a fact is missing or None."""
         name = _message(step, audience)
-        head, separator, body = self._text(name, facts, visible).partition("\n\n")
+        head, separator, body = self._text(name, facts, str, MAX_MESSAGE).partition("\n\n")
         if not head.startswith("Subject: ") or "\n" in head or not separator:
             raise CannotRender(f"template {name!r}: the first line is `Subject: …`, the second is empty")
-        return head.removeprefix("Subject: "), body
+        return _cut(head.removeprefix("Subject: "), MAX_SUBJECT), body
 
     def render_review(self, facts: Mapping[str, object]) -> str:
         """The draft of a review in Markdown. Raises CannotRender when a fact is missing or None."""
-        return self._text("review/draft.md.j2", facts, _plain_in_markdown)
+        return self._text("review/draft.md.j2", facts, _without_markup, MAX_REVIEW)
 
     def lacks(self, playbook: Playbook) -> list[tuple[Step, Audience]]:
         """The messages a playbook promises for which there is no template."""
@@ -66,14 +68,14 @@ class JinjaRenderer:
             if _message(rule.step, audience) not in self._names
         ]
 
-    def _text(self, name: str, facts: Mapping[str, object], harmless: Callable[[str], str]) -> str:
+    def _text(self, name: str, facts: Mapping[str, object], escape: Callable[[str], str], most: int) -> str:
         parts: list[str] = []
         size = 0
         try:
-            for part in self._environment.get_template(name).generate(_each(facts, harmless)):
+            for part in self._environment.get_template(name).generate(_each(facts, escape)):
                 size += len(part.encode())
-                if size > MAX_BYTES:
-                    raise CannotRender(f"template {name!r} writes more than {MAX_BYTES} bytes")
+                if size > most:
+                    raise CannotRender(f"template {name!r} writes more than {most} bytes")
                 parts.append(part)
         except TemplateError as error:
             raise CannotRender(f"template {name!r}: {error}; given are {', '.join(sorted(facts))}") from error
@@ -85,24 +87,28 @@ def visible(text: str) -> str:
     return _HIDDEN.sub(_sign, text)
 
 
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def _sign(match: re.Match[str]) -> str:
     code = ord(match[0])
     return chr(0x2400 + code) if code < 0x20 else "␡" if code == 0x7F else f"<U+{code:04X}>"
 
 
-def _plain_in_markdown(text: str) -> str:
-    entities = visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def _without_markup(text: str) -> str:
+    entities = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKUP.sub(r"\\\g<0>", entities)
 
 
-def _each(value: object, harmless: Callable[[str], str]) -> object:
+def _each(value: object, escape: Callable[[str], str]) -> object:
     match value:
         case str():
-            return harmless(value)
+            return escape(_cut(visible(value), MAX_FACT))
         case Mapping():
-            return {key: _each(item, harmless) for key, item in value.items()}
+            return {key: _each(item, escape) for key, item in value.items()}
         case list() | tuple():
-            return [_each(item, harmless) for item in value]
+            return [_each(item, escape) for item in value]
         case _:
             return value
 

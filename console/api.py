@@ -19,9 +19,9 @@ from countermand import __version__
 from countermand.canonical import canonical, instant
 from countermand.governance.decision import DecisionKind
 from countermand.governance.directory import unattainable
-from countermand.ledger.bodies import ReleaseRegistered
-from countermand.ledger.record import ChainBroken
-from countermand.messages.incident import AskView, IncidentView
+from countermand.ledger.bodies import ReleaseRegistered, VerdictChanged
+from countermand.ledger.record import ChainBroken, Record
+from countermand.messages.incident import IncidentView
 from countermand.plan.model import Bundle, Release
 from countermand.playbook.load import PlaybookErrors
 from workflows.release_watch import WatchInput
@@ -93,7 +93,12 @@ async def version() -> dict[str, str]:
 async def login(body: Login, deps: Deps) -> dict[str, Any]:
     person = await deps.accounts.authenticate(body.subject, body.password)
     if person is None:
-        raise Problem(401, "unauthenticated", "This account and password do not match.", "Try again or ask an administrator.")
+        raise Problem(
+            401,
+            "unauthenticated",
+            "This account and password do not match.",
+            "Try again or ask an administrator.",
+        )
     issued = await deps.accounts.issue_person_token(person.subject)
     directory = await deps.people.snapshot()
     return {
@@ -134,11 +139,15 @@ async def put_playbook(request: Request, deps: Deps, _: SignedIn) -> dict[str, A
     try:
         digest = await deps.catalogue.put_playbook(raw)
     except PlaybookErrors as error:
-        raise Problem(422, "playbook_invalid", str(error), "Check it offline: `countermand playbook check FILE`.") from error
+        raise Problem(
+            422, "playbook_invalid", str(error), "Check it offline: `countermand playbook check FILE`."
+        ) from error
     playbook = await deps.catalogue.playbook(digest)
     lacking = unattainable(playbook, await deps.people.snapshot())
     if lacking:
-        raise Problem(422, "quorum_unattainable", "; ".join(lacking), "Change the playbook or the governance file.")
+        raise Problem(
+            422, "quorum_unattainable", "; ".join(lacking), "Change the playbook or the governance file."
+        )
     return {"digest": digest, "name": playbook.name, "version": playbook.version}
 
 
@@ -149,11 +158,17 @@ async def put_release(body: Registration, person: SignedIn, deps: Deps) -> dict[
         playbook = await deps.catalogue.playbook(body.playbook_digest)
     except KeyError as error:
         raise Problem(
-            422, "unknown_playbook", f"no playbook {body.playbook_digest!r}", "Send it first: POST /api/v1/playbooks."
+            422,
+            "unknown_playbook",
+            f"no playbook {body.playbook_digest!r}",
+            "Send it first: POST /api/v1/playbooks.",
         ) from error
     if playbook.service != body.service:
         raise Problem(
-            422, "wrong_service", f"the playbook is for {playbook.service!r}, the release is {body.service!r}", "Use its own."
+            422,
+            "wrong_service",
+            f"the playbook is for {playbook.service!r}, the release is {body.service!r}",
+            "Use its own.",
         )
     release = Release(**body.model_dump(), registered_by=person.subject)
     try:
@@ -205,21 +220,29 @@ async def list_releases(deps: Deps, _: SignedIn) -> dict[str, Any]:
 async def show_release(release_id: str, deps: Deps, _: SignedIn) -> dict[str, Any]:
     status = await deps.catalogue.release(release_id)
     if status is None:
-        raise Problem(404, "unknown_release", f"no release {release_id!r}", "List them: GET /api/v1/releases.")
+        raise Problem(
+            404, "unknown_release", f"no release {release_id!r}", "List them: GET /api/v1/releases."
+        )
     verdicts = await views.latest_verdicts(deps)
-    incidents = [view.incident_id for view in await views.all_incidents(deps) if view.release_id == release_id]
+    incidents = [
+        view.incident_id for view in await views.all_incidents(deps) if view.release_id == release_id
+    ]
     return _release_json(status, verdicts.get(release_id), incidents)
 
 
-def _release_json(status: ReleaseStatus, verdict: Any, incidents: list[str]) -> dict[str, Any]:
-    record, body = verdict or (None, None)
-    shown = body and {
-        "word": body.word,
-        "sentence": body.sentence,
-        "trigger": body.trigger,
-        "severity": body.severity,
-        "at": instant(record.at),
-    }
+def _release_json(
+    status: ReleaseStatus, verdict: tuple[Record, VerdictChanged] | None, incidents: list[str]
+) -> dict[str, Any]:
+    shown = None
+    if verdict is not None:
+        record, body = verdict
+        shown = {
+            "word": body.word,
+            "sentence": body.sentence,
+            "trigger": body.trigger,
+            "severity": body.severity,
+            "at": instant(record.at),
+        }
     return {
         "schema": "countermand.release/v1",
         **status.model_dump(mode="json"),
@@ -255,7 +278,9 @@ async def list_incidents(deps: Deps, _: SignedIn) -> dict[str, Any]:
 async def _incident(incident_id: str, deps: Deps) -> IncidentView:
     view = await views.one_incident(deps, incident_id)
     if view is None:
-        raise Problem(404, "unknown_incident", f"no incident {incident_id!r}", "List them: GET /api/v1/incidents.")
+        raise Problem(
+            404, "unknown_incident", f"no incident {incident_id!r}", "List them: GET /api/v1/incidents."
+        )
     return view
 
 
@@ -273,7 +298,10 @@ async def act_on_incident(
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> dict[str, Any]:
     act = Act(
-        kind=DecisionKind(body.action), incident_id=incident_id, reason=body.reason, decision_id=idempotency_key
+        kind=DecisionKind(body.action),
+        incident_id=incident_id,
+        reason=body.reason,
+        decision_id=idempotency_key,
     )
     return (await deps.gate.decide(act, person, "api")).model_dump(mode="json")
 
@@ -293,7 +321,7 @@ async def list_asks(deps: Deps, person: SignedIn, mine: bool = False) -> dict[st
     roles = set((await deps.people.snapshot()).roles_of(person.subject))
     asks = [(view, ask) for view in await views.all_incidents(deps) for ask in reversed(view.asks)]
     if mine:
-        asks = [(view, ask) for view, ask in asks if waits_for(ask, person.subject, roles)]
+        asks = [(view, ask) for view, ask in asks if views.waits_for(ask, person.subject, roles)]
     return {
         "items": [
             {
@@ -310,13 +338,6 @@ async def list_asks(deps: Deps, person: SignedIn, mine: bool = False) -> dict[st
             for view, ask in asks
         ]
     }
-
-
-def waits_for(ask: AskView, subject: str, roles: set[str]) -> bool:
-    """Whether this ask still needs the vote of this person."""
-    voted = any(vote.subject == subject for vote in ask.standing_votes)
-    excluded = subject == ask.opened.requester or subject in ask.opened.excluded
-    return ask.status == "pending" and not voted and not excluded and bool(roles & set(ask.opened.need_roles))
 
 
 @router.get("/asks/{ask_id}")
@@ -377,7 +398,9 @@ async def verify_ledger(deps: Deps, _: SignedIn) -> dict[str, Any]:
 async def ledger_records(
     deps: Deps, _: SignedIn, after: int = -1, limit: int = 500, incident_id: str | None = None
 ) -> dict[str, Any]:
-    records = await deps.ledger.records(after_seq=after, limit=max(1, min(limit, 1000)), incident_id=incident_id)
+    records = await deps.ledger.records(
+        after_seq=after, limit=max(1, min(limit, 1000)), incident_id=incident_id
+    )
     return {
         "items": [
             {

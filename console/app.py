@@ -30,7 +30,13 @@ HEADERS = {
 
 def create_app(deps: Console) -> FastAPI:
     """The application over one set of dependencies. Opens nothing by itself."""
-    app = FastAPI(title="Countermand", version=__version__, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Countermand",
+        version=__version__,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.console = deps
     for error in (Problem, Refused, OutcomeUnknown):
         app.add_exception_handler(error, problems.answer)
@@ -52,7 +58,9 @@ def create_app(deps: Console) -> FastAPI:
         """Ready when the database passes its self-check and Temporal answers."""
         checks = [check.model_dump(mode="json") for check in await selfcheck(deps.database)]
         temporal = await deps.workflows.ready()
-        checks.append({"name": "temporal", "ok": temporal, "sentence": "answers" if temporal else "does not answer"})
+        checks.append(
+            {"name": "temporal", "ok": temporal, "sentence": "answers" if temporal else "does not answer"}
+        )
         ready = all(check["ok"] for check in checks)
         return JSONResponse({"ready": ready, "checks": checks}, status_code=200 if ready else 503)
 

@@ -46,19 +46,25 @@ class SignInNeeded(Exception):
 async def browser(request: Request, deps: Annotated[Console, Depends(console)]) -> Session:
     """The signed-in person of a page. Raises SignInNeeded."""
     token = request.cookies.get(COOKIE, "")
-    person = await deps.accounts.session(token) if token else None
-    if person is None:
+    found = await deps.accounts.session(token) if token else None
+    if found is None:
         raise SignInNeeded(request.url.path)
-    return Session(Person(subject=person.subject, name=person.name), csrf_of(token))
+    return Session(Person(subject=found.account.subject, name=found.account.name), csrf_of(token))
+
+
+def own_origin(request: Request) -> None:
+    """Raises 403 when a form was sent by a page of another origin."""
+    origin = request.headers.get("origin")
+    foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    if foreign or request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise HTTPException(403, f"This form was sent from {origin}, not from this console; nothing was done.")
 
 
 async def own_form(
     request: Request, session: Annotated[Session, Depends(browser)], csrf: Annotated[str, Form()] = ""
 ) -> Session:
     """A form post of our own page. Raises 403 for a foreign origin or a wrong token; nothing has happened then."""
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise HTTPException(403, f"This form was sent from {origin}, not from this console; nothing was done.")
+    own_origin(request)
     if not hmac.compare_digest(csrf, session.csrf):
         raise HTTPException(403, "This form is too old or not ours; reload the page and try again. Nothing was done.")
     return session

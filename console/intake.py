@@ -45,7 +45,9 @@ async def push(request: Request, deps: Annotated[Console, Depends(console)]) -> 
             "Make one on the server: `python -m console.admin source add NAME`.",
         )
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise Problem(415, "wrong_media_type", f"{request.headers.get('content-type')!r}", "Send application/json.")
+        raise Problem(
+            415, "wrong_media_type", f"{request.headers.get('content-type')!r}", "Send application/json."
+        )
     raw = await _body(request)
     batch = _parse(raw)
     try:
@@ -54,13 +56,24 @@ async def push(request: Request, deps: Annotated[Console, Depends(console)]) -> 
         )
     except BatchConflict as error:
         raise Problem(
-            409, "batch_conflict", str(error), "A batch id names one body for ever; use a new id for new content."
+            409,
+            "batch_conflict",
+            str(error),
+            "A batch id names one body for ever; use a new id for new content.",
         ) from error
     except SQLAlchemyError as error:
-        raise Problem(503, "store_unavailable", "The store is not available; nothing was kept.", "Send again.") from error
+        raise Problem(
+            503, "store_unavailable", "The store is not available; nothing was kept.", "Send again."
+        ) from error
     body = answer.model_dump(mode="json")
     if answer.rejected and not answer.accepted and not answer.duplicates:
-        raise Problem(422, "all_rejected", f"None of the {len(batch.items)} items was accepted.", "See `rejected`.", **body)
+        raise Problem(
+            422,
+            "all_rejected",
+            f"None of the {len(batch.items)} items was accepted.",
+            "See `rejected`.",
+            **body,
+        )
     return JSONResponse(body, status_code=202)
 
 
@@ -78,14 +91,18 @@ async def _body(request: Request) -> bytes:
             with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
                 raw = file.read(MAX_BODY + 1)
         except (OSError, EOFError) as error:
-            raise Problem(400, "not_gzip", f"The body is not gzip: {error}", "Send gzip or plain JSON.") from error
+            raise Problem(
+                400, "not_gzip", f"The body is not gzip: {error}", "Send gzip or plain JSON."
+            ) from error
         if len(raw) > MAX_BODY:
             raise _too_large()
     return raw
 
 
 def _too_large() -> Problem:
-    return Problem(413, "too_large", f"The body is over {MAX_BODY} bytes.", f"Send at most {MAX_ITEMS} items a batch.")
+    return Problem(
+        413, "too_large", f"The body is over {MAX_BODY} bytes.", f"Send at most {MAX_ITEMS} items a batch."
+    )
 
 
 def _parse(raw: bytes) -> Batch:
@@ -93,7 +110,11 @@ def _parse(raw: bytes) -> Batch:
         return Batch.model_validate_json(raw)
     except ValidationError as error:
         problems = [
-            {"where": "/".join(str(part) for part in item["loc"]), "detail": item["msg"], "value": repr(item["input"])[:100]}
+            {
+                "where": "/".join(str(part) for part in item["loc"]),
+                "detail": item["msg"],
+                "value": repr(item["input"])[:100],
+            }
             for item in error.errors(include_url=False, include_context=False)[:20]
         ]
         malformed = error.errors()[0]["type"] == "json_invalid"

@@ -92,11 +92,12 @@ class Hub:
         self._listeners.add(listener)
         timer = asyncio.get_running_loop().call_later(STREAM_SECONDS, listener.end)
         try:
+            head = await self._deps.ledger.head()
             if self._reader is None or self._reader.done():
-                self._seq = await self._deps.ledger.head()
+                self._seq = head
                 self._reader = asyncio.create_task(self._read())
-            if after is not None and self._seq > after:
-                listener.changed(self._seq)
+            if after is not None and head > after:
+                listener.changed(head)
             async for event in listener.events():
                 yield event
         finally:

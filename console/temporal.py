@@ -61,7 +61,8 @@ class TemporalWorkflows:
         handle = self._client.get_workflow_handle(decision.addressed_to)
         try:
             return await asyncio.wait_for(
-                handle.execute_update(UPDATE, decision, id=decision.decision_id, result_type=Answer), _ANSWER_WITHIN
+                handle.execute_update(UPDATE, decision, id=decision.decision_id, result_type=Answer),
+                _ANSWER_WITHIN,
             )
         except WorkflowUpdateFailedError as error:
             raise _refused(error.cause) from error
@@ -86,4 +87,6 @@ def _refused(cause: BaseException | None) -> Refused:
     if isinstance(cause, ApplicationError) and cause.type == REFUSED:
         code, detail, next_ = cause.details
         return Refused(Refusal(code), detail, next_)
-    return Refused(Refusal.already_decided, "this ended while your decision was on its way.", "Reload the incident.")
+    return Refused(
+        Refusal.already_decided, "this ended while your decision was on its way.", "Reload the incident."
+    )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from console.deps import Console
-from countermand.ledger.bodies import VerdictChanged
+from countermand.governance.decision import Decision, DecisionKind, Refusal
+from countermand.ledger.bodies import DecisionMade, DecisionRefused, VerdictChanged, parse_body
 from countermand.ledger.record import Kind, Record
 from countermand.messages.ask_card import AskCard, ask_card
 from countermand.messages.incident import AskView, IncidentView, incident, incidents
@@ -19,6 +22,37 @@ async def all_incidents(deps: Console) -> list[IncidentView]:
     """Every incident, newest first."""
     kinds = [kind for kind in Kind if kind not in (Kind.decision, Kind.comms_sent, Kind.check_result)]
     return list(reversed(incidents(await deps.ledger.records(kinds=kinds))))
+
+
+async def recent_incidents(deps: Console, closed: int = 10) -> list[IncidentView]:
+    """All open incidents and the newest `closed` ones, newest first, whatever the length of the Ledger."""
+    ends = await _every(deps, (Kind.incident_opened, Kind.incident_closed), -1)
+    over = [record.incident_id for record in ends if record.kind is Kind.incident_closed]
+    old = set(over[: max(len(over) - closed, 0)])
+    wanted = {
+        record.incident_id: record.seq
+        for record in ends
+        if record.kind is Kind.incident_opened and record.incident_id not in old
+    }
+    if not wanted:
+        return []
+    kinds = tuple(kind for kind in Kind if kind not in (Kind.decision, Kind.comms_sent))
+    records = await _every(deps, kinds, min(wanted.values()) - 1)
+    return list(reversed(incidents(record for record in records if record.incident_id in wanted)))
+
+
+async def incidents_of(deps: Console, release_id: str) -> list[IncidentView]:
+    """The incidents of one release, newest first."""
+    return list(reversed(incidents(await deps.ledger.records(release_id=release_id))))
+
+
+async def _every(deps: Console, kinds: Sequence[Kind], after: int) -> list[Record]:
+    """All records of these kinds after `after`, page by page."""
+    found: list[Record] = []
+    while page := await deps.ledger.records(kinds=kinds, after_seq=after):
+        found += page
+        after = page[-1].seq
+    return found
 
 
 async def one_incident(deps: Console, incident_id: str) -> IncidentView | None:
@@ -41,6 +75,13 @@ async def one_ask(deps: Console, ask_id: str) -> tuple[IncidentView, AskView, As
     return (*found, ask_card(*found)) if found else None
 
 
+def waits_for(ask: AskView, subject: str, roles: AbstractSet[str]) -> bool:
+    """Whether this ask still needs the vote of this person."""
+    voted = any(vote.subject == subject for vote in ask.standing_votes)
+    excluded = subject == ask.opened.requester or subject in ask.opened.excluded
+    return ask.status == "pending" and not voted and not excluded and bool(roles & set(ask.opened.need_roles))
+
+
 async def latest_verdicts(deps: Console) -> dict[str, tuple[Record, VerdictChanged]]:
     """The newest verdict of each release's watch."""
     records = await deps.ledger.records(kinds=[Kind.verdict])
@@ -49,6 +90,21 @@ async def latest_verdicts(deps: Console) -> dict[str, tuple[Record, VerdictChang
         for record in records
         if record.release_id and record.incident_id is None
     }
+
+
+async def signatures(deps: Console, incident_id: str) -> list[Decision]:
+    """Who signed the review so far, oldest first. A signature that was refused does not count."""
+    kinds = (Kind.decision, Kind.decision_refused)
+    signed: dict[str, Decision] = {}
+    for record in await deps.ledger.records(incident_id=incident_id, kinds=kinds):
+        match parse_body(record):
+            case DecisionMade(decision=decision) if decision.kind is DecisionKind.sign_review:
+                signed.setdefault(decision.actor.subject, decision)
+            case DecisionRefused(decision_kind=DecisionKind.sign_review, subject=subject, code=code) if (
+                code != Refusal.already_voted
+            ):
+                signed.pop(subject, None)
+    return list(signed.values())
 
 
 def incident_json(view: IncidentView) -> dict[str, Any]:

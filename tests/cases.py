@@ -103,7 +103,11 @@ def playbook_document() -> dict[str, Any]:
         "data_integrity": {
             "checks": [
                 {"id": "digest_served", "kind": "digest_served", "meaning": "the approved bundle is served"},
-                {"id": "destination_healthy", "kind": "destination_healthy", "meaning": "the baseline answers"},
+                {
+                    "id": "destination_healthy",
+                    "kind": "destination_healthy",
+                    "meaning": "the baseline answers",
+                },
             ],
             "before": ["digest_served", "destination_healthy"],
             "between": ["destination_healthy"],

@@ -27,7 +27,15 @@ from countermand.governance.decision import Decision, GatewayKeys, sign
 from countermand.governance.directory import Directory, Governance
 from countermand.ledger.record import GENESIS_PREV, Entry, Kind, Record, build_line, line_hash, parse_line
 from countermand.plan.model import Release
-from countermand.plan.target import Capabilities, Member, Observation, Preflight, SetOutcome, Split, TargetState
+from countermand.plan.target import (
+    Capabilities,
+    Member,
+    Observation,
+    Preflight,
+    SetOutcome,
+    Split,
+    TargetState,
+)
 from countermand.playbook.model import Audience, Playbook, Step
 
 
@@ -130,7 +138,10 @@ class FakeTarget:
     async def preflight(self, member: Member, desired: Split) -> Preflight:
         problems = () if self.healthy else ("baseline does not answer",)
         return Preflight(
-            ready=self.healthy, problems=problems, destination_digest=self.baseline_digest, write_permitted=True
+            ready=self.healthy,
+            problems=problems,
+            destination_digest=self.baseline_digest,
+            write_permitted=True,
         )
 
     async def set(
@@ -164,7 +175,9 @@ class FakeTarget:
         return SetOutcome(result="applied", before=before, after=await self.read(member))
 
     async def observe(self, member: Member) -> Observation:
-        candidate = round(self.users * self.split.candidate_bp / 10_000) if self.traffic_follows else self.users // 2
+        candidate = (
+            round(self.users * self.split.candidate_bp / 10_000) if self.traffic_follows else self.users // 2
+        )
         return Observation(
             revision=str(self.generation), candidate_users=candidate, baseline_users=self.users - candidate,
             requests=self.users, errors=self.errors, at=now(),
@@ -220,9 +233,24 @@ class FakeSignals:
 
     def _row(self, seq: int, start: datetime) -> Row:
         blocks = [
-            Block(signal=signal, arm=arm, state=BlockState.ok, served=self.scored, scored=self.scored, bad=self.bad[arm])
+            Block(
+                signal=signal,
+                arm=arm,
+                state=BlockState.ok,
+                served=self.scored,
+                scored=self.scored,
+                bad=self.bad[arm],
+            )
             if self.flowing
-            else Block(signal=signal, arm=arm, state=BlockState.unknown, reason="no_traffic", served=0, scored=0, bad=0)
+            else Block(
+                signal=signal,
+                arm=arm,
+                state=BlockState.unknown,
+                reason="no_traffic",
+                served=0,
+                scored=0,
+                bad=0,
+            )
             for signal in self.signals
             for arm in Arm
         ]

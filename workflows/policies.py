@@ -7,35 +7,48 @@ technical ones around them.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TypedDict
 
 from temporalio.common import RetryPolicy
-from temporalio.workflow import ActivityConfig
 
 #: Workflows, records and effects.
 EFFECTS_QUEUE = "countermand"
 #: Long-running watches, kept apart so that a flood of them cannot delay a revert.
 OBSERVE_QUEUE = "countermand-observe"
 
+
+class Limits(TypedDict, total=False):
+    """What a policy sets; the `summary` people read belongs to each call."""
+
+    task_queue: str
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
 _QUICK_RETRY = RetryPolicy(
-    initial_interval=timedelta(milliseconds=200), backoff_coefficient=2, maximum_interval=timedelta(seconds=10)
+    initial_interval=timedelta(milliseconds=200),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=10),
 )
 
 #: Ledger, messages, briefings: short, and worth waiting for while a store is down.
-RECORD = ActivityConfig(
+RECORD = Limits(
     start_to_close_timeout=timedelta(seconds=15),
     schedule_to_close_timeout=timedelta(hours=24),
     retry_policy=_QUICK_RETRY,
 )
 
 #: Reads of a target while planning or rechecking.
-READ_TARGET = ActivityConfig(
+READ_TARGET = Limits(
     start_to_close_timeout=timedelta(seconds=35),
     schedule_to_close_timeout=timedelta(minutes=3),
     retry_policy=_QUICK_RETRY,
 )
 
 #: One watch: comes back on a change, after an hour's worth of blocks, or at the end.
-OBSERVE = ActivityConfig(
+OBSERVE = Limits(
     task_queue=OBSERVE_QUEUE,
     start_to_close_timeout=timedelta(hours=2),
     schedule_to_close_timeout=timedelta(days=1),
@@ -46,9 +59,9 @@ OBSERVE = ActivityConfig(
 _HEARTBEAT = timedelta(seconds=5)
 
 
-def freeze(limit: timedelta) -> ActivityConfig:
+def freeze(limit: timedelta) -> Limits:
     """Evidence freeze within the playbook's limit."""
-    return ActivityConfig(
+    return Limits(
         start_to_close_timeout=limit,
         schedule_to_close_timeout=limit,
         heartbeat_timeout=_HEARTBEAT,
@@ -56,12 +69,12 @@ def freeze(limit: timedelta) -> ActivityConfig:
     )
 
 
-def effect(limit: timedelta) -> ActivityConfig:
+def effect(limit: timedelta) -> Limits:
     """One effect on a target; retried by idempotency key until the stage's limit.
 
     One attempt has room for three calls of the target's own time limit (TGT-4).
     """
-    return ActivityConfig(
+    return Limits(
         start_to_close_timeout=timedelta(seconds=45),
         schedule_to_close_timeout=limit,
         heartbeat_timeout=_HEARTBEAT,
@@ -69,10 +82,10 @@ def effect(limit: timedelta) -> ActivityConfig:
     )
 
 
-def wait_for_evidence(limit: timedelta) -> ActivityConfig:
+def wait_for_evidence(limit: timedelta) -> Limits:
     """Activities that watch traffic or signals until `limit` and then answer `unknown` by themselves."""
     room = limit + timedelta(seconds=30)
-    return ActivityConfig(
+    return Limits(
         start_to_close_timeout=room,
         schedule_to_close_timeout=2 * room,
         heartbeat_timeout=_HEARTBEAT,

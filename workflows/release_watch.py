@@ -16,7 +16,8 @@ from countermand.detection.models import VerdictWord, WatchVerdict
 from countermand.ledger.bodies import VerdictChanged
 from countermand.plan.target import Value
 from workflows import policies
-from workflows.incident import Case, Incident
+from workflows.incident import Incident
+from workflows.incident_steps import Case
 from workflows.visibility import labels, show
 
 #: Blocks one `observe` may judge before it comes back without a change.
@@ -87,18 +88,10 @@ class ReleaseWatch:
             await self._open_incident(verdict)
 
     async def _record_verdict(self, verdict: WatchVerdict) -> None:
-        leading = verdict.leading
         watch_id = workflow.info().workflow_id
-        entry = VerdictChanged(
-            watch_id=watch_id,
-            word=verdict.word.value,
-            severity=leading.severity.value,
-            trigger=leading.trigger,
-            sentence=leading.sentence,
-            row=leading.seq,
-            row_digest=leading.row,
-            evidence=leading.model_dump(mode="json"),
-        ).entry(f"{watch_id}/verdict/{self._changes}", "worker", release_id=self._watch.release_id)
+        entry = VerdictChanged.of(watch_id, verdict).entry(
+            f"{watch_id}/verdict/{self._changes}", "worker", release_id=self._watch.release_id
+        )
         await workflow.execute_activity_method(
             RecordingActivities.record,
             RecordRequest(entries=(entry,)),
@@ -129,9 +122,7 @@ class ReleaseWatch:
                 case,
                 id=workflow_id,
                 parent_close_policy=ParentClosePolicy.ABANDON,
-                search_attributes=labels(
-                    watch.environment, watch.service, watch.release_id, leading.severity.value
-                ),
+                search_attributes=labels(watch.environment, watch.service, watch.release_id, leading.severity.value),
                 static_summary=f"{case.incident_id}: {leading.trigger} on {watch.release_id}",
             )
             self._incidents += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 from temporalio import workflow
@@ -58,14 +59,12 @@ class Review:
         )
         await self._scribe.tell(Step.review_drafted, "review")
         show("review", f"Waiting for signatures until {due:%Y-%m-%d %H:%M} UTC.", self._policy.owner)
-        try:
+        with suppress(TimeoutError):  # overdue is a declared end of its own, recorded below
             await workflow.wait_condition(
                 lambda: self._quorum.satisfied,
                 timeout=max(due - workflow.now(), timedelta(milliseconds=1)),
                 timeout_summary=f"review due {due:%Y-%m-%d}",
             )
-        except TimeoutError:
-            pass  # overdue is a declared end of its own, recorded below
         await workflow.wait_condition(workflow.all_handlers_finished)
         closed = ReviewClosed(
             review_id=review_id,

@@ -13,21 +13,20 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities.briefing import Brief
-from activities.recording import Checked
-from activities.staging import CheckRequest, RecheckRequest, SetRequest, StagingActivities, TrafficRequest
+from activities.staging import RecheckRequest, StagingActivities
 from countermand import ids
 from countermand.governance.approval import ApprovalState, Ask
 from countermand.governance.commands import CommandBox
 from countermand.governance.decision import Decision, DecisionKind
-from countermand.ledger.bodies import StageOutcome, StageState
 from countermand.plan.build import stage_sentence
 from countermand.plan.model import Plan, PlannedStage
-from countermand.plan.target import Split, Value
-from countermand.playbook.model import Check, Step
+from countermand.plan.target import Value
+from countermand.playbook.model import Step
 from countermand.playbook.units import format_duration, format_percent
 from workflows import policies
 from workflows.decisions import Answer, refuse_in_words
 from workflows.scribe import Scribe
+from workflows.stage_steps import StageSteps
 from workflows.visibility import show
 
 RUNNING = (DecisionKind.hold, DecisionKind.abort, DecisionKind.reverse)
@@ -79,10 +78,10 @@ class StagedRevert:
         self._scribe = Scribe(
             request.plan.incident_id, request.plan.release_id, request.brief.playbook, request.plan.severity
         )
-        self._notes = 0
+        self._steps = StageSteps(request.plan, request.number, request.brief.playbook, self._scribe)
 
     @workflow.run
-    async def run(self, request: RevertInput) -> RevertResult:
+    async def run(self, _: RevertInput) -> RevertResult:
         result = await self._all_stages()
         self._commands.open(())
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -109,22 +108,26 @@ class StagedRevert:
                     return ended
                 attempt += 1
         return RevertResult(
-            outcome="completed", sentence="all stages are done and seen in traffic.", completed_at=workflow.now()
+            outcome="completed",
+            sentence="all stages are done and seen in traffic.",
+            completed_at=workflow.now(),
         )
 
     async def _carry_out(self, stage: PlannedStage, attempt: int) -> Stop | None:
         """One try of one stage; None when it is complete."""
         self._say(stage, "going back")
         try:
-            return (
+            stop = (
                 self._commanded()
                 or await self._set(stage, attempt)
                 or self._commanded()
                 or await self._see_in_traffic(stage, attempt)
                 or await self._soak(stage)
                 or await self._check_integrity(stage, attempt)
-                or await self._complete(stage)
             )
+            if stop is None:
+                await self._complete(stage)
+            return stop
         except ActivityError as error:
             cause = error.cause or error
             self._unclear = True
@@ -149,11 +152,18 @@ class StagedRevert:
         if recheck.word != "go":
             return Stop("stale" if recheck.word == "stale" else "problem", recheck.sentence)
         if not self._set_done:
-            checked = await self._run_checks(stage, "before", attempt)
+            checked = await self._steps.checks(stage, "before", attempt)
             if not checked.passed:
                 return Stop("problem", checked.sentence)
-        await self._note(stage, "started", stage_sentence(self._plan, stage))
-        outcome = await self._effect(stage.number, stage.desired, attempt, stage.time_limit, stage_sentence(self._plan, stage))
+        await self._steps.note(stage, "started", stage_sentence(self._plan, stage))
+        outcome = await self._steps.effect(
+            stage.number,
+            stage.desired,
+            self._revision,
+            attempt,
+            stage.time_limit,
+            stage_sentence(self._plan, stage),
+        )
         if outcome.after is None or outcome.result not in ("applied", "already"):
             self._unclear = outcome.result == "ambiguous"
             return Stop("problem", outcome.sentence)
@@ -163,16 +173,18 @@ class StagedRevert:
         return None
 
     async def _see_in_traffic(self, stage: PlannedStage, attempt: int) -> Stop | None:
-        checked = await self._traffic(stage.number, stage.desired, attempt)
+        checked = await self._steps.traffic(stage.number, stage.desired, self._revision, attempt)
         return None if checked.passed else Stop("problem", checked.sentence)
 
     async def _soak(self, stage: PlannedStage) -> Stop | None:
         """Let the stage stand; a command ends the soak at once."""
         until = workflow.now() + stage.soak
-        await self._note(stage, "soaking", f"watching this share for {format_duration(stage.soak)}.", until=until)
+        await self._steps.note(stage, "soaking", f"watching this share for {format_duration(stage.soak)}.", until=until)
         try:
             await workflow.wait_condition(
-                lambda: self._commands.given, timeout=stage.soak, timeout_summary=f"soak of stage {stage.number}"
+                lambda: self._commands.given,
+                timeout=stage.soak,
+                timeout_summary=f"soak of stage {stage.number}",
             )
         except TimeoutError:
             return None
@@ -180,12 +192,14 @@ class StagedRevert:
 
     async def _check_integrity(self, stage: PlannedStage, attempt: int) -> Stop | None:
         last = stage.number == len(self._plan.stages)
-        checked = await self._run_checks(stage, "after" if last else "between", attempt)
+        checked = await self._steps.checks(stage, "after" if last else "between", attempt)
         return None if checked.passed else Stop("problem", checked.sentence)
 
     async def _complete(self, stage: PlannedStage) -> None:
         share = format_percent(stage.desired.candidate_bp)
-        await self._note(stage, "completed", f"candidate at {share} of users, seen in traffic, all checks passed.")
+        await self._steps.note(
+            stage, "completed", f"candidate at {share} of users, seen in traffic, all checks passed."
+        )
         await self._scribe.tell(Step.stage_completed, f"{self._request.number}/{stage.number}")
 
     # --- stopping ---------------------------------------------------------------------------------------------
@@ -204,10 +218,10 @@ class StagedRevert:
         while True:
             match stop.kind:
                 case "stale":
-                    await self._note(stage, "stopped", stop.sentence)
+                    await self._steps.note(stage, "stopped", stop.sentence)
                     return RevertResult(outcome="stale", sentence=stop.sentence)
                 case "abort":
-                    await self._note(stage, "aborted", stop.sentence, by=stop.by)
+                    await self._steps.note(stage, "aborted", stop.sentence, by=stop.by)
                     return RevertResult(outcome="aborted", sentence=f"aborted by {stop.by}: {stop.sentence}")
                 case "reverse":
                     return await self._reverse(stage, stop)
@@ -216,7 +230,7 @@ class StagedRevert:
                     if answer is None:
                         return RevertResult(outcome="stopped", sentence=stop.sentence)
                     if answer.kind is DecisionKind.resume:
-                        await self._note(stage, "resumed", answer.reason, by=answer.actor.printed_name)
+                        await self._steps.note(stage, "resumed", answer.reason, by=answer.actor.printed_name)
                         return None
                     kind: Literal["abort", "reverse"] = "abort" if answer.kind is DecisionKind.abort else "reverse"
                     stop = Stop(kind, answer.reason, answer.actor.printed_name)
@@ -229,9 +243,9 @@ class StagedRevert:
         patience = playbook.approvals[self._plan.severity].ask_again_every
         limit = self._request.ends_by - workflow.now() if held else patience
         until = workflow.now() + limit
-        await self._note(stage, "held" if held else "stopped", stop.sentence, by=stop.by, until=until)
+        await self._steps.note(stage, "held" if held else "stopped", stop.sentence, by=stop.by, until=until)
         if not held:
-            await self._scribe.tell(Step.revert_stopped, f"{self._request.number}/{stage.number}/{self._notes}")
+            await self._scribe.tell(Step.revert_stopped, f"{self._request.number}/{stage.number}/{self._steps.notes}")
         self._say(stage, "held" if held else "stopped", waiting_for="incident_commander")
         try:
             await workflow.wait_condition(
@@ -250,100 +264,23 @@ class StagedRevert:
         self._commands.open(())
         before = self._plan.before
         share = format_percent(before.candidate_bp)
-        outcome = await self._effect(
-            ids.REVERSE_STAGE, before, 0, stage.time_limit, f"Back to the recorded state: candidate {share}"
+        outcome = await self._steps.effect(
+            ids.REVERSE_STAGE,
+            before,
+            self._revision,
+            0,
+            stage.time_limit,
+            f"Back to the recorded state: candidate {share}",
         )
         if outcome.after is None or outcome.result not in ("applied", "already"):
-            await self._note(stage, "stopped", outcome.sentence)
+            await self._steps.note(stage, "stopped", outcome.sentence)
             return RevertResult(outcome="stopped", sentence=f"could not go back: {outcome.sentence}")
         self._revision = outcome.after.revision
-        seen = await self._traffic(ids.REVERSE_STAGE, before, 0)
+        seen = await self._steps.traffic(ids.REVERSE_STAGE, before, self._revision, 0)
         words = "seen in traffic" if seen.passed else f"not seen in traffic: {seen.sentence}"
         sentence = f"candidate is back at {share} of users, {words}. Reason: {stop.sentence}"
-        await self._note(stage, "reversed", sentence, by=stop.by)
+        await self._steps.note(stage, "reversed", sentence, by=stop.by)
         return RevertResult(outcome="reversed", sentence=f"reversed by {stop.by}: {sentence}")
-
-    # --- small steps ------------------------------------------------------------------------------------------
-
-    async def _effect(
-        self, number: int, desired: Split, attempt: int, limit: timedelta, summary: str
-    ) -> StageOutcome:
-        return await workflow.execute_activity_method(
-            StagingActivities.set_stage,
-            SetRequest(
-                plan=self._plan,
-                revert=self._request.number,
-                stage=number,
-                desired=desired,
-                key=self._key(number),
-                fence=ids.fence(self._request.number, number),
-                expected_revision=self._revision,
-                attempt=attempt,
-            ),
-            summary=summary,
-            **policies.effect(limit),
-        )
-
-    async def _traffic(self, number: int, desired: Split, attempt: int) -> Checked:
-        return await workflow.execute_activity_method(
-            StagingActivities.verify_traffic,
-            TrafficRequest(
-                plan=self._plan,
-                revert=self._request.number,
-                stage=number,
-                desired=desired,
-                revision=self._revision,
-                key=self._key(number),
-                attempt=attempt,
-            ),
-            summary=f"Does traffic follow? Candidate {format_percent(desired.candidate_bp)} of users",
-            **policies.wait_for_evidence(self._plan.settle + self._plan.traffic_time_limit),
-        )
-
-    async def _run_checks(
-        self, stage: PlannedStage, phase: Literal["before", "between", "after"], attempt: int
-    ) -> Checked:
-        checks: tuple[Check, ...] = self._request.brief.playbook.data_integrity.named(phase)
-        return await workflow.execute_activity_method(
-            StagingActivities.run_checks,
-            CheckRequest(
-                plan=self._plan,
-                revert=self._request.number,
-                stage=stage.number,
-                phase=phase,
-                checks=checks,
-                key=self._key(stage.number),
-                attempt=attempt,
-            ),
-            summary=f"Data integrity {phase} stage {stage.number}: {', '.join(check.id for check in checks)}",
-            **policies.READ_TARGET,
-        )
-
-    def _key(self, stage: int) -> str:
-        return ids.effect_key(workflow.info().workflow_id, self._plan.digest, stage, self._plan.member.name)
-
-    async def _note(
-        self,
-        stage: PlannedStage,
-        state: Literal["started", "soaking", "completed", "held", "resumed", "stopped", "aborted", "reversed"],
-        sentence: str,
-        *,
-        by: str | None = None,
-        until: datetime | None = None,
-    ) -> None:
-        self._notes += 1
-        await self._scribe.record(
-            f"revert/{self._request.number}/{self._notes}",
-            StageState(
-                revert=self._request.number,
-                stage=stage.number,
-                state=state,
-                sentence=sentence,
-                by=by,
-                until=until,
-            ),
-            f"Stage {stage.number} {state}",
-        )
 
     def _say(self, stage: PlannedStage, word: str, waiting_for: str = "nothing") -> None:
         show(

@@ -122,11 +122,11 @@ class Api:
         return answer(response)
 
     @contextmanager
-    def stream(self, path: str) -> Iterator[httpx.Response]:
+    def stream(self, path: str, **query: str) -> Iterator[httpx.Response]:
         """A response that is read as it comes; reads may wait for a minute."""
         import httpx
 
-        with self._client.stream("GET", path, timeout=httpx.Timeout(5.0, read=60.0)) as response:
+        with self._client.stream("GET", path, params=query, timeout=httpx.Timeout(5.0, read=60.0)) as response:
             yield response
 
     def close(self) -> None:

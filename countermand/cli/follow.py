@@ -1,8 +1,7 @@
-"""Following one thing at the console: read it anew whenever the ledger says that something happened to it."""
+"""Following one thing at the console: read it anew whenever the console says that something happened to it."""
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,18 +11,20 @@ from countermand.cli.exits import Exit, Failure
 from countermand.cli.output import JsonObject
 
 _PAUSE = 1.0
+#: A ledger record, or a newly judged block; pings are not news.
+_NEWS = ("event: changed", "event: judged")
 
 
-def following(api: Api, read: Callable[[], JsonObject], *, poll: bool = False) -> Iterator[JsonObject]:
-    """What `read` answers, now and after every change, without end.
+def following(api: Api, topic: str, read: Callable[[], JsonObject]) -> Iterator[JsonObject]:
+    """What `read` answers, now and after every change of `topic` (an incident, a release, or `all`), without end.
 
-    Whatever was missed while the stream was broken is in the next answer, because each one is whole. With
-    `poll`, or where the console has no event stream, it is read once a second. Raises Failure if the first
-    read fails; later a console that does not answer is waited for.
+    Whatever was missed while the stream was broken is in the next answer, because each one is whole. Where the
+    console offers no stream it is read once a second. Raises Failure if the first read fails; later a console
+    that does not answer is waited for.
     """
     last: JsonObject | None = None
     lost = False
-    for _ in _seconds() if poll else _ticks(api):
+    for _ in _ticks(api, topic):
         try:
             body = read()
         except Failure as failure:
@@ -32,7 +33,6 @@ def following(api: Api, read: Callable[[], JsonObject], *, poll: bool = False) -
             if not lost:
                 print("… updates lost: the console does not answer; trying again", file=sys.stderr)
             lost = True
-            time.sleep(_PAUSE)
             continue
         if lost:
             print("… updates are back", file=sys.stderr)
@@ -42,31 +42,18 @@ def following(api: Api, read: Callable[[], JsonObject], *, poll: bool = False) -
             yield body
 
 
-def _seconds() -> Iterator[None]:
-    while True:
-        yield
-        time.sleep(_PAUSE)
-
-
-def _ticks(api: Api) -> Iterator[None]:
-    """Once when the stream is open, then once per ledger record; about once a second while there is no stream."""
+def _ticks(api: Api, topic: str) -> Iterator[None]:
+    """Once when the stream is open, then once per event; about once a second while there is no stream."""
     import httpx
 
     while True:
         try:
-            with api.stream("/api/v1/events") as response:
+            with api.stream("/api/v1/events", topic=topic) as response:
                 yield  # only now: nothing can happen between this read and the stream
                 if response.is_success:
                     for line in response.iter_lines():
-                        if line.startswith("data:") and _is_record(line):
+                        if line in _NEWS:
                             yield
         except httpx.TransportError:
             yield
         time.sleep(_PAUSE)
-
-
-def _is_record(line: str) -> bool:
-    try:
-        return "seq" in json.loads(line.removeprefix("data:"))
-    except (ValueError, TypeError):
-        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -67,26 +68,26 @@ def show(
         body = api.get(path)
         detail(body, lines_of(body), output)
     elif output is Format.table and on_terminal():
-        _live(api, path)
+        _live(following(api, incident_id, lambda: api.get(path)))
     else:
-        _each_change(api, path, output)
+        _each_change(following(api, incident_id, lambda: api.get(path)), output)
 
 
-def _live(api: client.Api, path: str) -> None:
+def _live(changes: Iterator[JsonObject]) -> None:
     from rich.console import Group
     from rich.live import Live
 
     with Live(console=screen(), auto_refresh=False) as live:
-        for body in following(api, lambda: api.get(path)):
+        for body in changes:
             live.update(Group(*lines_of(body, newest=15)), refresh=True)
             if body["closed"]:
                 return
 
 
-def _each_change(api: client.Api, path: str, output: Format) -> None:
+def _each_change(changes: Iterator[JsonObject], output: Format) -> None:
     """On a pipe: one line per timeline entry, or the whole incident per change as JSON."""
     printed = -1
-    for body in following(api, lambda: api.get(path)):
+    for body in changes:
         if output is Format.table:
             fresh = [line for line in body["timeline"] if line["seq"] > printed]
             say(*(_timeline_line(line) for line in fresh))

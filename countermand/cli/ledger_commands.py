@@ -78,7 +78,7 @@ def tail(
     if not follow:
         return
     after = found[-1]["seq"] if found else before
-    for fresh in following(api, lambda: {"items": list(records(api, incident, after))}):
+    for fresh in following(api, incident or "all", lambda: {"items": list(records(api, incident, after))}):
         for record in fresh["items"]:
             after = record["seq"]
             if output is Format.table:

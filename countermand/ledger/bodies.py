@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from countermand.canonical import instant
+from countermand.detection.models import WatchVerdict
 from countermand.governance.decision import Decision
 from countermand.ledger.record import Entry, Kind, Record
 from countermand.plan.target import Split, TargetState, Value
@@ -78,6 +79,21 @@ class VerdictChanged(Body):
     row_digest: str
     evidence: dict[str, Any]
 
+    @classmethod
+    def of(cls, watch_id: str, verdict: WatchVerdict) -> VerdictChanged:
+        """The record of a watch's verdict."""
+        leading = verdict.leading
+        return cls(
+            watch_id=watch_id,
+            word=verdict.word.value,
+            severity=leading.severity.value,
+            trigger=leading.trigger,
+            sentence=leading.sentence,
+            row=leading.seq,
+            row_digest=leading.row,
+            evidence=leading.model_dump(mode="json"),
+        )
+
 
 class IncidentOpened(Body):
     KIND: ClassVar[Kind] = Kind.incident_opened
@@ -107,7 +123,16 @@ class IncidentPhase(Body):
 
 class IncidentClosed(Body):
     KIND: ClassVar[Kind] = Kind.incident_closed
-    outcome: Literal["reverted", "reverted_not_verified", "rejected", "withdrawn", "expired", "aborted", "reversed", "unresolved"]
+    outcome: Literal[
+        "reverted",
+        "reverted_not_verified",
+        "rejected",
+        "withdrawn",
+        "expired",
+        "aborted",
+        "reversed",
+        "unresolved",
+    ]
     sentence: str
 
 

@@ -121,7 +121,9 @@ def build_line(entry: Entry, *, seq: int, prev: str, at: datetime) -> str:
         }
     )
     if len(line) > MAX_LINE:
-        raise LineTooLong(f"{entry.kind.value} {entry.idem_key!r}: {len(line)} bytes, at most {MAX_LINE} are accepted")
+        raise LineTooLong(
+            f"{entry.kind.value} {entry.idem_key!r}: {len(line)} bytes, at most {MAX_LINE} are accepted"
+        )
     return line.decode()
 
 
@@ -152,9 +154,14 @@ def verify_chain(lines: Iterable[str], *, first_seq: int = 0, prev: str = GENESI
         if record.schema_ != SCHEMA:
             raise ChainBroken(expected, f"schema {record.schema_!r} instead of {SCHEMA!r}")
         if record.seq != expected:
-            raise ChainBroken(expected, f"seq {record.seq} instead of {expected}: a record is missing or out of order")
+            raise ChainBroken(
+                expected, f"seq {record.seq} instead of {expected}: a record is missing or out of order"
+            )
         if record.prev != prev:
-            raise ChainBroken(expected, f"prev {record.prev[:12]}… instead of {prev[:12]}…: this record or the one before was changed")
+            raise ChainBroken(
+                expected,
+                f"prev {record.prev[:12]}… instead of {prev[:12]}…: this record or the one before was changed",
+            )
         prev = line_hash(line)
         count += 1
     return count, prev

@@ -193,7 +193,11 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
             line("good" if body.outcome == "signed" else "bad", f"Review {body.outcome}", ", ".join(body.by))
         case b.IncidentClosed():
             view.closed, view.closed_at = body, record.at
-            line("good" if body.outcome == "reverted" else "bad", f"Closed: {body.outcome.replace('_', ' ')}", body.sentence)
+            line(
+                "good" if body.outcome == "reverted" else "bad",
+                f"Closed: {body.outcome.replace('_', ' ')}",
+                body.sentence,
+            )
 
 
 def _apply_ask(view: IncidentView, record: Record, body: b.Body, line: Callable[..., None]) -> None:
@@ -246,6 +250,8 @@ def _apply_stage(view: IncidentView, record: Record, body: b.Body, line: Callabl
                 stage.state, stage.sentence, stage.until = body.state, body.sentence, body.until
                 if body.state in ("completed", "stopped", "aborted", "reversed"):
                     stage.ended_at = record.at
-            tone = {"completed": "good", "stopped": "bad", "aborted": "bad", "reversed": "bad"}.get(body.state, "info")
+            tone = {"completed": "good", "stopped": "bad", "aborted": "bad", "reversed": "bad"}.get(
+                body.state, "info"
+            )
             who = f" by {body.by}" if body.by else ""
             line("person" if body.by else tone, f"Stage {body.stage} {body.state}{who}", body.sentence)

@@ -48,7 +48,10 @@ def review_facts(view: IncidentView) -> dict[str, Any]:
             for criterion in (view.verdict.evidence.get("criteria", []) if view.verdict else [])
         ],
         "protected_by": _protected_by(view),
-        "refusals": [f"{utc(at)}: {r.decision_kind} by {r.subject} refused ({r.code}): {r.detail}" for at, r in view.refusals],
+        "refusals": [
+            f"{utc(at)}: {r.decision_kind} by {r.subject} refused ({r.code}): {r.detail}"
+            for at, r in view.refusals
+        ],
         "unknowns": unknowns(view),
     }
 
@@ -57,7 +60,11 @@ def _durations(view: IncidentView) -> list[dict[str, str]]:
     first_effect = next((stage.started_at for stage in view.stages if stage.started_at), None)
     ask = view.ask
     spans: list[tuple[str, datetime | None, datetime | None]] = [
-        ("incident opened → approval asked", view.opened_at, view.asks[0].opened.opened_at if view.asks else None),
+        (
+            "incident opened → approval asked",
+            view.opened_at,
+            view.asks[0].opened.opened_at if view.asks else None,
+        ),
         ("approval asked → decided", ask.opened.opened_at if ask else None, ask.closed_at if ask else None),
         ("decided → first effect", ask.closed_at if ask else None, first_effect),
         ("first effect → closed", first_effect, view.closed_at),
@@ -73,8 +80,15 @@ def _protected_by(view: IncidentView) -> list[str]:
     if view.asks and view.asks[0].opened.need_people > 1:
         worked.append(f"{view.asks[0].opened.need_people} different people had to agree")
     if view.stages:
-        worked.append(f"the first stage moved only {format_percent(view.stages[0].give_back_bp)} of the candidate's users")
-    worked += [f"check {c.name.replace('_', ' ')} stopped the revert: {c.sentence}" for s in view.stages for c in s.checks if c.word != "pass"]
+        worked.append(
+            f"the first stage moved only {format_percent(view.stages[0].give_back_bp)} of the candidate's users"
+        )
+    worked += [
+        f"check {c.name.replace('_', ' ')} stopped the revert: {c.sentence}"
+        for s in view.stages
+        for c in s.checks
+        if c.word != "pass"
+    ]
     return worked
 
 

@@ -54,10 +54,13 @@ def judge_traffic(desired: Split, seen: Observation, revision: str, residual_bp:
     if seen.revision != revision:
         return answer(CheckWord.unknown, f"the router still counts revision {seen.revision}, not {revision}.")
     if desired.candidate_bp == 0 and seen.candidate_users:
-        return answer(CheckWord.failed, f"{seen.candidate_users} of {users} users were still served by the candidate.")
+        return answer(
+            CheckWord.failed, f"{seen.candidate_users} of {users} users were still served by the candidate."
+        )
     if users < needed:
         return answer(
-            CheckWord.unknown, f"only {users} of the {needed} users needed were seen; no traffic is not success."
+            CheckWord.unknown,
+            f"only {users} of the {needed} users needed were seen; no traffic is not success.",
         )
     if desired.candidate_bp == 0:
         return answer(CheckWord.passed, f"none of {users} users was served by the candidate.")
@@ -85,10 +88,13 @@ def judge_check(check: Check, preflight: Preflight, seen: Observation, expected_
             if preflight.destination_digest is None:
                 return answer(CheckWord.unknown, "the destination does not say which bundle it serves.")
             same = preflight.destination_digest == expected_digest
-            got, want = (text.removeprefix("sha256:")[:12] for text in (preflight.destination_digest, expected_digest))
+            got, want = (
+                text.removeprefix("sha256:")[:12] for text in (preflight.destination_digest, expected_digest)
+            )
             return answer(
                 CheckWord.passed if same else CheckWord.failed,
-                f"the destination serves bundle {got}" + (", the one approved." if same else f", approved was {want}."),
+                f"the destination serves bundle {got}"
+                + (", the one approved." if same else f", approved was {want}."),
             )
         case "error_rate":
             limit = check.max_error_rate or Decimal(0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from countermand.canonical import digest
+from countermand.plan.target import Member, Split, Value
 from countermand.playbook.model import Severity
 from countermand.playbook.units import Duration
-from countermand.plan.target import Member, Split, Value
 
 
 class Bundle(Value):

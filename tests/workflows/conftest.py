@@ -36,7 +36,8 @@ from tests import cases, fakes
 from tests.verdicts import triggered
 from tests.waiting import until
 from workflows.decisions import UPDATE, Answer
-from workflows.incident import Case, Incident
+from workflows.incident import Incident
+from workflows.incident_steps import Case
 from workflows.policies import OBSERVE_QUEUE
 from workflows.visibility import ALL
 
@@ -148,9 +149,7 @@ class World:
             verdict=verdict,
             opened_by="automation",
         )
-        return await self.env.client.start_workflow(
-            Incident.run, case, id=self.workflow_id, task_queue=self.queue
-        )
+        return await self.env.client.start_workflow(Incident.run, case, id=self.workflow_id, task_queue=self.queue)
 
     async def view(self) -> IncidentView:
         found = incident(await self.ledger.records(incident_id=self.incident_id))

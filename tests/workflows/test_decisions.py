@@ -30,7 +30,9 @@ async def refused(world: World, kind: DecisionKind, who: str, **changes: object)
     return Refusal(code), detail
 
 
-async def test_wrong_people_wrong_digests_and_forged_signatures_are_refused_and_change_nothing(world: World) -> None:
+async def test_wrong_people_wrong_digests_and_forged_signatures_are_refused_and_change_nothing(
+    world: World,
+) -> None:
     automation = Actor(
         subject="service|bot", printed_name="bot", principal="automation", roles=("safety_lead",),
         role_source="fake", role_as_of=fakes.now(),
@@ -88,13 +90,9 @@ async def test_one_vote_before_expiry_and_one_after_are_not_a_quorum(
         await world.open_incident()
         view = await world.reaches("asking")
         assert view.ask is not None
-        await environment.fast_forward(
-            environment.client.get_workflow_handle(view.ask.opened.workflow_id), 29 * 60
-        )
+        await environment.fast_forward(environment.client.get_workflow_handle(view.ask.opened.workflow_id), 29 * 60)
         await world.decide(DecisionKind.approve, cases.MARIA)
-        await environment.fast_forward(
-            environment.client.get_workflow_handle(view.ask.opened.workflow_id), 2 * 60
-        )
+        await environment.fast_forward(environment.client.get_workflow_handle(view.ask.opened.workflow_id), 2 * 60)
         await world.reaches("held")
         with pytest.raises(RPCError) as caught:  # the request is over; the console says when and how
             await world.decide(DecisionKind.approve, cases.JONAS)
@@ -102,7 +100,9 @@ async def test_one_vote_before_expiry_and_one_after_are_not_a_quorum(
     assert world.target.effects == []
 
 
-async def test_a_changed_set_of_failing_criteria_makes_the_open_request_stale_and_asks_anew(world: World) -> None:
+async def test_a_changed_set_of_failing_criteria_makes_the_open_request_stale_and_asks_anew(
+    world: World,
+) -> None:
     async with world.worker():
         handle = await world.open_incident()
         first = (await world.reaches("asking")).ask
@@ -116,9 +116,7 @@ async def test_a_changed_set_of_failing_criteria_makes_the_open_request_stale_an
         await until(asked_anew, "a second request")
         view = await world.view()
         assert view.asks[0].status == "stale"
-        code, _ = await refused(
-            world, DecisionKind.approve, cases.MARIA, approval_digest=first.opened.approval_digest
-        )
+        code, _ = await refused(world, DecisionKind.approve, cases.MARIA, approval_digest=first.opened.approval_digest)
         assert code is Refusal.stale
         await world.approve_by_two()
         assert (await handle.result()).outcome == "reverted"

@@ -65,7 +65,5 @@ async def release(db: Database) -> Release:
 @pytest.fixture
 async def sealed_release(db: Database, release: Release) -> str:
     """The id of a release with one sealed row."""
-    await SqlSignals(db).seal(
-        release.release_id, signals=SIGNALS, start=START, block=BLOCK, until=START + BLOCK
-    )
+    await SqlSignals(db).seal(release.release_id, signals=SIGNALS, start=START, block=BLOCK, until=START + BLOCK)
     return release.release_id

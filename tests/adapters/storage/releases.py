@@ -24,6 +24,7 @@ def playbook(**changes: Any) -> bytes:
     (signal,) = detection["signals"].values()
     detection["signals"] = dict.fromkeys(SIGNALS, signal)
     detection["triggers"][0]["any"][0]["signal"] = "failures"
+    document["verification"]["time_limit"] = "10s"
     for evidence in document["verification"]["signals"]:
         evidence["signal"] = "failures"
     return json.dumps(document | changes).encode()

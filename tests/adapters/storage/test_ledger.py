@@ -157,7 +157,7 @@ async def test_the_same_key_from_many_tasks_at_once_is_one_record(db: Database) 
     assert await ledger.head() == 1
 
 
-# --- verification ---------------------------------------------------------------------------------------------
+# --- verification ---
 
 
 @pytest.fixture
@@ -195,9 +195,7 @@ async def test_every_changed_byte_of_a_stored_line_is_found_at_its_record(
 
 
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
-async def test_bytes_that_are_no_text_are_found_at_their_record(
-    db: Database, chain: list[str], store: Store
-) -> None:
+async def test_bytes_that_are_no_text_are_found_at_their_record(db: Database, chain: list[str], store: Store) -> None:
     store.without_triggers("UPDATE ledger_record SET line = CAST(X'fffe' AS TEXT) WHERE seq = 5")
     with pytest.raises(ChainBroken) as broken:
         await verify(db)
@@ -208,9 +206,7 @@ async def test_a_line_that_was_changed_with_its_hash_breaks_the_next_link(
     db: Database, chain: list[str], store: Store
 ) -> None:
     forged = chain[3].replace('"word":"ok"', '"word":"no"')
-    store.without_triggers(
-        f"UPDATE ledger_record SET line = '{forged}', hash = '{line_hash(forged)}' WHERE seq = 3"
-    )
+    store.without_triggers(f"UPDATE ledger_record SET line = '{forged}', hash = '{line_hash(forged)}' WHERE seq = 3")
     with pytest.raises(ChainBroken) as broken:
         await verify(db)
     assert broken.value.seq == 4
@@ -263,8 +259,7 @@ async def test_a_blob_with_other_bytes_is_not_returned(db: Database, store: Stor
     with store.raw(store.owner_url) as connection:
         connection.execute(f"DROP TRIGGER {name}{on}")
         connection.execute(
-            "UPDATE evidence_blob SET content = "
-            + ("X'00'" if store.dialect == "sqlite" else "'\\x00'::bytea")
+            "UPDATE evidence_blob SET content = " + ("X'00'" if store.dialect == "sqlite" else "'\\x00'::bytea")
         )
     with pytest.raises(ValueError, match="another digest"):
         await ledger.get_blob(sha256)

@@ -103,15 +103,11 @@ class Bench:
         )
 
     def unknown(self, arm: Arm, reason: str = "no_traffic", signal: str = "hallucinations") -> Block:
-        return Block(
-            signal=signal, arm=arm, state=BlockState.unknown, reason=reason, served=0, scored=0, bad=0
-        )
+        return Block(signal=signal, arm=arm, state=BlockState.unknown, reason=reason, served=0, scored=0, bad=0)
 
     def row(self, seq: int, *blocks: Block, block: str = "60s", late_of: int | None = None) -> Row:
         start = MIDNIGHT + seq * timedelta(minutes=1)
-        return Row.model_validate(
-            {"seq": seq, "start": start, "block": block, "late_of": late_of, "blocks": blocks}
-        )
+        return Row.model_validate({"seq": seq, "start": start, "block": block, "late_of": late_of, "blocks": blocks})
 
     def counted(self, seq: int, candidate: Counts, baseline: Counts, signal: str = "hallucinations") -> Row:
         """A row with (bad, scored) of both arms of one signal."""

@@ -72,12 +72,8 @@ def test_k_of_n_fires_when_k_are_harmed_and_never_when_fewer_are(bench, harmed):
             blocks = []
             for i, signal in enumerate(SIGNALS):
                 rate = 0.015 if i < harmed else 0.005
-                blocks.append(
-                    bench.block(Arm.candidate, traffic.quantile(1000, rate, u), 1000, signal=signal)
-                )
-                blocks.append(
-                    bench.block(Arm.baseline, traffic.quantile(1000, 0.005, v), 1000, signal=signal)
-                )
+                blocks.append(bench.block(Arm.candidate, traffic.quantile(1000, rate, u), 1000, signal=signal))
+                blocks.append(bench.block(Arm.baseline, traffic.quantile(1000, 0.005, v), 1000, signal=signal))
             row = bench.row(seq, *blocks)
             states = [advance(rule, state, row) for rule, state in zip(rules, states, strict=True)]
         fired = [state.latched_at is not None for state in states]
@@ -111,6 +107,20 @@ def test_a_breached_limit_fires_any_but_not_all(bench):
     row = bench.row(0, *blocks)
     words = [bench.last(composite(bench, k, tolerant("s1"), fixed("s1")), [row])[1].word for k in (1, 2)]
     assert words == [VerdictWord.trigger, VerdictWord.ok]
+
+
+def test_a_limit_that_is_not_breached_counts_as_no_evidence_at_all(bench):
+    row = bench.row(0, *[bench.block(arm, 5, 1000, signal="s1") for arm in Arm])
+    alone, either, both = (
+        bench.last(composite(bench, k, *criteria), [row])[1].micronats
+        for k, *criteria in (
+            (1, tolerant("s1")),
+            (1, tolerant("s1"), fixed("s1")),
+            (2, tolerant("s1"), fixed("s1")),
+        )
+    )
+    assert either == alone - 693_148
+    assert both is None
 
 
 def test_a_trigger_is_unknown_while_any_of_its_criteria_is(bench):

@@ -54,9 +54,7 @@ def test_no_bet_gains_on_average_when_the_release_is_exactly_at_the_tolerance(be
     ("candidate", "baseline", "guess", "ratio", "absolute", "rate"),
     [(7, 5, 0.1, 1.2, 0.0, 0.1), (4, 9, 0.02, 1.0, 0.1, 0.3), (6, 6, 0.9, 0.5, 0.0, 0.2)],
 )
-def test_the_closed_form_is_the_mean_over_all_possible_counts(
-    candidate, baseline, guess, ratio, absolute, rate
-):
+def test_the_closed_form_is_the_mean_over_all_possible_counts(candidate, baseline, guess, ratio, absolute, rate):
     candidate_rate = ratio * rate + absolute
 
     def probability(k, n, p):
@@ -69,9 +67,7 @@ def test_the_closed_form_is_the_mean_over_all_possible_counts(
             for k, nats in enumerate(log_evidence(x, candidate, y, baseline, guess, ratio, absolute)):
                 means[k] += weight * math.exp(nats)
     for bet, mean in zip(bets(candidate, baseline, guess, ratio, absolute), means, strict=True):
-        assert math.log(mean) == pytest.approx(
-            log_mean_of_e(bet, candidate, baseline, candidate_rate, rate), abs=1e-12
-        )
+        assert math.log(mean) == pytest.approx(log_mean_of_e(bet, candidate, baseline, candidate_rate, rate), abs=1e-12)
         assert mean <= 1 + 1e-12
 
 

@@ -59,9 +59,7 @@ def test_a_measured_watch_states_its_bound_without_conditions(bench):
 
 def test_watch_and_ok_say_how_far_it_is(bench):
     sentences = [v.sentence for _, v in bench.watch(sustained(bench, dispersion="1"), harmed(bench, 3))]
-    assert sentences[0].startswith(
-        "No evidence of harm; 2.0 to 1 of the 111 to 1 needed. hallucinations: 41 of 812"
-    )
+    assert sentences[0].startswith("No evidence of harm; 2.0 to 1 of the 111 to 1 needed. hallucinations: 41 of 812")
     assert "over the last minute;" in sentences[0]
     assert sentences[1].startswith("Possible harm, not yet enough to act on: 11 to 1 of the 111 to 1 needed.")
 
@@ -130,9 +128,7 @@ def test_a_signal_of_good_answers_says_which_ones_were_counted(bench):
     limit = {"bound": {"below": "0.65", "window": "5m", "for": "2m"}}
     fixed = [{"id": "t", "any": [{"signal": "accuracy", "rule": limit}]}]
     row = bench.counted(0, (360, 1000), (300, 1000), "accuracy")
-    said = [
-        bench.last(bench.rule(t, signals=signals), [row])[1].criteria[0].sentence for t in (tolerant, fixed)
-    ]
+    said = [bench.last(bench.rule(t, signals=signals), [row])[1].criteria[0].sentence for t in (tolerant, fixed)]
     assert said == [
         "accuracy: 360 of 1,000 tasks were bad on the candidate (36.0 %) against 300 of 1,000 on the "
         "baseline (30.0 %) over the last minute; up to 2 percentage points more is tolerated.",
@@ -155,9 +151,7 @@ def test_a_fixed_limit_says_that_nothing_bounds_it(bench):
             }
         ]
     )
-    sentences = [
-        v.sentence for _, v in bench.watch(rule, [bench.counted(i, (20, 1000), (5, 1000)) for i in range(4)])
-    ]
+    sentences = [v.sentence for _, v in bench.watch(rule, [bench.counted(i, (20, 1000), (5, 1000)) for i in range(4)])]
     assert sentences[0] == (
         "No limit is breached. hallucinations: 20 of 1,000 answers on the candidate (200 per 10,000) over "
         "the last minute; above 100 per 10,000 is a failure, more than 1 are a breach: 0 so far."

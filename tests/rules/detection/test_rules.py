@@ -107,10 +107,7 @@ def test_a_rule_is_canonical_and_survives_json(bench):
 
 
 def test_the_digest_does_not_depend_on_how_a_number_is_written(bench):
-    written = [
-        [trigger("a", {"signal": "hallucinations", "tolerate": {"absolute": a}})]
-        for a in ("0.010", "1%", 0.01)
-    ]
+    written = [[trigger("a", {"signal": "hallucinations", "tolerate": {"absolute": a}})] for a in ("0.010", "1%", 0.01)]
     assert len({bench.rule(triggers).digest for triggers in written}) == 1
 
 

@@ -17,9 +17,7 @@ def rule_of(bench, bad="higher", **rule):
 def run(bench, rule, table):
     """Breached after each row; a row is (bad, scored) of the candidate, or None for unknown."""
     rows = [
-        bench.row(
-            seq, bench.unknown(Arm.candidate) if counts is None else bench.block(Arm.candidate, *counts)
-        )
+        bench.row(seq, bench.unknown(Arm.candidate) if counts is None else bench.block(Arm.candidate, *counts))
         for seq, counts in enumerate(table)
     ]
     return [(state.criteria[0].breached, verdict) for state, verdict in bench.watch(rule, rows)]
@@ -48,9 +46,7 @@ OUT, IN = (2, 100), (0, 100)
         ("2m", "0s", [(4, 100), None, IN], "XX."),
     ],
 )  # fmt: skip
-def test_a_bound_is_breached_when_the_value_is_outside_for_the_whole_time(
-    bench, window, hold, table, expected
-):
+def test_a_bound_is_breached_when_the_value_is_outside_for_the_whole_time(bench, window, hold, table, expected):
     rule = rule_of(bench, bound={"above": "1%", "window": window, "for": hold})
     assert breached(bench, rule, table) == expected
 

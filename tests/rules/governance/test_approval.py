@@ -102,7 +102,9 @@ class ApprovalMachine(RuleBasedStateMachine):
 
     @rule(
         who=st.sampled_from([cases.MARIA, cases.JONAS, cases.AMIRA, cases.LENA, "local|stranger"]),
-        kind=st.sampled_from([DecisionKind.approve, DecisionKind.reject, DecisionKind.retract, DecisionKind.withdraw]),
+        kind=st.sampled_from(
+            [DecisionKind.approve, DecisionKind.reject, DecisionKind.retract, DecisionKind.withdraw]
+        ),
         right_digest=st.booleans(),
     )
     def somebody_decides(self, who: str, kind: DecisionKind, right_digest: bool) -> None:
@@ -141,7 +143,9 @@ class ApprovalMachine(RuleBasedStateMachine):
 
 
 TestApprovalMachine = ApprovalMachine.TestCase
-TestApprovalMachine.settings = settings(max_examples=500, stateful_step_count=20, deadline=None, derandomize=True)
+TestApprovalMachine.settings = settings(
+    max_examples=500, stateful_step_count=20, deadline=None, derandomize=True
+)
 
 
 def code_of(ask: Ask, decision: Decision, now: datetime, state: ApprovalState | None = None) -> Refusal:
@@ -180,7 +184,11 @@ def test_gov_8_any_change_of_plan_evidence_or_expiry_changes_the_digest() -> Non
 def test_a_tampered_decision_is_refused() -> None:
     ask = an_ask()
     decision = a_decision(ask, DecisionKind.approve, cases.MARIA)
-    for field, value in [("reason", "something else was said here"), ("decision_id", "d-9"), ("channel", "cli")]:
+    for field, value in [
+        ("reason", "something else was said here"),
+        ("decision_id", "d-9"),
+        ("channel", "cli"),
+    ]:
         assert code_of(ask, decision.model_copy(update={field: value}), BEGIN) is Refusal.signature_invalid
 
 

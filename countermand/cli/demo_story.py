@@ -1,0 +1,153 @@
+"""The demo as a list of steps with times: a pure fold over the ledger records of its one incident."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from countermand.ledger import bodies as b
+from countermand.ledger.record import Kind, Record
+from countermand.messages.incident import IncidentView, incident
+from countermand.playbook.model import Playbook, Step
+from countermand.playbook.units import format_percent
+
+
+@dataclass(frozen=True)
+class Event:
+    """One step: it has not begun, goes on, or has ended (well or not)."""
+
+    label: str
+    began: datetime | None = None
+    ended: datetime | None = None
+    sentence: str = ""
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Story:
+    """Everything the display and the proof need to know about the incident so far."""
+
+    events: tuple[Event, ...]
+    view: IncidentView | None
+
+    @property
+    def pending_ask(self) -> str | None:
+        """The id of the request that waits for votes now."""
+        ask = self.view.ask if self.view else None
+        return ask.opened.ask_id if ask and ask.status == "pending" else None
+
+    @property
+    def over(self) -> bool:
+        """Nothing more will happen without people."""
+        return self.view is not None and self.view.closed is not None and self.view.review is not None
+
+
+def tell(records: Sequence[Record], playbook: Playbook, went_bad: datetime | None) -> Story:
+    """The story so far. `went_bad`: when the demo's users began to ask what the candidate cannot answer."""
+    view = incident(records)
+    events = [
+        _detected(view, went_bad),
+        _asked(view),
+        *_votes(view, playbook),
+        *_stages(view, playbook),
+        *_end(view, records),
+    ]
+    return Story(tuple(events), view)
+
+
+def _detected(view: IncidentView | None, went_bad: datetime | None) -> Event:
+    if view is None:
+        return Event("detected: an incident is opened", began=went_bad)
+    return Event("detected: an incident is opened", went_bad, view.opened_at, view.opened.sentence)
+
+
+def _asked(view: IncidentView | None) -> Event:
+    ask = view.ask if view else None
+    if view is None or ask is None:
+        return Event("evidence frozen, plan made, approval asked", began=view.opened_at if view else None)
+    opened = ask.opened
+    sentence = f"{opened.need_people} people needed; asked: {', '.join(opened.asked)}"
+    return Event("evidence frozen, plan made, approval asked", view.opened_at, opened.opened_at, sentence)
+
+
+def _votes(view: IncidentView | None, playbook: Playbook) -> list[Event]:
+    ask = view.ask if view else None
+    need = ask.opened.need_people if ask else max(p.quorum.distinct_people for p in playbook.approvals.values())
+    cast = ask.standing_votes if ask else []
+    events = []
+    for number in range(1, need + 1):
+        label = f"approval {number} of {need}"
+        if ask is None:
+            events.append(Event(label))
+        elif number <= len(cast):
+            vote = cast[number - 1]
+            at = ask.voted_at[vote.decision_id]
+            sentence = f"{vote.name}: “{vote.reason}”"
+            events.append(Event(label, ask.opened.opened_at, at, sentence, failed=vote.vote == "reject"))
+        else:
+            events.append(Event(label, ask.opened.opened_at))
+    return events
+
+
+def _stages(view: IncidentView | None, playbook: Playbook) -> list[Event]:
+    started = {stage.number: stage for stage in view.stages} if view else {}
+    events = []
+    for number, planned in enumerate(playbook.revert.stages, start=1):
+        label = f"stage {number}: {format_percent(planned.give_back)} given back"
+        stage = started.get(number)
+        if stage is None or stage.started_at is None:
+            events.append(Event(label))
+            continue
+        seen = next((check.sentence for check in stage.checks if check.name == "observed"), stage.sentence)
+        failed = stage.state not in ("completed", "setting", "started", "soaking", "held", "resumed")
+        events.append(Event(label, stage.started_at, stage.ended_at, seen, failed))
+    return events
+
+
+def _end(view: IncidentView | None, records: Sequence[Record]) -> list[Event]:
+    back = view.stages[-1].ended_at if view and view.stages else None
+    closed = view.closed if view else None
+    closed_at = view.closed_at if view else None
+    reverted = closed is not None and closed.outcome == "reverted"
+    told = _last(records, Kind.comms_sent, "step", Step.all_clear.value)
+    drafted = _last(records, Kind.review_drafted)
+    return [
+        Event(
+            "verified: the service is shown to be healthy",
+            back,
+            closed_at,
+            " ".join(check.sentence for check in view.verification) if view and reverted else "",
+            failed=closed is not None and not reverted,
+        ),
+        Event("all-clear sent", closed_at if reverted else None, told.at if told else None),
+        Event("review drafted", closed_at, drafted.at if drafted else None),
+    ]
+
+
+def _last(records: Sequence[Record], kind: Kind, field: str = "", value: str = "") -> Record | None:
+    found = (record for record in reversed(records) if record.kind is kind)
+    return next((record for record in found if not field or record.body[field] == value), None)
+
+
+def messages_due(playbook: Playbook) -> set[tuple[str, str]]:
+    """(step, audience) of every message that a completed rollback owes, by the playbook."""
+    steps = (
+        Step.incident_opened,
+        Step.approval_asked,
+        Step.approval_decided,
+        Step.stage_completed,
+        Step.reverted,
+        Step.all_clear,
+        Step.review_drafted,
+    )
+    return {(step.value, audience.value) for step in steps for audience in playbook.audiences(step)}
+
+
+def messages_sent(view: IncidentView) -> set[tuple[str, str]]:
+    return {(sent.step, sent.audience) for _, sent in view.messages}
+
+
+def intents(records: Sequence[Record]) -> list[tuple[Record, b.StageIntent]]:
+    """Every declared effect, in order."""
+    return [(r, b.StageIntent.model_validate(r.body)) for r in records if r.kind is Kind.stage_intent]

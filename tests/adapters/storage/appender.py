@@ -1,0 +1,23 @@
+"""A writer of its own process: `python -m tests.adapters.storage.appender URL NAME COUNT`, one append per record."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from adapters.database import Database
+from adapters.ledger import SqlLedger
+from tests.adapters.storage.entries import entry
+
+
+async def append(url: str, name: str, count: int) -> None:
+    """Append COUNT records, one after the other."""
+    db = Database(url)
+    ledger = SqlLedger(db)
+    for number in range(count):
+        await ledger.append(entry(f"{name}/{number}"))
+    await db.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(append(sys.argv[1], sys.argv[2], int(sys.argv[3])))

@@ -1,0 +1,187 @@
+"""The activities and child workflows of one incident; `Incident` tells in which order and what for."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.common import TypedSearchAttributes
+from temporalio.exceptions import ActivityError
+from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
+
+from activities.briefing import Brief, BriefingActivities, BriefRequest
+from activities.freezing import FreezeRequest, FreezingActivities
+from activities.planning import PlanningActivities, PlanRequest, PlanResult
+from activities.recording import Checked
+from activities.reviewing import CloseReleaseRequest, ReviewingActivities
+from activities.verifying import HealthRequest, VerifyingActivities
+from countermand import ids
+from countermand.detection.models import WatchVerdict
+from countermand.ledger.bodies import IncidentOpened
+from countermand.plan.model import Plan
+from countermand.plan.target import Value
+from countermand.playbook.model import Severity
+from workflows import policies
+from workflows.approval import Approval, ApprovalInput, ApprovalResult
+from workflows.review import Review, ReviewInput
+from workflows.staged_revert import RevertInput, RevertResult, StagedRevert
+from workflows.visibility import labels
+
+
+class Case(Value):
+    """What the watch (or a person) opens an incident with."""
+
+    incident_id: str
+    release_id: str
+    environment: str
+    service: str
+    severity: Severity
+    trigger: str
+    sentence: str
+    evidence_digest: str
+    watch_id: str
+    verdict: WatchVerdict
+    opened_by: str
+
+    @property
+    def labels(self) -> TypedSearchAttributes:
+        return labels(self.environment, self.service, self.release_id, self.severity.value)
+
+
+async def read_brief(case: Case) -> Brief:
+    """Playbook, people and keys, pinned for the whole incident."""
+    return await workflow.execute_activity_method(
+        BriefingActivities.brief,
+        BriefRequest(release_id=case.release_id),
+        summary="Pin playbook, people and keys",
+        **policies.RECORD,
+    )
+
+
+class IncidentSteps:
+    """Steps of one incident under its pinned brief."""
+
+    def __init__(self, case: Case, brief: Brief) -> None:
+        self._case = case
+        self._brief = brief
+        self._me = workflow.info().workflow_id
+
+    def opened(self, ends_by: datetime) -> IncidentOpened:
+        """The record that declares the incident."""
+        case, release = self._case, self._brief.release
+        return IncidentOpened(
+            workflow_id=self._me,
+            environment=case.environment,
+            service=case.service,
+            candidate_name=release.candidate.name,
+            baseline_name=release.baseline.name,
+            severity=case.severity.value,
+            trigger=case.trigger,
+            sentence=case.sentence,
+            evidence_digest=case.evidence_digest,
+            opened_by=case.opened_by,
+            ends_by=ends_by,
+        )
+
+    async def freeze(self, limit: timedelta) -> None:
+        """Raises ActivityError when the evidence could not be frozen in time."""
+        await workflow.execute_activity_method(
+            FreezingActivities.freeze,
+            FreezeRequest(incident_id=self._case.incident_id, release_id=self._case.release_id),
+            summary="Freeze the evidence",
+            **policies.freeze(limit),
+        )
+
+    async def make_plan(self, number: int) -> PlanResult:
+        """A plan from what the target says now; a target that cannot be read makes it impossible, not a failure."""
+        try:
+            return await workflow.execute_activity_method(
+                PlanningActivities.make_plan,
+                PlanRequest(
+                    incident_id=self._case.incident_id,
+                    severity=self._case.severity,
+                    brief=self._brief,
+                    number=number,
+                ),
+                summary="Plan the way back from what the target says now",
+                **policies.READ_TARGET,
+            )
+        except ActivityError as error:
+            return PlanResult(plan=None, impossible=str(error.cause or error))
+
+    async def ask(self, plan: Plan, number: int) -> ChildWorkflowHandle[Approval, ApprovalResult]:
+        """Start the approval of this plan."""
+        incident_id = self._case.incident_id
+        return await workflow.start_child_workflow(
+            Approval.run,
+            ApprovalInput(
+                ask_id=ids.ask_id(incident_id, number),
+                plan=plan,
+                evidence_digest=self._case.evidence_digest,
+                requester=self._case.opened_by,
+                brief=self._brief,
+                supersedes=ids.ask_id(incident_id, number - 1) if number > 1 else None,
+            ),
+            id=ids.approval_workflow(self._me, number),
+            search_attributes=self._case.labels,
+            static_summary=f"Approval {number} of {incident_id}",
+        )
+
+    async def revert(self, plan: Plan, approval: ApprovalResult, number: int, ends_by: datetime) -> RevertResult:
+        """Carry out an approved plan."""
+        return await workflow.execute_child_workflow(
+            StagedRevert.run,
+            RevertInput(
+                plan=plan,
+                ask=approval.ask,
+                approval=approval.state,
+                number=number,
+                brief=self._brief,
+                ends_by=ends_by,
+            ),
+            id=ids.revert_workflow(self._me, number),
+            search_attributes=self._case.labels,
+            static_summary=f"Revert {number} of {self._case.incident_id}",
+        )
+
+    async def verify_health(self, since: datetime, revert: int, number: int) -> Checked:
+        """Positive evidence from labelled answers since the last stage."""
+        playbook = self._brief.playbook
+        return await workflow.execute_activity_method(
+            VerifyingActivities.verify_health,
+            HealthRequest(
+                incident_id=self._case.incident_id,
+                release_id=self._case.release_id,
+                detection=playbook.detection,
+                verification=playbook.verification,
+                since=since,
+                revert=revert,
+                round=number,
+                key=f"{self._case.incident_id}/health/{revert}",
+            ),
+            summary="Is the service shown to be healthy?",
+            **policies.wait_for_evidence(playbook.verification.time_limit),
+        )
+
+    async def close_release(self, why: str) -> None:
+        """End the watch of a release that is back on its baseline."""
+        await workflow.execute_activity_method(
+            ReviewingActivities.close_release,
+            CloseReleaseRequest(release_id=self._case.release_id, why=why),
+            summary="End the watch of the reverted release",
+            **policies.RECORD,
+        )
+
+    async def start_review(self) -> None:
+        """Hand over to the review, which outlives the incident."""
+        case = self._case
+        await workflow.start_child_workflow(
+            Review.run,
+            ReviewInput(
+                incident_id=case.incident_id, release_id=case.release_id, severity=case.severity, brief=self._brief
+            ),
+            id=ids.review_workflow(case.incident_id),
+            parent_close_policy=ParentClosePolicy.ABANDON,
+            search_attributes=case.labels,
+            static_summary=f"Review of {case.incident_id}",
+        )

@@ -1,0 +1,105 @@
+"""The activities of one revert, each with its key, fence and time limit; `StagedRevert` tells in which order."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from temporalio import workflow
+
+from activities.recording import Checked
+from activities.staging import CheckRequest, SetRequest, StagingActivities, TrafficRequest
+from countermand import ids
+from countermand.ledger.bodies import StageOutcome, StageState
+from countermand.plan.model import Plan, PlannedStage
+from countermand.plan.target import Split
+from countermand.playbook.model import Playbook
+from countermand.playbook.units import format_percent
+from workflows import policies
+from workflows.scribe import Scribe
+
+
+class StageSteps:
+    """Steps of revert `number` of one incident. `attempt` counts people's resumes, never Temporal's retries."""
+
+    def __init__(self, plan: Plan, number: int, playbook: Playbook, scribe: Scribe) -> None:
+        self._plan = plan
+        self._number = number
+        self._playbook = playbook
+        self._scribe = scribe
+        self.notes = 0
+
+    async def effect(
+        self, stage: int, desired: Split, revision: str, attempt: int, limit: timedelta, summary: str
+    ) -> StageOutcome:
+        """Intent, set, read back, outcome."""
+        return await workflow.execute_activity_method(
+            StagingActivities.set_stage,
+            SetRequest(
+                plan=self._plan,
+                revert=self._number,
+                stage=stage,
+                desired=desired,
+                key=self._key(stage),
+                fence=ids.fence(self._number, stage),
+                expected_revision=revision,
+                attempt=attempt,
+            ),
+            summary=summary,
+            **policies.effect(limit),
+        )
+
+    async def traffic(self, stage: int, desired: Split, revision: str, attempt: int) -> Checked:
+        """Configured and observed, from the target itself."""
+        return await workflow.execute_activity_method(
+            StagingActivities.verify_traffic,
+            TrafficRequest(
+                plan=self._plan,
+                revert=self._number,
+                stage=stage,
+                desired=desired,
+                revision=revision,
+                key=self._key(stage),
+                attempt=attempt,
+            ),
+            summary=f"Does traffic follow? Candidate {format_percent(desired.candidate_bp)} of users",
+            **policies.wait_for_evidence(self._plan.settle + self._plan.traffic_time_limit),
+        )
+
+    async def checks(self, stage: PlannedStage, phase: Literal["before", "between", "after"], attempt: int) -> Checked:
+        """The playbook's data-integrity checks of one phase."""
+        checks = self._playbook.data_integrity.named(phase)
+        return await workflow.execute_activity_method(
+            StagingActivities.run_checks,
+            CheckRequest(
+                plan=self._plan,
+                revert=self._number,
+                stage=stage.number,
+                phase=phase,
+                checks=checks,
+                key=self._key(stage.number),
+                attempt=attempt,
+            ),
+            summary=f"Data integrity {phase} stage {stage.number}: {', '.join(check.id for check in checks)}",
+            **policies.READ_TARGET,
+        )
+
+    async def note(
+        self,
+        stage: PlannedStage,
+        state: Literal["started", "soaking", "completed", "held", "resumed", "stopped", "aborted", "reversed"],
+        sentence: str,
+        *,
+        by: str | None = None,
+        until: datetime | None = None,
+    ) -> None:
+        """Record the life of a stage."""
+        self.notes += 1
+        await self._scribe.record(
+            f"revert/{self._number}/{self.notes}",
+            StageState(revert=self._number, stage=stage.number, state=state, sentence=sentence, by=by, until=until),
+            f"Stage {stage.number} {state}",
+        )
+
+    def _key(self, stage: int) -> str:
+        return ids.effect_key(workflow.info().workflow_id, self._plan.digest, stage, self._plan.member.name)
