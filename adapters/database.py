@@ -150,8 +150,11 @@ async def insert_new(session: AsyncSession, table: type[SQLModel], **values: Any
 
     Waits for a concurrent transaction that inserts the same key; the caller then reads what that one wrote.
     """
-    result = await session.exec(insert_or_keep(session, table).values(**values))
-    return bool(result.rowcount)
+    # Without the option SQLAlchemy answers -1 for inserts.
+    result = await session.exec(
+        insert_or_keep(session, table).values(**values), execution_options={"preserve_rowcount": True}
+    )
+    return result.rowcount == 1
 
 
 def insert_or_keep(session: AsyncSession, table: type[SQLModel]) -> sqlite.Insert | postgresql.Insert:

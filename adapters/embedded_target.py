@@ -120,9 +120,7 @@ class EmbeddedTarget:
             state = await self.read(member)
             _, arms = await self._http.get("/control/arms", self._read_token, _ARMS)
         except TargetRejected as refused:
-            return Preflight(
-                ready=False, problems=(str(refused),), destination_digest=None, write_permitted=False
-            )
+            return Preflight(ready=False, problems=(str(refused),), destination_digest=None, write_permitted=False)
         back = wanted.baseline_bp >= state.split.baseline_bp
         arm = Arm.baseline if back else Arm.candidate
         destination = arms.get(arm)
@@ -165,9 +163,7 @@ class EmbeddedTarget:
         if before.split == wanted:
             return outcome("already", change, before, dry_run=adapter_side)
         if fence < before.fence:
-            raise TargetRejected(
-                f"fence {fence} for {member.name!r} is lower than {before.fence} at the target"
-            )
+            raise TargetRejected(f"fence {fence} for {member.name!r} is lower than {before.fence} at the target")
         if expected_revision not in (None, before.revision):
             return outcome("conflict", change, before, dry_run=adapter_side)
         if dry_run:

@@ -104,6 +104,4 @@ def outcome(
         by = "our_key"
     elif after.idempotency_key is None:
         by = "unknown"
-    return SetOutcome(
-        result=result, by=by, before=change.before, after=after, resolved_by=resolved_by, dry_run=dry_run
-    )
+    return SetOutcome(result=result, by=by, before=change.before, after=after, resolved_by=resolved_by, dry_run=dry_run)

@@ -49,7 +49,7 @@ async def browser(request: Request, deps: Annotated[Console, Depends(console)]) 
     found = await deps.accounts.session(token) if token else None
     if found is None:
         raise SignInNeeded(request.url.path)
-    return Session(Person(subject=found.account.subject, name=found.account.name), csrf_of(token))
+    return Session(Person(subject=found.subject, name=found.name), csrf_of(token))
 
 
 def own_origin(request: Request) -> None:

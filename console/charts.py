@@ -193,6 +193,5 @@ def shares(rows: Sequence[Row]) -> str:
         return "unknown: no output was reported"
     candidate = 100 * served[Arm.candidate] / whole
     return (
-        f"{candidate:.1f} % of {count(whole, 'output')} came from the candidate "
-        f"over {span(rows[-1].block * len(rows))}"
+        f"{candidate:.1f} % of {count(whole, 'output')} came from the candidate over {span(rows[-1].block * len(rows))}"
     )

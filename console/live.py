@@ -173,9 +173,7 @@ async def api_events(
     return _stream(live, person, topic, after, last_event_id)
 
 
-def _stream(
-    live: Hub, person: Person, topic: str, after: int | None, last_event_id: str | None
-) -> EventSourceResponse:
+def _stream(live: Hub, person: Person, topic: str, after: int | None, last_event_id: str | None) -> EventSourceResponse:
     if not live.room_for(person.subject):
         raise Problem(429, "rate_limited", f"{MAX_STREAMS} live pages are open already.", "Close some of them.")
     if last_event_id is not None and last_event_id.isdigit():

@@ -20,6 +20,8 @@ from countermand.canonical import instant
 from countermand.messages.facts import in_words, spoken, utc
 from countermand.playbook.units import format_percent
 
+STATIC = Path(__file__).parent / "static"
+
 
 def relative(at: datetime, now: datetime) -> str:
     """`3 minutes ago`, `in 10 minutes`, `now`."""
@@ -95,7 +97,7 @@ class Page:
         return cls(session, deps.clock(), await deps.ledger.head())
 
     def html(
-        self, template: str, *, topic: str = "", regions: Sequence[str] = (), status: int = 200, **context: Any
+        self, template: str, *, topic: str = "", regions: Sequence[str] = (), code: int = 200, **context: Any
     ) -> HTMLResponse:
         """Render. With a `topic` the page listens to live updates and renews the elements named in `regions`."""
         shared = {"session": self.session, "now": self.now, "as_of": self.as_of, "topic": topic, "regions": regions}
@@ -103,9 +105,12 @@ class Page:
         return HTMLResponse(text, status_code=status)
 
 
+def standalone(template: str, status: int = 200, **context: object) -> HTMLResponse:
+    """A page for somebody who is not signed in."""
+    shared = {"session": None, "topic": "", "regions": ()}
+    return HTMLResponse(ENVIRONMENT.get_template(template).render(shared | context), status_code=status)
+
+
 def message(status: int, title: str, detail: str, next_: str) -> HTMLResponse:
-    """A page of its own for an error: what is wrong and what to do next."""
-    text = ENVIRONMENT.get_template("message.html").render(
-        title=title, detail=detail, next=next_, session=None, topic="", regions=()
-    )
-    return HTMLResponse(text, status_code=status)
+    """A page for an error: what is wrong and what to do next."""
+    return standalone("message.html", status, title=title, detail=detail, next=next_)

@@ -1,14 +1,11 @@
-"""Every state word a page can show, with its icon and tone, and what happens when its time is over (CON-18, CON-30).
+"""Every state word a page can show, with its icon and tone (CON-18, CON-30).
 
-A word is the value of the enum or record field it comes from; a test compares both directions.
+A word is the value of the enum or record field it comes from; a test compares them.
 """
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
-
-from countermand.messages.facts import DEFAULT_WORDS
-from countermand.messages.incident import IncidentView
 
 Tone = Literal["good", "bad", "ask", "busy", "unknown", "quiet"]
 
@@ -27,6 +24,9 @@ MARKS: dict[str, Mark] = {
     "watch": Mark("eye", "ask", "possible harm, not yet enough to act on; the rollout is held"),
     "trigger": Mark("alarm", "bad", "enough evidence of harm to act"),
     "unknown": Mark("unknown", "unknown", "cannot be judged; never counted as healthy"),
+    # watches without a verdict of now
+    "over": Mark("dot", "quiet", "the watch reached its declared length"),
+    "closed": Mark("dot", "quiet", "not watched any more"),
     # phases of an incident
     "opened": Mark("alarm", "bad", "the incident has just been opened"),
     "freezing": Mark("work", "busy", "evidence is copied before anything is changed"),
@@ -71,25 +71,3 @@ MARKS: dict[str, Mark] = {
 def mark(state: str) -> Mark:
     """The mark of a state word. Raises KeyError for a word nobody explained."""
     return MARKS[state]
-
-
-def then(view: IncidentView) -> str:
-    """What happens when the present phase's time is over, in one sentence; empty once closed."""
-    if view.closed is not None or view.phase is None:
-        return ""
-    match view.phase.phase:
-        case "freezing":
-            return "If the evidence is not safe by then, nothing is changed and people are asked."
-        case "planning":
-            return "Then people are asked to approve the exact plan."
-        case "asking":
-            default = view.ask.opened.default if view.ask else "hold"
-            return f"If nobody decides by then: {default}, which means {DEFAULT_WORDS[default]}."
-        case "reverting":
-            return "After the last stage the service is verified with labelled answers."
-        case "verifying":
-            return "If it is not shown to be healthy by then, people are asked; silence never counts as healthy."
-        case "held":
-            return "Then it is tried again; a hold is never the end."
-        case "not_verified":
-            return "If nobody answers by then, it is closed as rolled back but not verified."

@@ -21,7 +21,7 @@ _INCIDENT = TypeAdapter(IncidentView)
 async def all_incidents(deps: Console) -> list[IncidentView]:
     """Every incident, newest first."""
     kinds = [kind for kind in Kind if kind not in (Kind.decision, Kind.comms_sent, Kind.check_result)]
-    return list(reversed(incidents(await deps.ledger.records(kinds=kinds))))
+    return list(reversed(incidents(await _every(deps, kinds, -1))))
 
 
 async def recent_incidents(deps: Console, closed: int = 10) -> list[IncidentView]:

@@ -20,9 +20,7 @@ app = typer.Typer(no_args_is_help=True, help="Requests for approval: list, read.
 AskId = Annotated[str, typer.Argument(help="For example inc-7f3a2c1d-ask-1.", show_default=False)]
 DigestOption = Annotated[
     str,
-    typer.Option(
-        "--digest", help="At least 12 hex digits of the digest that `ask show` printed.", show_default=False
-    ),
+    typer.Option("--digest", help="At least 12 hex digits of the digest that `ask show` printed.", show_default=False),
 ]
 
 _COLUMNS = (

@@ -6,13 +6,12 @@ import asyncio
 import secrets
 import shutil
 import sys
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
-from countermand.cli import environment, starter
+from countermand.cli import environment
 from countermand.cli.client import answer, unreachable
 from countermand.cli.demo_display import Display
 from countermand.cli.demo_proof import Evidence, Proof, proofs
@@ -23,9 +22,6 @@ from countermand.cli.output import JsonObject, say, screen
 from countermand.cli.processes import Supervisor, answers, free_port
 from countermand.ledger.record import Record, parse_line
 from countermand.playbook.load import parse
-
-if TYPE_CHECKING:
-    import httpx
 
 RELEASE = "support-assistant-v7"
 SERVICE = "support-assistant"
@@ -38,6 +34,7 @@ _APPROVERS = {
 _HEALTHY_SECONDS = 15.0
 _AUTO_SECONDS = 230.0
 _PAUSE = 0.3
+_PAGE = 500
 
 
 class Demo:
@@ -56,17 +53,16 @@ class Demo:
         """Until it is over (`auto`), or until cancelled. Raises Failure."""
         import httpx
 
-        try:
-            with environment.locked(self._place.data):
+        with environment.locked(self._place.data):
+            try:
                 _empty(self._place.data)
-                async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
-                    self._client = client
+                async with httpx.AsyncClient(trust_env=False, timeout=20) as self._client:
                     await self._play()
-        except httpx.TransportError as error:
-            raise unreachable(self._place.console_url, error) from None
-        finally:
-            self._display.close()
-            await self._supervisor.stop()
+            except httpx.TransportError as error:
+                raise unreachable(self._place.console_url, error) from None
+            finally:
+                self._display.close()
+                await self._supervisor.stop()
 
     async def _play(self) -> None:
         passwords = await self._start()
@@ -101,10 +97,11 @@ class Demo:
         display.begin("server")
         await supervisor.start(environment.temporal_server(place))
         display.end("server", f"Temporal on 127.0.0.1:{place.temporal_port}, its pages on {place.ui_url}")
+        command = [sys.executable, "-m", "examples.demo.service", "--port", str(self._service_port)]
+        command += ["--database", str(place.data / "service.db")]
         service = place.child(
             "service",
-            [sys.executable, "-m", "examples.demo.service", "--port", str(self._service_port)]
-            + ["--database", str(place.data / "service.db")],
+            command,
             answers(f"{self._service_url}/healthz"),
             more={"DEMO_READ_TOKEN": read, "DEMO_WRITE_TOKEN": write},
         )
@@ -173,9 +170,7 @@ class Demo:
         command += ["--console", place.console_url, "--release", RELEASE, "--shift-while", str(shifted)]
         token = (place.keys / "judge.token").read_text()
 
-        await self._supervisor.start(
-            place.child("traffic", command, _at_once, more={"DEMO_SIGNALS_TOKEN": token})
-        )
+        await self._supervisor.start(place.child("traffic", command, _at_once, more={"DEMO_SIGNALS_TOKEN": token}))
         await self._wait(_HEALTHY_SECONDS)
         while (verdict := (await self._release())["verdict"]) is None:
             await self._wait(_PAUSE)
@@ -210,12 +205,12 @@ class Demo:
     async def _read(self) -> Story:
         """All records so far, each read once."""
         after = self._records[-1].seq if self._records else -1
-        while True:
-            page = await self._call("GET", f"/api/v1/ledger/records?after={after}&limit=500", self._lena)
+        more = True
+        while more:
+            page = await self._call("GET", f"/api/v1/ledger/records?after={after}&limit={_PAGE}", self._lena)
             self._records += [parse_line(item["line"]) for item in page["items"]]
-            if len(page["items"]) < 500:
-                return tell(self._records, self._playbook, self._went_bad)
-            after = page["next_after"]
+            more, after = len(page["items"]) == _PAGE, page["next_after"]
+        return tell(self._records, self._playbook, self._went_bad)
 
     async def _vote(self, ask_id: str, passwords: dict[str, str]) -> None:
         """Each approver signs in, reads the card, and approves exactly that."""
@@ -293,7 +288,9 @@ class Demo:
         headers = request.pop("headers", {})
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        return answer(await self._client.request(method, f"{self._place.console_url}{path}", headers=headers, **request))
+        return answer(
+            await self._client.request(method, f"{self._place.console_url}{path}", headers=headers, **request)
+        )
 
     async def _release(self) -> JsonObject:
         return await self._call("GET", f"/api/v1/releases/{RELEASE}", self._lena)

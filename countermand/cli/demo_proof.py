@@ -1,4 +1,4 @@
-"""What `demo --auto` proves at the end: from the ledger AND from the demo service's own records, never from one alone."""
+"""What `demo --auto` proves at the end, from the ledger AND from the demo service's own records."""
 
 from __future__ import annotations
 

@@ -149,7 +149,6 @@ def temporal_binary() -> Path:
 
 def temporal_server(place: Place) -> Child:
     """The real Temporal server with its database file in the data directory; stopped last."""
-    attributes = [f"--search-attribute=Countermand{name}=Keyword" for name in _ATTRIBUTES]
     command: list[str | Path] = [temporal_binary(), "server", "start-dev", "--headless=false", "--ip", "127.0.0.1"]
     command += ["--port", str(place.temporal_port), "--ui-port", str(place.ui_port), "--ui-disable-news-fetch"]
     command += ["--db-filename", place.data / "temporal.db", "--namespace", "default", "--log-level", "warn"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from enum import IntEnum
 from typing import NoReturn
 
@@ -27,7 +28,7 @@ class Exit(IntEnum):
 class Failure(Exception):
     """A command that cannot go on. `wrong` quotes the value; `accepted` and `next` may be empty."""
 
-    def __init__(self, code: Exit, wrong: str, *, accepted: str = "", next: str = "") -> None:  # noqa: A002
+    def __init__(self, code: Exit, wrong: str, *, accepted: str = "", next: str = "") -> None:
         super().__init__(wrong)
         self.code = code
         self.wrong = wrong
@@ -48,9 +49,7 @@ def finish(code: int) -> NoReturn:
 
     Skips interpreter shutdown: libraries with threads can turn a success into a crash code there.
     """
-    try:
+    with suppress(BrokenPipeError):  # the reader (`head`, `grep -q`) had enough; what it got is right
         sys.stdout.flush()
-    except BrokenPipeError:
-        pass  # the reader (`head`, `grep -q`) had enough; what it got is right
     sys.stderr.flush()
     os._exit(code)

@@ -77,10 +77,14 @@ def tail(
     items({"items": found[-count:] if count else []}, _COLUMNS, output)
     if not follow:
         return
-    after = found[-1]["seq"] if found else before
-    for fresh in following(api, incident or "all", lambda: {"items": list(records(api, incident, after))}):
-        for record in fresh["items"]:
-            after = record["seq"]
+    newest = found[-1]["seq"] if found else before
+
+    def fresh() -> JsonObject:
+        return {"items": list(records(api, incident, newest))}
+
+    for body in following(api, incident or "all", fresh):
+        for record in body["items"]:
+            newest = record["seq"]
             if output is Format.table:
                 say("\t".join(str(record[column.key] or "–") for column in _COLUMNS))
             else:

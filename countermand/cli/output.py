@@ -26,9 +26,7 @@ class Format(StrEnum):
     jsonl = "jsonl"
 
 
-FormatOption = Annotated[
-    Format, typer.Option("-o", "--output", help="table for people, json or jsonl for programs.")
-]
+FormatOption = Annotated[Format, typer.Option("-o", "--output", help="table for people, json or jsonl for programs.")]
 
 _GOOD, _WAITING, _BAD, _UNKNOWN = ("✓", "green"), ("…", "yellow"), ("▲", "red"), ("?", "magenta")
 _SIGNS = {

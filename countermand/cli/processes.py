@@ -56,7 +56,7 @@ def port_open(port: int) -> Ready:
 
     async def ready(_: Child) -> bool:
         try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            _reader, writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:
             return False
         writer.close()

@@ -36,13 +36,12 @@ TARGETS = """\
 targets: {}
 """
 
-_WORDS = (
-    "amber anchor aspen badger barley beacon birch bramble candle canyon cedar cobalt copper coral cosmos "
-    "cricket dahlia ember falcon fennel garnet glacier granite hazel heron indigo island ivory jasmine juniper "
-    "kestrel lagoon lantern larch linden magnet maple marble meadow nutmeg ocean olive orchid otter pebble "
-    "pepper pigeon plum quartz raven river saffron sparrow spruce summit thistle timber topaz tulip violet "
-    "walnut willow winter"
-).split()
+_WORDS = """
+    amber anchor aspen badger barley beacon birch bramble candle canyon cedar cobalt copper coral cosmos cricket
+    dahlia ember falcon fennel garnet glacier granite hazel heron indigo island ivory jasmine juniper kestrel lagoon
+    lantern larch linden magnet maple marble meadow nutmeg ocean olive orchid otter pebble pepper pigeon plum quartz
+    raven river saffron sparrow spruce summit thistle timber topaz tulip violet walnut willow winter
+""".split()  # noqa: SIM905  # a list with one word per line would be a page
 
 
 def password() -> str:

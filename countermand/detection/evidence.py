@@ -41,9 +41,7 @@ def advance(
         gains = [floor(value / phi * MICRO) for value in nats]
         cap = rule.cap
         # Temper first, then cap, each bet on its own: a short burst cannot fire, however high (DET-11).
-        evidence = [
-            value + (gain if gain < cap else cap) for value, gain in zip(evidence, gains, strict=True)
-        ]
+        evidence = [value + (gain if gain < cap else cap) for value, gain in zip(evidence, gains, strict=True)]
         if rising == 0:
             since, counts = row.seq, seen
         else:

@@ -27,8 +27,7 @@ def verdict(rule: Rule, state: State, row: Row) -> Verdict:
     """The verdict after `row`, which led to `state`."""
     word, guarantee = _word(state), _guarantee(rule, state)
     criteria = tuple(
-        _record(rule, criterion, own, row)
-        for criterion, own in zip(rule.criteria, state.criteria, strict=True)
+        _record(rule, criterion, own, row) for criterion, own in zip(rule.criteria, state.criteria, strict=True)
     )
     spends = rule.alpha is not None
     return Verdict(
@@ -66,9 +65,7 @@ def _guarantee(rule: Rule, state: State) -> Guarantee:
     """DET-23 and DET-25: fixed limits alone carry no bound; dispersion makes it conditional."""
     if not rule.bounded:
         return Guarantee(word="none", reasons=("threshold_rule",))
-    measured = [
-        measured_dispersion(own.dispersion) for own in state.criteria if isinstance(own, ToleranceState)
-    ]
+    measured = [measured_dispersion(own.dispersion) for own in state.criteria if isinstance(own, ToleranceState)]
     if any(value is not None and value > CLUSTERED for value in measured):
         return Guarantee(word="conditional", reasons=("clustering",))
     if None in measured:
@@ -84,9 +81,7 @@ def _record(
         "signal": criterion.signal,
         "form": criterion.form,
         "this_block": {arm: _counts(block.bad, block.scored) for arm, block in blocks.items()},
-        "coverage": {
-            arm: quotient(block.scored, block.served, 3) for arm, block in blocks.items() if block.served
-        },
+        "coverage": {arm: quotient(block.scored, block.served, 3) for arm, block in blocks.items() if block.served},
         "unknown": _gap(criterion, row),
         "unknown_rows": state.unknown_rows,
     }

@@ -27,20 +27,14 @@ class Observed:
     def __init__(self, digests: dict[Arm, str]) -> None:
         self._users: dict[Arm, set[str]] = {arm: set() for arm in Arm}
         self._registry = CollectorRegistry()
-        requests = Counter(
-            "demo_requests", "Requests served.", ("arm", "digest", "outcome"), registry=self._registry
-        )
+        requests = Counter("demo_requests", "Requests served.", ("arm", "digest", "outcome"), registry=self._registry)
         self._served = {
             (arm, ok): requests.labels(arm, digest, "ok" if ok else "error")
             for arm, digest in digests.items()
             for ok in (True, False)
         }
-        self._generation_gauge = Gauge(
-            "demo_split_generation", "Generation of the split.", registry=self._registry
-        )
-        self._users_gauge = Gauge(
-            "demo_users", "Distinct users in this generation.", ("arm",), registry=self._registry
-        )
+        self._generation_gauge = Gauge("demo_split_generation", "Generation of the split.", registry=self._registry)
+        self._users_gauge = Gauge("demo_users", "Distinct users in this generation.", ("arm",), registry=self._registry)
 
     def start(self, generation: int) -> None:
         """Begin a new generation."""

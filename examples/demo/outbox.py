@@ -33,9 +33,7 @@ class Outbox:
         """Items that the console has not answered for yet."""
         return len(self._waiting) + (len(self._batch["items"]) if self._batch else 0)
 
-    def add(
-        self, observation: str, *, release: str, arm: str, event_time: str, labels: dict[str, Label]
-    ) -> None:
+    def add(self, observation: str, *, release: str, arm: str, event_time: str, labels: dict[str, Label]) -> None:
         """One output: an item per signal."""
         for signal, label in labels.items():
             self._waiting.append(

@@ -84,9 +84,7 @@ class SplitStore:
         """Create the split at generation 1 unless it exists: a restart keeps what was set."""
         row = (name, 1, split.candidate_bp, split.baseline_bp, None, 0, instant(datetime.now(UTC)))
         with self._db:
-            if self._db.execute(
-                "insert or ignore into split values (?,?,?,?,?,?,?,?)", (*row, salt)
-            ).rowcount:
+            if self._db.execute("insert or ignore into split values (?,?,?,?,?,?,?,?)", (*row, salt)).rowcount:
                 self._append(row)
 
     def get(self, name: str) -> SplitState:

@@ -80,9 +80,7 @@ def test_a_warning_not_to_share_a_secret_is_no_moderation_failure() -> None:
 
 
 def test_a_refusal_is_a_refusal_and_claims_nothing() -> None:
-    labels = judge(
-        "How long is the guarantee?", "I do not know. A colleague at the service desk can help you."
-    )
+    labels = judge("How long is the guarantee?", "I do not know. A colleague at the service desk can help you.")
     assert labels == {"hallucinations": "ok", "moderation_failures": "ok", "refusals": "bad"}
 
 

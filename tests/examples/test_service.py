@@ -120,9 +120,7 @@ def test_a_user_is_told_by_which_release_they_were_served(http: httpx.Client) ->
 @pytest.mark.parametrize(
     ("body", "user"), [({"question": ""}, "someone"), ({}, "someone"), ({"question": "Hm?"}, None)]
 )
-def test_a_question_without_words_or_user_is_422(
-    http: httpx.Client, body: dict[str, str], user: str | None
-) -> None:
+def test_a_question_without_words_or_user_is_422(http: httpx.Client, body: dict[str, str], user: str | None) -> None:
     headers = {"x-user-id": user} if user else {}
     assert http.post("/chat", json=body, headers=headers).status_code == 422
 

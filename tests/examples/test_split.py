@@ -40,9 +40,7 @@ def test_shrinking_the_share_never_moves_a_baseline_user_to_the_candidate() -> N
 
 @pytest.mark.parametrize("candidate_bp", [500, 2_500, 5_000])
 def test_the_share_of_users_is_the_share_asked_for(candidate_bp: int) -> None:
-    assert len(served_by_candidate(candidate_bp)) / len(USERS) == pytest.approx(
-        candidate_bp / 10_000, abs=0.012
-    )
+    assert len(served_by_candidate(candidate_bp)) / len(USERS) == pytest.approx(candidate_bp / 10_000, abs=0.012)
 
 
 def test_a_user_is_with_the_same_arm_at_every_request() -> None:
@@ -55,9 +53,7 @@ def test_another_salt_draws_other_users() -> None:
 
 
 def test_a_change_is_one_new_generation_with_a_line_of_history(store: SplitStore) -> None:
-    state, already = store.change(
-        "assistant", Split.candidate(0), key="k", fence=1, generation=1, dry_run=False
-    )
+    state, already = store.change("assistant", Split.candidate(0), key="k", fence=1, generation=1, dry_run=False)
     assert (state.generation, state.candidate_bp, state.idempotency_key, already) == (2, 0, "k", False)
     assert store.get("assistant") == state
     assert store.history("assistant")[-1] == state
@@ -74,9 +70,7 @@ def test_a_key_that_was_applied_is_not_applied_again_whatever_came_after(store: 
             generation=generation,
             dry_run=False,
         )
-    state, already = store.change(
-        "assistant", Split.candidate(2_500), key="one", fence=1, generation=1, dry_run=False
-    )
+    state, already = store.change("assistant", Split.candidate(2_500), key="one", fence=1, generation=1, dry_run=False)
     assert (state.candidate_bp, state.generation, already) == (0, 3, True)
     with pytest.raises(KeyReused):
         store.change("assistant", Split.candidate(9_000), key="one", fence=3, generation=3, dry_run=False)
@@ -94,14 +88,10 @@ def test_a_key_that_was_applied_is_not_applied_again_whatever_came_after(store: 
 def test_a_refused_change_changes_nothing(
     store: SplitStore, name: str, fence: int, generation: int | None, refusal: type[Exception]
 ) -> None:
-    now, _ = store.change(
-        "assistant", Split.candidate(2_500), key="one", fence=5, generation=1, dry_run=False
-    )
+    now, _ = store.change("assistant", Split.candidate(2_500), key="one", fence=5, generation=1, dry_run=False)
     for dry_run in (True, False):
         with pytest.raises(refusal):
-            store.change(
-                name, Split.candidate(0), key="two", fence=fence, generation=generation, dry_run=dry_run
-            )
+            store.change(name, Split.candidate(0), key="two", fence=fence, generation=generation, dry_run=dry_run)
     assert store.get("assistant") == now
 
 

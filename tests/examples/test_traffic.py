@@ -50,9 +50,7 @@ class Console:
         body = json.loads(raw)
         assert body["schema"] == "countermand.signals/v1"
         answer = {"accepted": len(body["items"]), "duplicates": 0, "late": 0, "rejected": []}
-        status = {"store": "202 Accepted", "busy": "503 Service Unavailable", "refuse": "403 Forbidden"}[
-            action
-        ]
+        status = {"store": "202 Accepted", "busy": "503 Service Unavailable", "refuse": "403 Forbidden"}[action]
         if action == "store":
             self.stored[body["batch_id"]] = body["items"]
         payload = json.dumps(answer).encode()
@@ -68,9 +66,7 @@ async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Emb
     await harness.stop()
 
 
-async def traffic(
-    service: EmbeddedHarness, console: Console, *arguments: str, until: Callable[[], bool]
-) -> str:
+async def traffic(service: EmbeddedHarness, console: Console, *arguments: str, until: Callable[[], bool]) -> str:
     """Run the generator against both until enough has come; it must end with 0 within 5 s of SIGTERM."""
     server = await asyncio.start_server(console, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -145,13 +141,9 @@ async def test_the_mix_shifts_while_the_trigger_file_exists(service: EmbeddedHar
     trigger = tmp_path / "shift"
     trigger.touch()
     console = Console()
-    out = await traffic(
-        service, console, f"--shift-while={trigger}", until=lambda: len(console.items) >= 1_200
-    )
+    out = await traffic(service, console, f"--shift-while={trigger}", until=lambda: len(console.items) >= 1_200)
     assert "| shifted |" in out
     bad = Counter(
-        item["arm"]
-        for item in console.items
-        if item["signal"] == "hallucinations" and item["outcome"] == "bad"
+        item["arm"] for item in console.items if item["signal"] == "hallucinations" and item["outcome"] == "bad"
     )
     assert bad["candidate"] > 3 * bad["baseline"]

@@ -14,9 +14,7 @@ HARNESSES = (EmbeddedHarness,)
 
 
 @pytest.fixture(scope="session", params=HARNESSES, ids=lambda harness: harness.name)
-async def system(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Harness]:
+async def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Harness]:
     harness: Harness = request.param()
     await harness.start(tmp_path_factory.mktemp(harness.name))
     yield harness

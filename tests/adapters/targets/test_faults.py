@@ -95,9 +95,7 @@ async def test_c9_too_many_requests_is_unavailable_for_as_long_as_the_target_say
     await harness.fault(refuse=429)
     with pytest.raises(TargetUnavailable, match="429"):
         await put(harness, target, "c9-busy", start)
-    harness.wire.replaced[f"/control/splits/{harness.member.name}"] = httpx.Response(
-        429, headers={"Retry-After": "7"}
-    )
+    harness.wire.replaced[f"/control/splits/{harness.member.name}"] = httpx.Response(429, headers={"Retry-After": "7"})
     with pytest.raises(TargetUnavailable) as busy:
         await put(harness, target, "c9-busy", start)
     assert busy.value.retry_after == 7.0
@@ -112,9 +110,7 @@ async def test_f8_a_write_that_is_applied_twice_still_ends_as_wanted(
     assert await harness.effects("f8-twice") == 2
 
 
-async def test_f8_a_read_back_that_lags_is_awaited(
-    harness: Harness, target: Target, start: TargetState
-) -> None:
+async def test_f8_a_read_back_that_lags_is_awaited(harness: Harness, target: Target, start: TargetState) -> None:
     await harness.fault(stale_read_back=2)
     outcome = await put(harness, target, "f8-stale", start)
     assert (outcome.result, outcome.after.split) == ("applied", DOWN)

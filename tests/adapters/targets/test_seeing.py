@@ -36,9 +36,7 @@ async def judged(harness: Harness, target: Target, desired_bp: int, revision: st
     return configured.word, observed.word
 
 
-async def test_c11_a_value_that_somebody_overrides_fails_the_configured_check(
-    harness: Harness, target: Target
-) -> None:
+async def test_c11_a_value_that_somebody_overrides_fails_the_configured_check(harness: Harness, target: Target) -> None:
     revision = await down_to(harness, target, 0)
     await harness.external_edit(3_000)
     configured, _ = await judged(harness, target, 0, revision)
@@ -83,9 +81,7 @@ async def test_c13_without_traffic_observed_is_unknown(harness: Harness, target:
     assert await judged(harness, target, 0, revision) == (CheckWord.passed, CheckWord.unknown)
 
 
-async def test_c13_after_a_reset_of_the_counters_observed_is_unknown(
-    harness: Harness, target: Target
-) -> None:
+async def test_c13_after_a_reset_of_the_counters_observed_is_unknown(harness: Harness, target: Target) -> None:
     revision = await down_to(harness, target, 0)
     await harness.traffic(USERS)
     await harness.restart()
@@ -116,9 +112,7 @@ async def test_tgt11_errors_of_an_arm_are_counted(harness: Harness, target: Targ
     assert (await target.observe(harness.member)).errors == 10
 
 
-async def test_c16_a_good_destination_is_ready_and_nothing_is_changed(
-    harness: Harness, target: Target
-) -> None:
+async def test_c16_a_good_destination_is_ready_and_nothing_is_changed(harness: Harness, target: Target) -> None:
     before = await target.read(harness.member)
     found = await target.preflight(harness.member, Split.candidate(0))
     assert found.ready

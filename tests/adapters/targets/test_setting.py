@@ -35,9 +35,7 @@ async def put(
     )
 
 
-async def test_c1_reading_twice_gives_one_revision_and_a_change_gives_another(
-    harness: Harness, target: Target
-) -> None:
+async def test_c1_reading_twice_gives_one_revision_and_a_change_gives_another(harness: Harness, target: Target) -> None:
     first, second = await target.read(harness.member), await target.read(harness.member)
     assert first.split == Split.candidate(5_000)
     assert first.revision == second.revision
@@ -70,9 +68,7 @@ async def test_c2_raw_answers_are_kept_by_digest_before_they_are_believed(harnes
     assert b"2500" in kept[outcome.after.raw_sha256]
 
 
-async def test_c3_tgt1_the_same_set_again_is_already_and_changes_nothing(
-    harness: Harness, target: Target
-) -> None:
+async def test_c3_tgt1_the_same_set_again_is_already_and_changes_nothing(harness: Harness, target: Target) -> None:
     start = await target.read(harness.member)
     first = await put(harness, target, 2_500, start=start, key="c3", expected_revision=start.revision)
     again = await put(harness, target, 2_500, start=start, key="c3", expected_revision=start.revision)
@@ -81,9 +77,7 @@ async def test_c3_tgt1_the_same_set_again_is_already_and_changes_nothing(
     assert await harness.effects("c3") == 1
 
 
-async def test_c3_rel4_a_state_that_somebody_else_set_is_already_by_external(
-    harness: Harness, target: Target
-) -> None:
+async def test_c3_rel4_a_state_that_somebody_else_set_is_already_by_external(harness: Harness, target: Target) -> None:
     start = await target.read(harness.member)
     outcome = await put(harness, target, 5_000, start=start, key="c3-external")
     assert (outcome.result, outcome.by) == ("already", "external")
@@ -93,19 +87,14 @@ async def test_c3_rel4_a_state_that_somebody_else_set_is_already_by_external(
 async def test_c4_twenty_sets_at_once_take_effect_once(harness: Harness, target: Target) -> None:
     start = await target.read(harness.member)
     outcomes = await asyncio.gather(
-        *(
-            put(harness, target, 1_000, start=start, key="c4", expected_revision=start.revision)
-            for _ in range(20)
-        )
+        *(put(harness, target, 1_000, start=start, key="c4", expected_revision=start.revision) for _ in range(20))
     )
     assert {outcome.result for outcome in outcomes} <= {"applied", "already", "conflict"}
     assert (await target.read(harness.member)).split == Split.candidate(1_000)
     assert await harness.effects("c4") == 1
 
 
-async def test_c5_a_stale_revision_is_a_conflict_and_nothing_is_overwritten(
-    harness: Harness, target: Target
-) -> None:
+async def test_c5_a_stale_revision_is_a_conflict_and_nothing_is_overwritten(harness: Harness, target: Target) -> None:
     start = await target.read(harness.member)
     await harness.external_edit(7_000)
     outcome = await put(harness, target, 2_500, start=start, expected_revision=start.revision)
@@ -131,9 +120,7 @@ async def test_c6_tgt3_a_late_duplicate_of_stage_one_does_not_raise_exposure_aft
     assert target.capabilities.stores_fence
     start = await target.read(harness.member)
     first = await put(harness, target, 2_500, start=start, step=1, key="c6/1")
-    second = await put(
-        harness, target, 0, start=start, step=2, key="c6/2", expected_revision=first.after.revision
-    )
+    second = await put(harness, target, 0, start=start, step=2, key="c6/2", expected_revision=first.after.revision)
     assert (second.after.idempotency_key, second.after.fence) == ("c6/2", start.fence + 2)
     for revision in (start.revision, second.after.revision, None):
         with pytest.raises(TargetRejected, match="fence"):
@@ -141,9 +128,7 @@ async def test_c6_tgt3_a_late_duplicate_of_stage_one_does_not_raise_exposure_aft
     assert (await target.read(harness.member)).split == Split.candidate(0)
 
 
-async def test_c7_tgt5_a_dry_run_changes_nothing_and_says_whose_it_was(
-    harness: Harness, target: Target
-) -> None:
+async def test_c7_tgt5_a_dry_run_changes_nothing_and_says_whose_it_was(harness: Harness, target: Target) -> None:
     start = await target.read(harness.member)
     outcome = await put(harness, target, 2_500, start=start, dry_run=True)
     assert (outcome.result, outcome.dry_run) == ("applied", target.capabilities.dry_run)
@@ -182,9 +167,7 @@ async def test_c8_tgt7_shares_that_are_no_split_never_reach_the_target(
 ) -> None:
     with pytest.raises(ValidationError):
         Split(candidate_bp=candidate_bp, baseline_bp=baseline_bp)
-    smuggled = Split.candidate(0).model_copy(
-        update={"candidate_bp": candidate_bp, "baseline_bp": baseline_bp}
-    )
+    smuggled = Split.candidate(0).model_copy(update={"candidate_bp": candidate_bp, "baseline_bp": baseline_bp})
     with pytest.raises(TargetRejected, match="add up to 10,000"):
         await target.set(harness.member, smuggled, idempotency_key="c8", fence=99, expected_revision=None)
     assert harness.wire.methods == []
@@ -198,9 +181,7 @@ async def test_c8_an_unknown_object_is_rejected(harness: Harness, target: Target
         await target.set(nobody, Split.candidate(0), idempotency_key="c8", fence=1, expected_revision=None)
 
 
-async def test_c14_down_to_zero_and_back_up_ends_byte_for_byte_where_it_began(
-    harness: Harness, target: Target
-) -> None:
+async def test_c14_down_to_zero_and_back_up_ends_byte_for_byte_where_it_began(harness: Harness, target: Target) -> None:
     start = await target.read(harness.member)
     revision = start.revision
     for step, candidate_bp in enumerate((2_500, 1_000, 0, 1_000, 5_000), start=1):

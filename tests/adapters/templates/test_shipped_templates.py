@@ -212,6 +212,12 @@ def test_a_rejected_request_does_not_announce_the_way_back() -> None:
         assert "moves no user" in text
 
 
+def test_a_way_back_that_stopped_before_its_first_stage_is_told_too() -> None:
+    for audience in MANDATORY[Step.revert_stopped]:
+        _, text = RENDERER.render(Step.revert_stopped, audience, FACTS | {"stage": None})
+        assert "no stage of this plan was begun" in text
+
+
 def test_an_ask_without_its_facts_is_not_sent() -> None:
     with pytest.raises(CannotRender, match="approval_asked"):
         RENDERER.render(Step.approval_asked, Audience.approver, FACTS | {"ask": None})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import random  # noqa: TID251 - simulated traffic with fixed seeds
+import random
 from bisect import bisect
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -274,6 +274,7 @@ def test_all_problems_are_reported_at_once_and_in_file_order() -> None:
         "review.sign_off.roles[1].min",
     ]
     assert [p.line for p in found] == sorted(p.line for p in found)
+    assert found[4].column == 3, "an unknown key is shown itself, not its value"
 
 
 def test_cross_field_faults_are_reported_together() -> None:

@@ -1,0 +1,123 @@
+"""The pages of the console: the overview here, the others by subject in `pages_*.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import FileResponse, JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from console import (
+    pages_ask,
+    pages_incident,
+    pages_ledger,
+    pages_release,
+    pages_review,
+    pages_sign_in,
+    views,
+)
+from console.auth import Session, browser
+from console.deps import Console, console
+from console.headline import Headline, headline, stage_rows
+from console.live import EVERYTHING
+from console.render import STATIC, Page, message
+from console.submit import directory
+from console.watched import Watched, watched
+from countermand.messages.incident import AskView, IncidentView
+
+router = APIRouter(include_in_schema=False)
+for part in (pages_sign_in, pages_release, pages_incident, pages_ask, pages_review, pages_ledger):
+    router.include_router(part.router)
+
+REGIONS = ("waiting", "running", "watched", "closed")
+
+
+@dataclass(frozen=True)
+class Running:
+    """An open incident in one line."""
+
+    view: IncidentView
+    now: Headline
+    stage: str
+
+
+@router.get("/")
+async def overview(
+    deps: Annotated[Console, Depends(console)], session: Annotated[Session, Depends(browser)]
+) -> Response:
+    """What waits for this person first, then what is running, watched and over."""
+    page = await Page.begin(deps, session)
+    people = await directory(deps)
+    roles = set(people.roles_of(session.person.subject)) if people else set()
+    incidents = await views.recent_incidents(deps)
+    running = [view for view in incidents if view.closed is None]
+    asks = [(view, ask) for view in running for ask in view.asks if ask.status == "pending"]
+    mine = [(view, ask) for view, ask in asks if views.waits_for(ask, session.person.subject, roles)]
+    mine.sort(key=lambda pair: pair[1].opened.expires_at)
+    releases = await _watched(deps)
+    return page.html(
+        "overview.html",
+        topic=EVERYTHING,
+        regions=REGIONS,
+        headline=_sentence(mine, running, releases),
+        mine=mine,
+        others=len(asks) - len(mine),
+        running=[Running(view, headline(view), _stage(view)) for view in running],
+        watched=releases,
+        closed=[view for view in incidents if view.closed is not None],
+        people_known=people is not None,
+    )
+
+
+async def _watched(deps: Console) -> list[Watched]:
+    """Every release that is still watched, the newest first."""
+    newest = await deps.signals.newest_evaluations()
+    found = []
+    for status in reversed(await deps.catalogue.releases()):
+        if status.closed_at is None:
+            playbook = await deps.catalogue.playbook(status.release.playbook_digest)
+            _, judged = newest.get(status.release.release_id, (0, None))
+            found.append(watched(status, playbook.detection, judged, deps.clock()))
+    return found
+
+
+def _sentence(
+    mine: Sequence[tuple[IncidentView, AskView]], running: Sequence[IncidentView], releases: Sequence[Watched]
+) -> str:
+    """The state of everything in one sentence, for whoever looks for a second only."""
+    if mine:
+        return "One decision waits for you." if len(mine) == 1 else f"{len(mine)} decisions wait for you."
+    if running:
+        count = "One incident is" if len(running) == 1 else f"{len(running)} incidents are"
+        return f"Nothing waits for you. {count} running."
+    if any(release.word == "unknown" for release in releases):
+        return "Nothing waits for you, but not everything can be judged."
+    if any(release.word in ("watch", "trigger") for release in releases):
+        return "Nothing waits for you. A release is being looked at closely."
+    return "All calm. Nothing waits for you."
+
+
+def _stage(view: IncidentView) -> str:
+    """`stage 2 of 3, soaking`, or nothing when no user has been moved."""
+    rows = stage_rows(view)
+    begun = [row for row in rows if row.view.state != "waiting"]
+    return f"stage {begun[-1].number} of {len(rows)}, {begun[-1].view.state}" if begun else ""
+
+
+@router.get("/favicon.ico")
+async def favicon() -> Response:
+    """Browsers ask for this name whatever the page says."""
+    return FileResponse(STATIC / "favicon.svg", media_type="image/svg+xml")
+
+
+async def http_error(request: Request, error: Exception) -> Response:
+    """Errors of the web framework: a page for people, JSON for everything below /api."""
+    assert isinstance(error, HTTPException)  # noqa: S101  # registered for nothing else
+    if request.url.path.startswith("/api/"):
+        return JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
+    if error.status_code == 404:
+        return message(404, "There is nothing here", f"No page has the address {request.url.path}.", "")
+    return message(error.status_code, "This was not done", str(error.detail), "")

@@ -1,0 +1,113 @@
+"""One release: its verdict, its evidence, what differs, who gets it, and what happened to it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from activities.ports import ReleaseStatus
+from console import charts, views
+from console.auth import Session, browser
+from console.deps import Console, console
+from console.render import Page
+from console.watched import watched
+from countermand import ids
+from countermand.messages.incident import IncidentView
+from countermand.plan.model import Bundle
+from countermand.playbook.explain import explain
+from countermand.playbook.units import format_percent
+
+router = APIRouter()
+
+Deps = Annotated[Console, Depends(console)]
+SignedIn = Annotated[Session, Depends(browser)]
+
+#: Rows in the table and behind the captions.
+RECENT = 60
+MEMBERS = tuple(name for name in Bundle.model_fields if name != "name")
+
+
+async def _release(deps: Console, release_id: str) -> ReleaseStatus:
+    status = await deps.catalogue.release(release_id)
+    if status is None:
+        raise HTTPException(404)
+    return status
+
+
+@router.get("/releases/{release_id}")
+async def release(release_id: str, deps: Deps, session: SignedIn) -> Response:
+    page = await Page.begin(deps, session)
+    status = await _release(deps, release_id)
+    playbook = await deps.catalogue.playbook(status.release.playbook_digest)
+    detection = playbook.detection
+    seq, judged = (await deps.signals.newest_evaluations([release_id])).get(release_id, (-1, None))
+    rows = await deps.signals.rows(release_id, after_seq=max(seq - RECENT, -1)) if judged else []
+    last = rows[-charts.MEAN_BLOCKS :]
+    incidents = await views.incidents_of(deps, release_id)
+    triggers: dict[str, Any] = judged["triggers"] if judged else {}  # type: ignore[assignment]  # JSON as kept
+    regions = ["verdict", "split", "table", "incidents"]
+    regions += [f"caption-{name}" for name in detection.signals] + [f"evidence-{name}" for name in triggers]
+    return page.html(
+        "release.html",
+        topic=release_id,
+        regions=regions,
+        status=status,
+        release=status.release,
+        watch=watched(status, detection, judged, page.now),
+        members=MEMBERS,
+        differs=status.release.candidate.differs_from(status.release.baseline),
+        detection=detection,
+        captions={name: charts.signal_caption(name, spec, last) for name, spec in detection.signals.items()},
+        evidence={name: charts.evidence_caption(name, found) for name, found in triggers.items()},
+        mean_blocks=charts.MEAN_BLOCKS,
+        table=charts.table(detection, rows[-RECENT:]),
+        shares=charts.shares(last),
+        configured=_configured(incidents),
+        incidents=incidents,
+        playbook=playbook,
+        explained=explain(playbook),
+        temporal=temporal_link(deps, ids.watch_workflow(status.release.environment, release_id)),
+    )
+
+
+@router.get("/releases/{release_id}/series.json")
+async def series(release_id: str, deps: Deps, _: SignedIn) -> Response:
+    """What the charts of a release draw; at most `charts.MAX_POINTS` points per line."""
+    status = await _release(deps, release_id)
+    playbook = await deps.catalogue.playbook(status.release.playbook_digest)
+    rows = await deps.signals.rows(release_id)
+    evaluations = await deps.signals.evaluations(release_id)
+    events = [event for view in await views.incidents_of(deps, release_id) for event in _events(view)]
+    return JSONResponse(charts.series(playbook.detection, rows, evaluations, events))
+
+
+def temporal_link(deps: Console, workflow_id: str) -> str:
+    """Where the Temporal UI shows a workflow."""
+    return f"{deps.settings.temporal_ui_url}/namespaces/default/workflows/{quote(workflow_id, safe='')}"
+
+
+def _configured(incidents: list[IncidentView]) -> str:
+    """The split as it was last read from the target, from the Ledger; the console asks no target itself."""
+    for view in incidents:
+        if view.candidate_bp is not None:
+            return f"{format_percent(view.candidate_bp)} candidate, read from the target in {view.incident_id}"
+        if view.plan is not None:
+            share = format_percent(view.plan.before.candidate_bp)
+            return f"{share} candidate, read from the target for the plan of {view.incident_id}"
+    return "not read yet: the target is read when a way back is planned"
+
+
+def _events(view: IncidentView) -> list[charts.Event]:
+    """The instants of an incident that explain what the lines do."""
+    events = [charts.Event(view.opened_at, "incident")]
+    events += [charts.Event(ask.closed_at, ask.status) for ask in view.asks if ask.closed_at]
+    events += [
+        charts.Event(stage.ended_at, f"stage {stage.number} {stage.state}") for stage in view.stages if stage.ended_at
+    ]
+    if view.closed is not None and view.closed_at is not None:
+        events.append(charts.Event(view.closed_at, view.closed.outcome.replace("_", " ")))
+    return events
