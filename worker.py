@@ -37,7 +37,7 @@ async def run(settings: Settings) -> None:
     database = Database(settings.database_url)
     ledger, catalogue, signals = SqlLedger(database), SqlCatalogue(database), SqlSignals(database)
     people, renderer = FileDirectory(settings.governance), JinjaRenderer(settings.templates)
-    targets = ConfiguredTargets(settings.target_settings())
+    targets = ConfiguredTargets(settings.target_settings(), ledger.put_blob)
     briefing = BriefingActivities(catalogue, people, GatewayKey(settings.gateway_key))
     communicating = CommunicatingActivities(ledger, renderer, Outbox(database), settings.console_url)
     planning = PlanningActivities(targets, ledger)

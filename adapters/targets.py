@@ -10,8 +10,10 @@ from adapters.settings import TargetSettings
 class ConfiguredTargets:
     """Implements Targets over the targets file. Clients are made on first use and closed together."""
 
-    def __init__(self, settings: dict[str, TargetSettings]) -> None:
+    def __init__(self, settings: dict[str, TargetSettings], keep: Keep) -> None:
+        """`keep` stores raw answers of targets by content before they are interpreted."""
         self._settings = settings
+        self._keep = keep
         self._open: dict[str, EmbeddedTarget] = {}
 
     def __call__(self, name: str) -> Target:
@@ -24,6 +26,7 @@ class ConfiguredTargets:
                 entry.url,
                 entry.read_token_file.read_text().strip(),
                 entry.write_token_file.read_text().strip(),
+                keep=self._keep,
             )
         return self._open[name]
 

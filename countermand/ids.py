@@ -41,9 +41,10 @@ def effect_key(workflow_id: str, plan_digest: str, stage: int | str, member: str
     return f"{workflow_id}/{plan_digest.removeprefix('sha256:')[:16]}/{stage}/{member}"
 
 
-def fence(revert: int, stage: int) -> int:
-    """Grows within one incident: a delayed write of an earlier stage is refused by the target (TGT-3)."""
-    return revert * 1000 + stage
+def fence(before: int, stage: int) -> int:
+    """Grows with every stage, and past whatever fence the target held when the plan was made, so that a delayed
+    write of an earlier stage, plan or incident is refused by the target (TGT-3)."""
+    return before + stage
 
 
 #: Stage number that the way back to the recorded state uses for its fence and records.

@@ -72,10 +72,10 @@ def freeze(limit: timedelta) -> Limits:
 def effect(limit: timedelta) -> Limits:
     """One effect on a target; retried by idempotency key until the stage's limit.
 
-    One attempt has room for three calls of the target's own time limit (TGT-4).
+    One attempt has room for every call an adapter may make in one `set` (TGT-4).
     """
     return Limits(
-        start_to_close_timeout=timedelta(seconds=45),
+        start_to_close_timeout=timedelta(seconds=60),
         schedule_to_close_timeout=limit,
         heartbeat_timeout=_HEARTBEAT,
         retry_policy=_QUICK_RETRY,

@@ -41,7 +41,7 @@ class StageSteps:
                 stage=stage,
                 desired=desired,
                 key=self._key(stage),
-                fence=ids.fence(self._number, stage),
+                fence=ids.fence(self._plan.before_fence, stage),
                 expected_revision=revision,
                 attempt=attempt,
             ),

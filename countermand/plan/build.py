@@ -73,6 +73,7 @@ def build_plan(
         member=member_of(release, playbook),
         before=state.split,
         before_revision=state.revision,
+        before_fence=state.fence,
         stages=tuple(stages),
         checks_before=playbook.data_integrity.before,
         checks_between=playbook.data_integrity.between,

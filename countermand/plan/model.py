@@ -71,6 +71,7 @@ class Plan(Value):
     member: Member
     before: Split
     before_revision: str
+    before_fence: int
     stages: tuple[PlannedStage, ...]
     checks_before: tuple[str, ...]
     checks_between: tuple[str, ...]

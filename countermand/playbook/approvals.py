@@ -65,9 +65,7 @@ class Rung(Strict):
         if self.do in ("ask", "escalate") and not self.to:
             raise ValueError(f"a rung that does {self.do!r} names the roles it goes `to`")
         if self.do == "default" and self.action is None:
-            raise Misfit(
-                (("do",), "the rung `do: default` says what happens: `action: hold` or `action: abort`")
-            )
+            raise Misfit((("do",), "the rung `do: default` says what happens: `action: hold` or `action: abort`"))
         if self.do != "default" and self.action is not None:
             raise Misfit((("action",), f"`action` belongs to the rung `do: default`, not to `do: {self.do}`"))
         return self

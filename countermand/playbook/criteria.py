@@ -40,9 +40,7 @@ class SignalSpec(Strict):
     family: SignalFamily = Field(description="The family of the signal taxonomy it belongs to.")
     meaning: Text = Field(description="What is counted, in words a release manager understands.")
     source: Name = Field(description="The source that labels outputs, as named in the source settings.")
-    unit: Name = Field(
-        "output", description="What one label is about: output, session, task, record, image …"
-    )
+    unit: Name = Field("output", description="What one label is about: output, session, task, record, image …")
     show: Literal["percent", "per_10000"] = Field("percent", description="How people see the share.")
     min_coverage: Annotated[Number, Field(gt=0, le=1)] = Field(
         Decimal("0.8"),
@@ -63,9 +61,7 @@ class Tolerance(Strict):
     @model_validator(mode="after")
     def _one_at_least(self) -> Self:
         if self.ratio is None and self.absolute is None:
-            raise ValueError(
-                "tolerate needs `ratio` (1.2 = up to 20 % worse) or `absolute` (0.01 = one point worse)"
-            )
+            raise ValueError("tolerate needs `ratio` (1.2 = up to 20 % worse) or `absolute` (0.01 = one point worse)")
         return self
 
 
@@ -89,12 +85,8 @@ class Bound(Strict):
 class FailureLimit(Strict):
     """Breached when more than `limit` measurements, one per `interval`, were outside the bound."""
 
-    above: Annotated[Number, Field(ge=0, lt=1)] | None = Field(
-        None, description="A failure above this share."
-    )
-    below: Annotated[Number, Field(gt=0, le=1)] | None = Field(
-        None, description="A failure below this share."
-    )
+    above: Annotated[Number, Field(ge=0, lt=1)] | None = Field(None, description="A failure above this share.")
+    below: Annotated[Number, Field(gt=0, le=1)] | None = Field(None, description="A failure below this share.")
     interval: Positive = Field(description="One measurement per interval, for example 5m.")
     limit: Annotated[int, Field(ge=0, le=1000, strict=True)] = Field(
         description="How many failures are still accepted."
@@ -138,16 +130,12 @@ class Criterion(Strict):
 
     signal: SignalName = Field(description="Name of a signal defined under `detection.signals`.")
     tolerate: Tolerance | None = Field(None, description="How much worse than the baseline is accepted.")
-    rule: ThresholdRule | None = Field(
-        None, description="A plain threshold; it carries no false-alarm bound."
-    )
+    rule: ThresholdRule | None = Field(None, description="A plain threshold; it carries no false-alarm bound.")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if (self.tolerate is None) == (self.rule is None):
-            raise ValueError(
-                "a criterion has exactly one of `tolerate` (against the baseline) and `rule` (threshold)"
-            )
+            raise ValueError("a criterion has exactly one of `tolerate` (against the baseline) and `rule` (threshold)")
         return self
 
 
@@ -176,9 +164,7 @@ class Trigger(Strict):
     """Criteria combined, with a severity and the part of the false-alarm budget it may spend."""
 
     id: Name = Field(description="Short name people use for this trigger.")
-    severity: Severity = Field(
-        description="sev1 = serious harm going on … sev4 = minor; chooses the approval."
-    )
+    severity: Severity = Field(description="sev1 = serious harm going on … sev4 = minor; chooses the approval.")
     protects: Protects = Field(description="The user impact, safety aim or business risk behind it.")
     share: Annotated[Number, Field(gt=0, le=1)] = Field(
         Decimal(1), description="Part of the false-alarm budget it may spend; all parts add up to at most 1."
@@ -232,9 +218,7 @@ class Detection(Strict):
     """What is watched and when it counts as worse (detection.md)."""
 
     block: Positive = Field(description="Outputs are counted in blocks of this length, for example 60s.")
-    watch: Positive = Field(
-        description="How long a release is watched, a whole number of blocks, for example 24h."
-    )
+    watch: Positive = Field(description="How long a release is watched, a whole number of blocks, for example 24h.")
     sustain: Positive = Field(description="How long damage must last, 1 to 60 whole blocks, for example 5m.")
     lateness: Duration = Field(description="How long labels may arrive after the end of their block.")
     blind_after: Annotated[int, Field(ge=1, le=1000, strict=True)] = Field(

@@ -70,8 +70,7 @@ def _watched(playbook: Playbook) -> Iterator[str]:
     detection = playbook.detection
     yield f"WHAT IS WATCHED for {in_words(detection.watch)}, counted {_every(detection.block)}"
     rows = [
-        (_words(name), f"usually {_share(spec.expect, spec)}", spec.meaning)
-        for name, spec in detection.signals.items()
+        (_words(name), f"usually {_share(spec.expect, spec)}", spec.meaning) for name, spec in detection.signals.items()
     ]
     left, middle = (max(len(row[column]) for row in rows) + 2 for column in (0, 1))
     for name, usual, meaning in rows:

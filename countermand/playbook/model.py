@@ -99,9 +99,7 @@ SCHEMA = "countermand.playbook/v1"
 class Emergency(Strict):
     """Who is paged at once, and the sentence they read first."""
 
-    page: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(
-        description="Roles that are paged at once."
-    )
+    page: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(description="Roles that are paged at once.")
     say: Text = Field(description="The sentence they read first.")
 
 
@@ -123,9 +121,7 @@ class ReviewPolicy(Strict):
 class LegalTags(Strict):
     """Legal and safety duties that shaped the criteria; an empty list needs a reason."""
 
-    duties: tuple[Text, ...] = Field(
-        description="Legal and safety duties that shaped the criteria; [] if none."
-    )
+    duties: tuple[Text, ...] = Field(description="Legal and safety duties that shaped the criteria; [] if none.")
     none_because: Text | None = Field(None, description="Why there is none; required when `duties` is empty.")
 
     @model_validator(mode="after")
@@ -159,9 +155,7 @@ def _unique_steps(rules: tuple[CommunicationRule, ...]) -> tuple[CommunicationRu
     steps = [rule.step.value for rule in rules]
     faults = Faults()
     for i in repeated(steps):
-        faults.add(
-            f"step {steps[i]!r} is listed before; list each step once with all its audiences", i, "step"
-        )
+        faults.add(f"step {steps[i]!r} is listed before; list each step once with all its audiences", i, "step")
     faults.refuse()
     return rules
 
@@ -171,9 +165,7 @@ class Playbook(Strict):
 
     schema_: Literal["countermand.playbook/v1"] = Field(alias="schema", description="Version of this schema.")
     name: Name = Field(description="Name of the playbook.")
-    version: Annotated[int, Field(ge=1, strict=True)] = Field(
-        description="Counts up with every adopted change."
-    )
+    version: Annotated[int, Field(ge=1, strict=True)] = Field(description="Counts up with every adopted change.")
     context: Context = Field(description="The deployment context it is written for.")
     service: Name = Field(description="The service whose releases it covers.")
     summary: Text = Field(description="What it is for, in one or two sentences.")
@@ -192,9 +184,7 @@ class Playbook(Strict):
         description="Who is told what, when."
     )
     review: ReviewPolicy = Field(description="The review after the incident.")
-    incident_time_limit: Positive = Field(
-        description="After this time an open incident is escalated and closed."
-    )
+    incident_time_limit: Positive = Field(description="After this time an open incident is escalated and closed.")
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 

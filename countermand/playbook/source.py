@@ -25,9 +25,7 @@ Path = tuple[str | int, ...]
 
 #: Control characters, characters that reverse the reading order, and halves of characters: people would see
 #: something else than what the file says.
-_HIDDEN = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+_HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
 _CORE = "tag:yaml.org,2002:"
 _PLAIN_TAGS = frozenset({"map", "seq", "str", "null", "bool", "int", "float", "timestamp"})
@@ -114,9 +112,7 @@ def read(raw: bytes) -> tuple[Written | None, list[Flaw]]:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         column = error.start - raw.rfind(b"\n", 0, error.start)
-        return None, [
-            Flaw(line, column, (), f"byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8")
-        ]
+        return None, [Flaw(line, column, (), f"byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8")]
     if hidden := _HIDDEN.search(text):
         return None, [_hidden(text, hidden.start())]
     try:
@@ -187,9 +183,7 @@ class _Reader:
         known = self._done.get(id(node))
         self._size += known.size if known else 1
         if self._size > MAX_VALUES:
-            raise _Unbounded(
-                Flaw(line, column, where, f"more than {MAX_VALUES:,} values after aliases are filled in")
-            )
+            raise _Unbounded(Flaw(line, column, where, f"more than {MAX_VALUES:,} values after aliases are filled in"))
         if known and len(where) + known.depth > MAX_DEPTH:
             raise _Unbounded(Flaw(line, column, where, f"nested deeper than {MAX_DEPTH} levels"))
         if known:

@@ -19,9 +19,7 @@ def parse_duration(value: Any) -> timedelta:
         return value
     match = _DURATION.fullmatch(str(value))
     if match is None:
-        raise ValueError(
-            f"{value!r} is not a duration; write a whole number and a unit: 500ms, 90s, 5m, 24h, 7d"
-        )
+        raise ValueError(f"{value!r} is not a duration; write a whole number and a unit: 500ms, 90s, 5m, 24h, 7d")
     try:
         return timedelta(milliseconds=int(match[1]) * _MILLISECONDS[match[2]])
     except OverflowError as error:
@@ -65,9 +63,7 @@ def parse_basis_points(value: Any) -> int:
     """`10%` or `0.1` → 1000 basis points; 0 % to 100 %, at most two decimals of a percent."""
     points = parse_number(value) * 10_000
     if points != points.to_integral_value() or not 0 <= points <= 10_000:
-        raise ValueError(
-            f"{value!r} is not a share of users; write 0% to 100% with at most two decimals (or 0 to 1)"
-        )
+        raise ValueError(f"{value!r} is not a share of users; write 0% to 100% with at most two decimals (or 0 to 1)")
     return int(points)
 
 

@@ -61,9 +61,7 @@ class Revert(Strict):
     stages: Annotated[tuple[StageSpec, ...], Field(min_length=1)] = Field(
         description="Steps in rising order; the last gives back 100%."
     )
-    stage_time_limit: Positive = Field(
-        description="By when a whole stage must be over, else people are asked."
-    )
+    stage_time_limit: Positive = Field(description="By when a whole stage must be over, else people are asked.")
     traffic: TrafficVerification = Field(description="How much must be seen before a stage counts as done.")
 
     @model_validator(mode="after")
@@ -90,13 +88,9 @@ class DataIntegrity(Strict):
     """Which checks run before the first stage, between stages and after the last."""
 
     checks: Annotated[tuple[Check, ...], Field(min_length=1)] = Field(description="The checks, defined once.")
-    before: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(
-        description="Ids run before the first stage."
-    )
+    before: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(description="Ids run before the first stage.")
     between: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(description="Ids run between stages.")
-    after: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(
-        description="Ids run after the last stage."
-    )
+    after: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(description="Ids run after the last stage.")
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -138,9 +132,7 @@ class RollbackVerification(Strict):
     confidence: Annotated[Number, Field(gt=Decimal("0.5"), lt=1)] = Field(
         Decimal("0.95"), description="Confidence of the upper bounds."
     )
-    time_limit: Positive = Field(
-        description="By when it must be shown, else people are asked; never an all-clear."
-    )
+    time_limit: Positive = Field(description="By when it must be shown, else people are asked; never an all-clear.")
 
 
 class EvidenceFreeze(Strict):

@@ -258,11 +258,7 @@ def test_a_bad_playbook_is_refused_at_the_line_with_what_would_be_accepted(name:
 
 
 def test_all_problems_are_reported_at_once_and_in_file_order() -> None:
-    text = (
-        changed("block: 2s", "block: two")
-        .replace("min: 1", "min: 0")
-        .replace("stage_time_limit", "stage_limit")
-    )
+    text = changed("block: 2s", "block: two").replace("min: 1", "min: 0").replace("stage_time_limit", "stage_limit")
     found = problems(text.encode())
     assert [p.where for p in found] == [
         "detection.block",
