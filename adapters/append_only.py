@@ -47,6 +47,9 @@ TRIGGERS: dict[str, dict[str, str]] = {
 }
 
 
+_NOT_ALWAYS = "does not always fire"
+
+
 class Weakened(Exception):
     """A promise of the store that does not hold."""
 
@@ -56,9 +59,7 @@ def _about_tables(query: str) -> TextClause:
 
 
 _TRIGGER_TEXTS = {
-    "sqlite": _about_tables(
-        "SELECT name, 'A', sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN :tables"
-    ),
+    "sqlite": _about_tables("SELECT name, 'A', sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN :tables"),
     "postgresql": _about_tables(
         "SELECT t.tgname, t.tgenabled::text, pg_get_triggerdef(t.oid, true) || p.prosrc "
         "FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_class c ON c.oid = t.tgrelid "
@@ -79,22 +80,22 @@ async def triggers(db: Database, _now: datetime) -> str:
     wrong = [f"{name} is missing" for name in wanted if name not in found]
     wrong += [f"{name} is not ours" for name in found if name not in wanted]
     wrong += [
-        f"{name} {found[name] if found[name] == 'disabled' else 'has another text'}"
+        f"{name} {_NOT_ALWAYS if found[name] == _NOT_ALWAYS else 'has another text'}"
         for name in wanted
         if name in found and found[name] != wanted[name]
     ]
     if wrong:
         raise Weakened(f"Append-only is not enforced: {', '.join(sorted(wrong))}.")
-    return f"All {len(wanted)} triggers are present, enabled and have their text."
+    return f"All {len(wanted)} triggers are present, always fire and have their text."
 
 
 async def trigger_digests(db: Database) -> dict[str, str]:
-    """Of every trigger on an append-only table: sha256 of its text, or `disabled`."""
+    """Of every trigger on an append-only table: sha256 of its text, or `does not always fire`."""
     async with db.reading() as session:
         found = await run_sql(session, _TRIGGER_TEXTS[db.dialect])
         # 'A' = ALWAYS: anything less is silent in a session that plays a replica.
         return {
-            name: hashlib.sha256(sql.encode()).hexdigest() if enabled == "A" else "disabled"
+            name: hashlib.sha256(sql.encode()).hexdigest() if enabled == "A" else _NOT_ALWAYS
             for name, enabled, sql in found
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
+import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -29,9 +29,7 @@ class Sent(Value):
 class Outbox:
     """Implements the port `Channel`. With a directory each message also becomes one text file in it."""
 
-    def __init__(
-        self, db: Database, directory: Path | None = None, clock: Callable[[], datetime] = utc_now
-    ) -> None:
+    def __init__(self, db: Database, directory: Path | None = None, clock: Callable[[], datetime] = utc_now) -> None:
         self._db = db
         self._directory = directory
         self._clock = clock
@@ -83,7 +81,7 @@ class Outbox:
         digest = hashlib.sha256(message.key.encode()).hexdigest()[:16]
         path = self._directory / f"{message.step.value}-{message.audience.value}-{digest}.txt"
         self._directory.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+        unfinished = path.with_suffix(f".{secrets.token_hex(4)}")
         unfinished.write_text(f"{message.subject}\n\n{message.text}\n", encoding="utf-8")
         unfinished.replace(path)
         return path.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from activities.ports import Target, TargetRejected
 from adapters.embedded_target import EmbeddedTarget
 from adapters.settings import TargetSettings
+from adapters.target_http import Keep
 
 
 class ConfiguredTargets:

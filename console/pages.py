@@ -60,6 +60,7 @@ async def overview(
     releases = await _watched(deps)
     return page.html(
         "overview.html",
+        path="/",
         topic=EVERYTHING,
         regions=REGIONS,
         headline=_sentence(mine, running, releases),

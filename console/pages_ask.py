@@ -90,6 +90,7 @@ async def _page(
     view_sha256 = await deps.shown.issue(subject, ask_id, card.approval_digest, shown.encode(), "text/html")
     return page.html(
         "ask.html",
+        path=f"/asks/{ask_id}",
         topic=view.incident_id,
         regions=REGIONS,
         code=problem.status if problem else 200,

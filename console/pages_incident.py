@@ -111,6 +111,7 @@ async def _page(
     kind, reason, sent = typed
     return page.html(
         "incident.html",
+        path=f"/incidents/{view.incident_id}",
         topic=view.incident_id,
         regions=REGIONS,
         code=problem.status if problem else 200,

@@ -53,6 +53,7 @@ async def release(release_id: str, deps: Deps, session: SignedIn) -> Response:
     regions += [f"caption-{name}" for name in detection.signals] + [f"evidence-{name}" for name in triggers]
     return page.html(
         "release.html",
+        path=f"/releases/{release_id}",
         topic=release_id,
         regions=regions,
         status=status,

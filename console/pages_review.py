@@ -84,6 +84,7 @@ async def _page(
     subject = session.person.subject
     return page.html(
         "review.html",
+        path=f"/reviews/{incident_id}",
         topic=incident_id,
         regions=REGIONS,
         code=problem.status if problem else 200,

@@ -97,12 +97,25 @@ class Page:
         return cls(session, deps.clock(), await deps.ledger.head())
 
     def html(
-        self, template: str, *, topic: str = "", regions: Sequence[str] = (), code: int = 200, **context: Any
+        self,
+        template: str,
+        *,
+        path: str = "",
+        topic: str = "",
+        regions: Sequence[str] = (),
+        code: int = 200,
+        **context: Any,
     ) -> HTMLResponse:
-        """Render. With a `topic` the page listens to live updates and renews the elements named in `regions`."""
-        shared = {"session": self.session, "now": self.now, "as_of": self.as_of, "topic": topic, "regions": regions}
-        text = ENVIRONMENT.get_template(template).render(shared | context)
-        return HTMLResponse(text, status_code=status)
+        """Render. With a `topic` the page listens to live updates and renews `regions` from `path`."""
+        shared = {
+            "session": self.session,
+            "now": self.now,
+            "as_of": self.as_of,
+            "path": path,
+            "topic": topic,
+            "regions": regions,
+        }
+        return HTMLResponse(ENVIRONMENT.get_template(template).render(shared | context), status_code=code)
 
 
 def standalone(template: str, status: int = 200, **context: object) -> HTMLResponse:

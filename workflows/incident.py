@@ -51,6 +51,8 @@ class Incident:
         self._case = case
         self._commands = CommandBox(workflow.info().workflow_id)
         self._approval: ChildWorkflowHandle[Approval, ApprovalResult] | None = None
+        self._verdicts = [case.verdict]
+        self._verdicts_recorded = 0
         self._phases = self._plans = self._asks = self._reverts = 0
 
     @workflow.run
@@ -80,18 +82,25 @@ class Incident:
         refuse_in_words(self._commands.check, decision)
 
     @workflow.signal
-    async def evidence_changed(self, why: str) -> None:
-        """The set of failing criteria changed: an open request for approval is no longer what was shown."""
+    async def evidence_changed(self, verdict: VerdictChanged) -> None:
+        """The set of fired triggers changed: an open request for approval is no longer what was shown (GOV-9)."""
+        self._verdicts.append(verdict)
         if self._approval is not None:
-            await self._approval.signal(Approval.supersede, why)
+            await self._approval.signal(Approval.supersede, f"the evidence changed: {verdict.trigger}")
 
     # --- the story ----------------------------------------------------------------------------------------------
 
     async def _declare(self) -> None:
         await self._scribe.record("opened", self._steps.opened(self._ends_by), "Declare the incident")
-        verdict = VerdictChanged.of(self._case.watch_id, self._case.verdict)
-        await self._scribe.record("verdict", verdict, "Keep the verdict that opened it")
+        await self._keep_verdicts()
         await self._scribe.tell(Step.incident_opened, "opened")
+
+    async def _keep_verdicts(self) -> None:
+        """Record the verdicts that came since the last time; cards show the newest one."""
+        while self._verdicts_recorded < len(self._verdicts):
+            verdict = self._verdicts[self._verdicts_recorded]
+            self._verdicts_recorded += 1
+            await self._scribe.record(f"verdict/{self._verdicts_recorded}", verdict, "Keep the evidence")
 
     async def _freeze(self) -> Closing | None:
         """Nothing is changed before the evidence is safe; a freeze that fails is tried again by people."""
@@ -145,6 +154,8 @@ class Incident:
                 return None
 
     async def _ask(self, plan: Plan) -> ApprovalResult:
+        """Put the plan to people, on the newest evidence."""
+        await self._keep_verdicts()
         self._asks += 1
         await self._enter(
             "asking",
@@ -154,7 +165,10 @@ class Incident:
             commands_to=ids.approval_workflow(workflow.info().workflow_id, self._asks),
             commands=(DecisionKind.withdraw,),
         )
-        self._approval = await self._steps.ask(plan, self._asks)
+        evidence = self._verdicts[self._verdicts_recorded - 1].evidence_digest
+        self._approval = await self._steps.ask(plan, evidence, self._asks)
+        if self._verdicts_recorded < len(self._verdicts):
+            await self._approval.signal(Approval.supersede, "the evidence changed while the request was being put")
         try:
             return await self._approval
         finally:

@@ -16,8 +16,7 @@ from activities.recording import Checked
 from activities.reviewing import CloseReleaseRequest, ReviewingActivities
 from activities.verifying import HealthRequest, VerifyingActivities
 from countermand import ids
-from countermand.detection.models import WatchVerdict
-from countermand.ledger.bodies import IncidentOpened
+from countermand.ledger.bodies import IncidentOpened, VerdictChanged
 from countermand.plan.model import Plan
 from countermand.plan.target import Value
 from countermand.playbook.model import Severity
@@ -36,11 +35,7 @@ class Case(Value):
     environment: str
     service: str
     severity: Severity
-    trigger: str
-    sentence: str
-    evidence_digest: str
-    watch_id: str
-    verdict: WatchVerdict
+    verdict: VerdictChanged
     opened_by: str
 
     @property
@@ -76,9 +71,9 @@ class IncidentSteps:
             candidate_name=release.candidate.name,
             baseline_name=release.baseline.name,
             severity=case.severity.value,
-            trigger=case.trigger,
-            sentence=case.sentence,
-            evidence_digest=case.evidence_digest,
+            trigger=case.verdict.trigger,
+            sentence=case.verdict.sentence,
+            evidence_digest=case.verdict.evidence_digest,
             opened_by=case.opened_by,
             ends_by=ends_by,
         )
@@ -109,15 +104,15 @@ class IncidentSteps:
         except ActivityError as error:
             return PlanResult(plan=None, impossible=str(error.cause or error))
 
-    async def ask(self, plan: Plan, number: int) -> ChildWorkflowHandle[Approval, ApprovalResult]:
-        """Start the approval of this plan."""
+    async def ask(self, plan: Plan, evidence_digest: str, number: int) -> ChildWorkflowHandle[Approval, ApprovalResult]:
+        """Start the approval of this plan on this evidence."""
         incident_id = self._case.incident_id
         return await workflow.start_child_workflow(
             Approval.run,
             ApprovalInput(
                 ask_id=ids.ask_id(incident_id, number),
                 plan=plan,
-                evidence_digest=self._case.evidence_digest,
+                evidence_digest=evidence_digest,
                 requester=self._case.opened_by,
                 brief=self._brief,
                 supersedes=ids.ask_id(incident_id, number - 1) if number > 1 else None,

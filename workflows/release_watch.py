@@ -11,14 +11,14 @@ from temporalio.workflow import ParentClosePolicy
 from activities.recording import RecordingActivities, RecordRequest
 from activities.watching import ObserveRequest, ObserveResult, WatchingActivities
 from countermand import ids
-from countermand.canonical import digest
 from countermand.detection.models import VerdictWord, WatchVerdict
 from countermand.ledger.bodies import VerdictChanged
 from countermand.plan.target import Value
+from countermand.playbook.model import Severity
 from workflows import policies
 from workflows.incident import Incident
 from workflows.incident_steps import Case
-from workflows.visibility import labels, show
+from workflows.visibility import show
 
 #: Blocks one `observe` may judge before it comes back without a change.
 _ROWS_PER_OBSERVE = 1_000
@@ -80,39 +80,32 @@ class ReleaseWatch:
             **policies.OBSERVE,
         )
 
-    async def _react(self, observed: ObserveResult, verdict: WatchVerdict) -> None:
+    async def _react(self, observed: ObserveResult, watch_verdict: WatchVerdict) -> None:
         self._seen = observed.signature
         self._changes += 1
-        await self._record_verdict(verdict)
-        if verdict.word is VerdictWord.trigger:
-            await self._open_incident(verdict)
-
-    async def _record_verdict(self, verdict: WatchVerdict) -> None:
-        watch_id = workflow.info().workflow_id
-        entry = VerdictChanged.of(watch_id, verdict).entry(
-            f"{watch_id}/verdict/{self._changes}", "worker", release_id=self._watch.release_id
+        verdict = VerdictChanged.of(workflow.info().workflow_id, watch_verdict)
+        entry = verdict.entry(
+            f"{verdict.watch_id}/verdict/{self._changes}", "worker", release_id=self._watch.release_id
         )
         await workflow.execute_activity_method(
             RecordingActivities.record,
             RecordRequest(entries=(entry,)),
-            summary=f"Verdict: {verdict.word.value}",
+            summary=f"Verdict: {verdict.word}",
             **policies.RECORD,
         )
+        if watch_verdict.word is VerdictWord.trigger:
+            await self._open_incident(verdict)
 
-    async def _open_incident(self, verdict: WatchVerdict) -> None:
+    async def _open_incident(self, verdict: VerdictChanged) -> None:
         """Open the one Incident of this release, or tell the open one that its evidence changed (I1)."""
-        watch, leading = self._watch, verdict.leading
+        watch = self._watch
         workflow_id = ids.incident_workflow(watch.environment, watch.service, watch.release_id)
         case = Case(
             incident_id=ids.incident_id(watch.environment, watch.service, watch.release_id, self._incidents + 1),
             release_id=watch.release_id,
             environment=watch.environment,
             service=watch.service,
-            severity=leading.severity,
-            trigger=leading.trigger,
-            sentence=leading.sentence,
-            evidence_digest=digest(leading),
-            watch_id=workflow.info().workflow_id,
+            severity=Severity(verdict.severity),
             verdict=verdict,
             opened_by="automation",
         )
@@ -122,11 +115,10 @@ class ReleaseWatch:
                 case,
                 id=workflow_id,
                 parent_close_policy=ParentClosePolicy.ABANDON,
-                search_attributes=labels(watch.environment, watch.service, watch.release_id, leading.severity.value),
-                static_summary=f"{case.incident_id}: {leading.trigger} on {watch.release_id}",
+                search_attributes=case.labels,
+                static_summary=f"{case.incident_id}: {verdict.trigger} on {watch.release_id}",
             )
             self._incidents += 1
         except WorkflowAlreadyStartedError:
-            await workflow.get_external_workflow_handle_for(Incident.run, workflow_id).signal(
-                Incident.evidence_changed, f"the evidence changed: {leading.sentence}"
-            )
+            handle = workflow.get_external_workflow_handle_for(Incident.run, workflow_id)
+            await handle.signal(Incident.evidence_changed, verdict)

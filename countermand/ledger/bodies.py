@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from countermand.canonical import instant
-from countermand.detection.models import WatchVerdict
+from countermand.canonical import digest, instant
+from countermand.detection.models import CriterionRecord, Verdict, VerdictWord, WatchVerdict
 from countermand.governance.decision import Decision
 from countermand.ledger.record import Entry, Kind, Record
 from countermand.plan.target import Split, TargetState, Value
@@ -67,7 +67,8 @@ class ReleaseClosed(Body):
 
 
 class VerdictChanged(Body):
-    """A watch's verdict changed; `evidence` is the full verdict record of the leading trigger."""
+    """A watch's verdict changed. `verdicts` are the full records of the triggers behind it: all that have fired, else
+    the leading one; `evidence_digest` is theirs, and what people approve is bound to it."""
 
     KIND: ClassVar[Kind] = Kind.verdict
     watch_id: str
@@ -76,23 +77,29 @@ class VerdictChanged(Body):
     trigger: str
     sentence: str
     row: int
-    row_digest: str
-    evidence: dict[str, Any]
+    evidence_digest: str
+    verdicts: tuple[Verdict, ...]
 
     @classmethod
     def of(cls, watch_id: str, verdict: WatchVerdict) -> VerdictChanged:
         """The record of a watch's verdict."""
         leading = verdict.leading
+        fired = tuple(one for one in verdict.verdicts if one.word is VerdictWord.trigger) or (leading,)
         return cls(
             watch_id=watch_id,
             word=verdict.word.value,
             severity=leading.severity.value,
-            trigger=leading.trigger,
-            sentence=leading.sentence,
+            trigger=" and ".join(one.trigger for one in fired),
+            sentence=" ".join(one.sentence for one in fired),
             row=leading.seq,
-            row_digest=leading.row,
-            evidence=leading.model_dump(mode="json"),
+            evidence_digest=digest([one.model_dump(mode="json") for one in fired]),
+            verdicts=fired,
         )
+
+    @property
+    def criteria(self) -> tuple[CriterionRecord, ...]:
+        """What each criterion behind this verdict saw."""
+        return tuple(criterion for verdict in self.verdicts for criterion in verdict.criteria)
 
 
 class IncidentOpened(Body):

@@ -97,7 +97,7 @@ def _why(view: IncidentView) -> Fact:
     verdict = view.verdict
     if verdict is None:
         return Fact(title="Why", lines=(view.opened.sentence,))
-    criteria = tuple(criterion["sentence"] for criterion in verdict.evidence.get("criteria", []))
+    criteria = tuple(criterion.sentence for criterion in verdict.criteria)
     return Fact(title="Why", lines=tuple(dict.fromkeys((verdict.sentence, *criteria))))
 
 

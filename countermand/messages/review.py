@@ -44,8 +44,8 @@ def review_facts(view: IncidentView) -> dict[str, Any]:
             for stage in view.stages
         ],
         "signals": [
-            {"name": criterion["signal"].replace("_", " "), "text": criterion["sentence"]}
-            for criterion in (view.verdict.evidence.get("criteria", []) if view.verdict else [])
+            {"name": criterion.signal.replace("_", " "), "text": criterion.sentence}
+            for criterion in (view.verdict.criteria if view.verdict else ())
         ],
         "protected_by": _protected_by(view),
         "refusals": [

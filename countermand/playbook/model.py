@@ -39,7 +39,7 @@ from countermand.playbook.terms import (
     Text,
     repeated,
 )
-from countermand.playbook.units import Positive
+from countermand.playbook.units import Positive, format_duration
 from countermand.playbook.way_back import (
     Check,
     DataIntegrity,
@@ -160,6 +160,10 @@ def _unique_steps(rules: tuple[CommunicationRule, ...]) -> tuple[CommunicationRu
     return rules
 
 
+#: Rounds of asking in one incident: keeps its workflow history far below Temporal's limits.
+MAX_ROUNDS = 60
+
+
 class Playbook(Strict):
     """One playbook for one service in one deployment context."""
 
@@ -215,6 +219,14 @@ class Playbook(Strict):
                 faults.add(
                     f"step {step.value!r} must also tell {', '.join(sorted(missing))}",
                     *("communications", rules[step][0], "audiences"),
+                )
+        for severity, policy in self.approvals.items():
+            if self.incident_time_limit > MAX_ROUNDS * policy.ask_again_every:
+                faults.add(
+                    f"asking again every {format_duration(policy.ask_again_every)} until an incident ends after "
+                    f"{format_duration(self.incident_time_limit)} makes more than {MAX_ROUNDS} rounds; "
+                    f"ask less often or shorten `incident_time_limit`",
+                    *("approvals", severity.value, "ask_again_every"),
                 )
         faults.refuse()
         return self

@@ -29,8 +29,9 @@ from activities.watching import WatchingActivities
 from countermand import ids
 from countermand.detection.models import Arm
 from countermand.governance.decision import Actor, Decision, DecisionKind
+from countermand.ledger.bodies import VerdictChanged
 from countermand.messages.incident import IncidentView, incident
-from countermand.playbook.model import Playbook
+from countermand.playbook.model import Playbook, Severity
 from runtime import WORKFLOWS, plugin
 from tests import cases, fakes
 from tests.verdicts import triggered
@@ -135,21 +136,20 @@ class World:
 
     async def open_incident(self) -> WorkflowHandle[Any, Any]:
         self.signals.standing = True
-        verdict = triggered(self.playbook.detection, {Arm.candidate: 40, Arm.baseline: 4}, scored=200)
         case = Case(
             incident_id=self.incident_id,
             release_id=self.release.release_id,
             environment=self.release.environment,
             service=self.release.service,
-            severity=verdict.leading.severity,
-            trigger=verdict.leading.trigger,
-            sentence=verdict.sentence,
-            evidence_digest="sha256:" + "e" * 64,
-            watch_id="watch/test",
-            verdict=verdict,
+            severity=Severity.sev2,
+            verdict=self.verdict(),
             opened_by="automation",
         )
         return await self.env.client.start_workflow(Incident.run, case, id=self.workflow_id, task_queue=self.queue)
+
+    def verdict(self, candidate_bad: int = 40) -> VerdictChanged:
+        fired = triggered(self.playbook.detection, {Arm.candidate: candidate_bad, Arm.baseline: 4}, scored=200)
+        return VerdictChanged.of("watch/test", fired)
 
     async def view(self) -> IncidentView:
         found = incident(await self.ledger.records(incident_id=self.incident_id))

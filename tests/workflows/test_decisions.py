@@ -107,7 +107,7 @@ async def test_a_changed_set_of_failing_criteria_makes_the_open_request_stale_an
         handle = await world.open_incident()
         first = (await world.reaches("asking")).ask
         assert first is not None
-        await handle.signal("evidence_changed", "moderation failures have fired too")
+        await handle.signal("evidence_changed", world.verdict(candidate_bad=120))
 
         async def asked_anew() -> bool:
             view = await world.view()
@@ -116,6 +116,7 @@ async def test_a_changed_set_of_failing_criteria_makes_the_open_request_stale_an
         await until(asked_anew, "a second request")
         view = await world.view()
         assert view.asks[0].status == "stale"
+        assert view.asks[1].opened.evidence_digest == world.verdict(candidate_bad=120).evidence_digest
         code, _ = await refused(world, DecisionKind.approve, cases.MARIA, approval_digest=first.opened.approval_digest)
         assert code is Refusal.stale
         await world.approve_by_two()

@@ -136,7 +136,8 @@ async def test_sealing_waits_for_a_batch_under_way_and_counts_it(db: Database, r
         await asyncio.sleep(0.2)
         assert not sealing.done()
         connection.execute(
-            "INSERT INTO observation (source_id, observation_id, batch_id, release_id, signal, arm, event_us, bad, late)"
+            "INSERT INTO observation"
+            " (source_id, observation_id, batch_id, release_id, signal, arm, event_us, bad, late)"
             f" VALUES ('judge', 'slow', 'b', 'rel-1', 'failures', 'candidate', {microseconds(START)}, 1, false)"
         )
         connection.execute("COMMIT")
