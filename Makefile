@@ -30,6 +30,21 @@ test: $(BIN)/.ready ## the whole test suite
 check: $(BIN)/.ready ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
+bench: $(BIN)/.ready ## what the hot paths cost beside a floor of the same run
+	@$(BIN)/python -m bench
+
+schema: $(BIN)/.ready ## write docs/playbook.schema.json anew
+	@$(BIN)/python -m countermand.playbook.schema
+
+histories: $(BIN)/.ready ## record the replay corpus anew (docs/adr/0003-replay-corpus.md)
+	@$(BIN)/python -m tests.replay.record
+
+screenshots: $(BIN)/.ready ## start a demo and write docs/images/*.png from it
+	@$(BIN)/python -m scripts.screenshots
+
 lock: ## write the hash-locked requirements anew
 	@for set in app dev; do uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  pyproject.toml --extra app $$(test $$set = dev && echo --group dev) -o requirements/$$set.txt; done
+
+clean: ## remove the environment and what the demo left
+	@rm -rf $(VENV) .countermand .mypy_cache .ruff_cache .pytest_cache .hypothesis

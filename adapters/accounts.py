@@ -89,9 +89,7 @@ class Accounts:
     async def add(self, subject: str, name: str, password: str) -> None:
         """Create an account. Raises ValueError for a short password or a subject that is taken."""
         if len(password) < MIN_PASSWORD:
-            raise ValueError(
-                f"the password has {len(password)} characters; at least {MIN_PASSWORD} are accepted"
-            )
+            raise ValueError(f"the password has {len(password)} characters; at least {MIN_PASSWORD} are accepted")
         hashed = await asyncio.to_thread(hash_password, password)
         async with self._db.writing() as session:
             added = await insert_new(
@@ -117,9 +115,7 @@ class Accounts:
         token, now = secrets.token_urlsafe(32), self._clock()
         async with self._db.writing() as session:
             await session.exec(delete(SessionTable).where(col(SessionTable.started_at) <= now - SESSION_LIFE))
-            session.add(
-                SessionTable(token_sha256=_sha256(token), subject=subject, started_at=now, seen_at=now)
-            )
+            session.add(SessionTable(token_sha256=_sha256(token), subject=subject, started_at=now, seen_at=now))
         return token
 
     async def session(self, token: str) -> Session | None:
@@ -207,9 +203,7 @@ class Accounts:
 
     async def _revoke(self, column: str, value: str) -> bool:
         async with self._db.writing() as session:
-            done = await session.exec(
-                update(TokenTable).where(col(column) == value).values(revoked_at=self._clock())
-            )
+            done = await session.exec(update(TokenTable).where(col(column) == value).values(revoked_at=self._clock()))
         return bool(done.rowcount)
 
     async def _issue(

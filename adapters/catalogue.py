@@ -66,9 +66,7 @@ class SqlCatalogue:
             )
             status = _status(await session.get_one(ReleaseTable, release.release_id))
         if status.release != release:
-            raise ValueError(
-                f"release {release.release_id!r} is registered with other content; give a change a new id"
-            )
+            raise ValueError(f"release {release.release_id!r} is registered with other content; give a change a new id")
         return status
 
     async def release(self, release_id: str) -> ReleaseStatus | None:

@@ -79,18 +79,24 @@ class Database:
                 f"database driver {self.url.drivername!r} is not supported; "
                 f"write a URL that starts with {' or '.join(_DRIVERS.values())}"
             )
-        self.dialect: Literal["sqlite", "postgresql"] = (
-            "sqlite" if self.url.get_backend_name() == "sqlite" else "postgresql"
-        )
-        self.engine = create_async_engine(self.url, pool_pre_ping=self.dialect == "postgresql")
-        self._snapshots = self.engine.execution_options(**_snapshot_options(self.dialect))
+        self.dialect: Literal["sqlite", "postgresql"] = "postgresql"
         # SQLite has one writer. Waiting here is in order and free; waiting in SQLite is polling.
-        self._one_writer = asyncio.Lock() if self.dialect == "sqlite" else None
-        if self.dialect == "sqlite":
+        self._one_writer: asyncio.Lock | None = None
+        if self.url.get_backend_name() == "sqlite":
+            if self.url.database in (None, "", ":memory:"):
+                raise ValueError(f"database {url!r} would live in memory; write sqlite+aiosqlite:////path/to/file")
+            self.dialect = "sqlite"
+            self._one_writer = asyncio.Lock()
+            self.engine = create_async_engine(self.url)
+            self._snapshots = self.engine.execution_options(snapshot=True)
             prepare_sqlite(self.engine.sync_engine)
+        else:
+            # A statement after a lock must see what the last holder committed, whatever the server's default.
+            self.engine = create_async_engine(self.url, isolation_level="READ COMMITTED", pool_pre_ping=True)
+            self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     async def close(self) -> None:
-        """Close every connection; open transactions roll back."""
+        """Close every connection; open transactions roll back. A process that forgets this may not end."""
         await self.engine.dispose()
 
     @asynccontextmanager
@@ -125,21 +131,18 @@ def prepare_sqlite(engine: Engine) -> None:
             cursor.execute(f"PRAGMA {name} = {value}")
         cursor.close()
 
+    @event.listens_for(engine, "invalidate")
+    def roll_back(connection: Any, _record: Any, _error: Any) -> None:
+        # A cancelled task leaves its cursor behind, and SQLite keeps the lock until somebody collects that.
+        connection.rollback()
+
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         snapshot = connection.get_execution_options().get("snapshot", False)
         connection.exec_driver_sql("BEGIN" if snapshot else "BEGIN IMMEDIATE")
 
 
-def _snapshot_options(dialect: str) -> dict[str, Any]:
-    if dialect == "sqlite":
-        return {"snapshot": True}
-    return {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-
-
-async def run_sql(
-    session: AsyncSession, statement: str | TextClause, **values: Any
-) -> CursorResult[*tuple[Any, ...]]:
+async def run_sql(session: AsyncSession, statement: str | TextClause, **values: Any) -> CursorResult[*tuple[Any, ...]]:
     """Run SQL text in the session's transaction."""
     connection = await session.connection()
     return await connection.execute(text(statement) if isinstance(statement, str) else statement, values)

@@ -84,9 +84,7 @@ def sort_batch(
         gate = gates.get(item.release_id)
         event_us = microseconds(item.event_time)
         if gate is None:
-            batch.reject(
-                index, "unknown_release", f"release {item.release_id!r} is not registered; register it first"
-            )
+            batch.reject(index, "unknown_release", f"release {item.release_id!r} is not registered; register it first")
         elif gate.closed:
             batch.reject(index, "release_closed", f"release {item.release_id!r} is not watched any more")
         elif item.signal not in gate.signals:
@@ -97,9 +95,7 @@ def sort_batch(
                 f"which defines {', '.join(sorted(gate.signals))}",
             )
         elif event_us > latest:
-            batch.reject(
-                index, "future", f"event_time {item.event_time} is more than 2 min ahead of the clock here"
-            )
+            batch.reject(index, "future", f"event_time {item.event_time} is more than 2 min ahead of the clock here")
         else:
             late = int(gate.sealed_until_us is not None and event_us < gate.sealed_until_us)
             row = Stored(

@@ -100,9 +100,7 @@ class SqlLedger:
         sha256 = digest_bytes(raw)
         async with self._db.writing() as session:
             if await session.get(BlobTable, sha256) is None:
-                await insert_new(
-                    session, BlobTable, sha256=sha256, media_type=media_type, size=len(raw), content=raw
-                )
+                await insert_new(session, BlobTable, sha256=sha256, media_type=media_type, size=len(raw), content=raw)
         return sha256
 
     async def get_blob(self, sha256: str) -> tuple[bytes, str] | None:
@@ -169,9 +167,7 @@ async def _by_key(session: AsyncSession, keys: Sequence[str]) -> dict[str, Recor
 
 
 def _genesis() -> Entry:
-    return Entry(
-        kind=Kind.genesis, idem_key="genesis", actor="countermand", body={"ledger_id": uuid.uuid4().hex}
-    )
+    return Entry(kind=Kind.genesis, idem_key="genesis", actor="countermand", body={"ledger_id": uuid.uuid4().hex})
 
 
 def _same_or_conflict(entry: Entry, first: Record) -> None:

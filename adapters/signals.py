@@ -85,9 +85,7 @@ class SqlSignals:
             release = await session.get(ReleaseTable, release_id)
             if release is None:
                 raise KeyError(f"release {release_id!r} is not registered")
-            newest = await session.exec(
-                select(func.max(SealedTable.seq)).where(SealedTable.release_id == release_id)
-            )
+            newest = await session.exec(select(func.max(SealedTable.seq)).where(SealedTable.release_id == release_id))
             first = -1 if (seq := newest.one()) is None else seq
             first, from_us = first + 1, start_us + (first + 1) * block_us
             if release.sealed_until_us not in (None, from_us):
@@ -98,9 +96,7 @@ class SqlSignals:
             end = (microseconds(until) - start_us) // block_us
             if end <= first:
                 return []
-            counts = await _counts(
-                session, release_id, start_us, block_us, from_us, start_us + end * block_us
-            )
+            counts = await _counts(session, release_id, start_us, block_us, from_us, start_us + end * block_us)
             rows = [
                 Row(
                     seq=seq,
@@ -126,9 +122,7 @@ class SqlSignals:
             stored = (await session.exec(query.order_by(col(SealedTable.seq)).limit(limit))).all()
         for row, digest, seq in stored:
             if digest_bytes(row.encode()) != digest:
-                raise ValueError(
-                    f"sealed row {seq} of release {release_id!r} has another digest than when sealed"
-                )
+                raise ValueError(f"sealed row {seq} of release {release_id!r} has another digest than when sealed")
         return [Row.model_validate_json(row) for row, _, _ in stored]
 
     async def put_evaluations(self, release_id: str, records: Mapping[int, dict[str, object]]) -> None:
@@ -217,19 +211,14 @@ class SqlSignals:
         )
         for stored in earlier:
             index, row = batch.fresh.pop(stored.observation_id)
-            batch.repeat(
-                index, row, (stored.release_id, stored.signal, stored.arm, stored.event_us, stored.bad)
-            )
+            batch.repeat(index, row, (stored.release_id, stored.signal, stored.arm, stored.event_us, stored.bad))
 
 
-async def _first_answer(
-    session: AsyncSession, source_id: str, batch_id: str, body_sha256: str
-) -> BatchAnswer:
+async def _first_answer(session: AsyncSession, source_id: str, batch_id: str, body_sha256: str) -> BatchAnswer:
     first = await session.get_one(BatchTable, (source_id, batch_id))
     if first.body_sha256 != body_sha256:
         raise BatchConflict(
-            f"batch {batch_id!r} of source {source_id!r} came before with another body; "
-            "give every batch its own id"
+            f"batch {batch_id!r} of source {source_id!r} came before with another body; give every batch its own id"
         )
     return BatchAnswer.model_validate(first.answer)
 
@@ -258,6 +247,4 @@ def _block(signal: str, arm: Arm, served: int, scored: int, bad: int) -> Block:
 
 def _sealed(release_id: str, row: Row) -> SealedTable:
     line = canonical(row.model_dump(mode="json") | {"start": instant(row.start)})
-    return SealedTable(
-        release_id=release_id, seq=row.seq, start=row.start, row=line.decode(), digest=row.digest
-    )
+    return SealedTable(release_id=release_id, seq=row.seq, start=row.start, row=line.decode(), digest=row.digest)

@@ -231,9 +231,7 @@ class ShownTable(Table, table=True):
 
     __tablename__ = "shown_view"
 
-    view_sha256: str = Field(
-        sa_column=Column(String(71), ForeignKey("evidence_blob.sha256"), primary_key=True)
-    )
+    view_sha256: str = Field(sa_column=Column(String(71), ForeignKey("evidence_blob.sha256"), primary_key=True))
     subject: str = Field(sa_type=Text, primary_key=True)
     ask_id: str = Field(sa_type=Text, primary_key=True)
     approval_digest: str = Field(sa_type=Text)

@@ -51,9 +51,7 @@ def init() -> None:
 
 
 @account.command("add")
-def add_account(
-    subject: str, name: str = typer.Option(...), password_stdin: bool = typer.Option(False)
-) -> None:
+def add_account(subject: str, name: str = typer.Option(...), password_stdin: bool = typer.Option(False)) -> None:
     """Add a local account; SUBJECT is `local|name` as in the governance file."""
     password = sys.stdin.readline().rstrip("\n") if password_stdin else getpass.getpass()
 

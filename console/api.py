@@ -145,9 +145,7 @@ async def put_playbook(request: Request, deps: Deps, _: SignedIn) -> dict[str, A
     playbook = await deps.catalogue.playbook(digest)
     lacking = unattainable(playbook, await deps.people.snapshot())
     if lacking:
-        raise Problem(
-            422, "quorum_unattainable", "; ".join(lacking), "Change the playbook or the governance file."
-        )
+        raise Problem(422, "quorum_unattainable", "; ".join(lacking), "Change the playbook or the governance file.")
     return {"digest": digest, "name": playbook.name, "version": playbook.version}
 
 
@@ -220,13 +218,9 @@ async def list_releases(deps: Deps, _: SignedIn) -> dict[str, Any]:
 async def show_release(release_id: str, deps: Deps, _: SignedIn) -> dict[str, Any]:
     status = await deps.catalogue.release(release_id)
     if status is None:
-        raise Problem(
-            404, "unknown_release", f"no release {release_id!r}", "List them: GET /api/v1/releases."
-        )
+        raise Problem(404, "unknown_release", f"no release {release_id!r}", "List them: GET /api/v1/releases.")
     verdicts = await views.latest_verdicts(deps)
-    incidents = [
-        view.incident_id for view in await views.all_incidents(deps) if view.release_id == release_id
-    ]
+    incidents = [view.incident_id for view in await views.all_incidents(deps) if view.release_id == release_id]
     return _release_json(status, verdicts.get(release_id), incidents)
 
 
@@ -278,9 +272,7 @@ async def list_incidents(deps: Deps, _: SignedIn) -> dict[str, Any]:
 async def _incident(incident_id: str, deps: Deps) -> IncidentView:
     view = await views.one_incident(deps, incident_id)
     if view is None:
-        raise Problem(
-            404, "unknown_incident", f"no incident {incident_id!r}", "List them: GET /api/v1/incidents."
-        )
+        raise Problem(404, "unknown_incident", f"no incident {incident_id!r}", "List them: GET /api/v1/incidents.")
     return view
 
 
@@ -398,9 +390,7 @@ async def verify_ledger(deps: Deps, _: SignedIn) -> dict[str, Any]:
 async def ledger_records(
     deps: Deps, _: SignedIn, after: int = -1, limit: int = 500, incident_id: str | None = None
 ) -> dict[str, Any]:
-    records = await deps.ledger.records(
-        after_seq=after, limit=max(1, min(limit, 1000)), incident_id=incident_id
-    )
+    records = await deps.ledger.records(after_seq=after, limit=max(1, min(limit, 1000)), incident_id=incident_id)
     return {
         "items": [
             {

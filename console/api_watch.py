@@ -21,7 +21,7 @@ router = APIRouter(prefix="/api/v1")
 async def watch(
     release_id: str, deps: Annotated[Console, Depends(console)], _: Annotated[Person, Depends(api_person)]
 ) -> dict[str, Any]:
-    """`countermand.watch/v1`: the present word and sentence, each signal over the last blocks, each trigger's evidence."""
+    """`countermand.watch/v1`: the word now, each signal over the last blocks, each trigger's evidence."""
     status = await deps.catalogue.release(release_id)
     if status is None:
         raise Problem(404, "unknown_release", f"no release {release_id!r}", "List them: GET /api/v1/releases.")

@@ -7,10 +7,11 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 
 from adapters.selfcheck import selfcheck
-from console import api, intake, live, pages, problems
+from console import api, api_watch, intake, live, pages, problems
 from console.auth import SignInNeeded
 from console.deps import Console
 from console.problems import Problem
@@ -41,6 +42,7 @@ def create_app(deps: Console) -> FastAPI:
     for error in (Problem, Refused, OutcomeUnknown):
         app.add_exception_handler(error, problems.answer)
     app.add_exception_handler(SignInNeeded, _to_sign_in)
+    app.add_exception_handler(HTTPException, pages.http_error)
 
     @app.middleware("http")
     async def security_headers(request: Request, call_next: RequestResponseEndpoint) -> Response:
@@ -58,13 +60,12 @@ def create_app(deps: Console) -> FastAPI:
         """Ready when the database passes its self-check and Temporal answers."""
         checks = [check.model_dump(mode="json") for check in await selfcheck(deps.database)]
         temporal = await deps.workflows.ready()
-        checks.append(
-            {"name": "temporal", "ok": temporal, "sentence": "answers" if temporal else "does not answer"}
-        )
+        checks.append({"name": "temporal", "ok": temporal, "sentence": "answers" if temporal else "does not answer"})
         ready = all(check["ok"] for check in checks)
         return JSONResponse({"ready": ready, "checks": checks}, status_code=200 if ready else 503)
 
     app.include_router(api.router)
+    app.include_router(api_watch.router)
     app.include_router(intake.router)
     app.include_router(live.router)
     app.include_router(pages.router)

@@ -163,7 +163,7 @@ def evidence_caption(trigger: str, judged: Mapping[str, Any]) -> str:
     if judged["limit_micronats"] is None:
         return "Decided by fixed limits, without betting odds; the sentence above says how often they were crossed."
     now, limit = spoken_odds(judged["micronats"]), spoken_odds(judged["limit_micronats"])
-    return f"Evidence for “{trigger.replace('_', ' ')}” is {now}; it triggers at {limit}."
+    return f"Evidence for “{trigger.replace('_', ' ').replace('-', ' ')}” is {now}; it triggers at {limit}."
 
 
 def table(detection: Detection, rows: Sequence[Row]) -> list[tuple[datetime, dict[str, str]]]:

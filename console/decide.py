@@ -37,9 +37,7 @@ class Signer(Protocol):
 class Shown(Protocol):
     """Remembers which bytes were shown to whom for which ask (GOV-63)."""
 
-    async def issue(
-        self, subject: str, ask_id: str, approval_digest: str, raw: bytes, media_type: str
-    ) -> str: ...
+    async def issue(self, subject: str, ask_id: str, approval_digest: str, raw: bytes, media_type: str) -> str: ...
 
     async def was_shown(self, view_sha256: str, subject: str, approval_digest: str) -> bool: ...
 
@@ -86,15 +84,11 @@ class Gate:
         self._workflows = workflows
         self._clock = clock
 
-    async def decide(
-        self, act: Act, person: Person, channel: Literal["web", "cli", "api", "slack"]
-    ) -> Answer:
+    async def decide(self, act: Act, person: Person, channel: Literal["web", "cli", "api", "slack"]) -> Answer:
         """Carry out one act of one person. Raises Refused (recorded) or OutcomeUnknown."""
         view = incident(await self._ledger.records(incident_id=act.incident_id))
         if view is None:
-            raise Refused(
-                Refusal.unknown_ask, f"there is no incident {act.incident_id!r}.", "List the incidents."
-            )
+            raise Refused(Refusal.unknown_ask, f"there is no incident {act.incident_id!r}.", "List the incidents.")
         try:
             await self._check_view(act, view, person)
             decision = await self._known(act, person) or await self._sign(act, view, person, channel)
@@ -209,9 +203,7 @@ def _addressee(act: Act, view: IncidentView) -> str:
         return _ask(act, view).opened.workflow_id
     if act.kind is DecisionKind.sign_review:
         if view.review is None:
-            raise Refused(
-                Refusal.wrong_state, "there is no review to sign yet.", "Wait until the incident is closed."
-            )
+            raise Refused(Refusal.wrong_state, "there is no review to sign yet.", "Wait until the incident is closed.")
         return view.review.workflow_id
     if view.closed is not None or view.phase is None:
         raise Refused(Refusal.wrong_state, "this incident is closed.", "Nothing can be commanded any more.")
@@ -223,7 +215,5 @@ def _ask(act: Act, view: IncidentView) -> AskView:
     wanted = act.ask_id or (view.ask.opened.ask_id if view.ask else None)
     found = next((ask for ask in view.asks if ask.opened.ask_id == wanted), None)
     if found is None:
-        raise Refused(
-            Refusal.unknown_ask, f"there is no request {wanted!r} in this incident.", "List your requests."
-        )
+        raise Refused(Refusal.unknown_ask, f"there is no request {wanted!r} in this incident.", "List your requests.")
     return found

@@ -82,7 +82,7 @@ def stage_rows(view: IncidentView) -> list[StageRow]:
 def _of_stage(view: IncidentView, stage: StageView) -> Headline:
     last = stage.number == len(view.stages)
     planned = next(row.sentence for row in stage_rows(view) if row.number == stage.number)
-    detail = planned if stage.state in ("setting", "started") else stage.sentence
+    detail = planned if stage.state in ("setting", "started", "soaking") else stage.sentence
     then = {
         "soaking": "Then its checks run"
         + (", and the service is verified." if last else ", and the next stage begins."),

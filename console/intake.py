@@ -45,9 +45,7 @@ async def push(request: Request, deps: Annotated[Console, Depends(console)]) -> 
             "Make one on the server: `python -m console.admin source add NAME`.",
         )
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise Problem(
-            415, "wrong_media_type", f"{request.headers.get('content-type')!r}", "Send application/json."
-        )
+        raise Problem(415, "wrong_media_type", f"{request.headers.get('content-type')!r}", "Send application/json.")
     raw = await _body(request)
     batch = _parse(raw)
     try:
@@ -91,18 +89,14 @@ async def _body(request: Request) -> bytes:
             with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
                 raw = file.read(MAX_BODY + 1)
         except (OSError, EOFError) as error:
-            raise Problem(
-                400, "not_gzip", f"The body is not gzip: {error}", "Send gzip or plain JSON."
-            ) from error
+            raise Problem(400, "not_gzip", f"The body is not gzip: {error}", "Send gzip or plain JSON.") from error
         if len(raw) > MAX_BODY:
             raise _too_large()
     return raw
 
 
 def _too_large() -> Problem:
-    return Problem(
-        413, "too_large", f"The body is over {MAX_BODY} bytes.", f"Send at most {MAX_ITEMS} items a batch."
-    )
+    return Problem(413, "too_large", f"The body is over {MAX_BODY} bytes.", f"Send at most {MAX_ITEMS} items a batch.")
 
 
 def _parse(raw: bytes) -> Batch:

@@ -13,7 +13,7 @@ from console.auth import Session, browser, own_form
 from console.decide import Act
 from console.deps import Console, console
 from console.problems import Problem
-from console.render import Page, fragment
+from console.render import Page, fragment, segment
 from console.submit import directory, form_id, known_id, submit
 from countermand.governance.approval import MIN_REASON
 from countermand.governance.decision import DecisionKind
@@ -90,7 +90,7 @@ async def _page(
     view_sha256 = await deps.shown.issue(subject, ask_id, card.approval_digest, shown.encode(), "text/html")
     return page.html(
         "ask.html",
-        path=f"/asks/{ask_id}",
+        path=f"/asks/{segment(ask_id)}",
         topic=view.incident_id,
         regions=REGIONS,
         code=problem.status if problem else 200,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from fastapi import APIRouter, Depends, Form
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from adapters.outbox import Sent
 from console import views
 from console.auth import Session, browser, own_form
 from console.decide import Act
@@ -16,7 +18,7 @@ from console.deps import Console, console
 from console.headline import active_stage, headline, stage_rows
 from console.pages_release import temporal_link
 from console.problems import Problem
-from console.render import Page
+from console.render import Page, segment
 from console.submit import directory, form_id, known_id, submit
 from countermand import ids
 from countermand.governance.decision import Decision, DecisionKind
@@ -29,6 +31,8 @@ router = APIRouter()
 
 Deps = Annotated[Console, Depends(console)]
 
+#: Commands in the order of how much they change.
+COMMANDS = ("hold", "resume", "ask_again", "withdraw", "abort", "reverse")
 REGIONS = ("now", "ask", "stages", "verification", "timeline", "messages", "facts", "evidence", "commands")
 
 
@@ -68,9 +72,9 @@ async def command(
 ) -> Response:
     """Give one command. Accepted: back to the page; refused: the page with the reason and what was typed."""
     page = await Page.begin(deps, session)
+    if kind not in COMMANDS:
+        raise HTTPException(400, f"{kind!r} is no command; {', '.join(COMMANDS)} are.")
     view = await _incident(deps, incident_id)
-    if view.phase is None or kind not in {*view.phase.commands, *DecisionKind}:
-        raise HTTPException(400, f"{kind!r} is no command.")
     act = Act(
         kind=DecisionKind(kind),
         incident_id=incident_id,
@@ -81,6 +85,7 @@ async def command(
     problem = await submit(deps, act, session.person)
     if problem is None:
         return RedirectResponse(f"/incidents/{incident_id}?decision={act.decision_id or ''}", status_code=303)
+    view = await _incident(deps, incident_id)
     return await _page(deps, page, view, problem=problem, typed=(kind, reason, decision_id))
 
 
@@ -111,7 +116,7 @@ async def _page(
     kind, reason, sent = typed
     return page.html(
         "incident.html",
-        path=f"/incidents/{view.incident_id}",
+        path=f"/incidents/{segment(view.incident_id)}",
         topic=view.incident_id,
         regions=REGIONS,
         code=problem.status if problem else 200,
@@ -125,13 +130,21 @@ async def _page(
         typed_kind=kind,
         typed_reason=reason,
         decision_id=form_id(sent, problem),
-        messages=await deps.outbox.list(view.incident_id),
+        messages=_by_step(await deps.outbox.list(view.incident_id)),
         links=_links(deps, view),
     )
 
 
+def _by_step(sent: Sequence[Sent]) -> dict[str, list[Sent]]:
+    """Messages by the step they are about, the newest step first."""
+    steps: dict[str, list[Sent]] = {}
+    for one in reversed(sent):
+        steps.setdefault(one.message.step.value, []).append(one)
+    return steps
+
+
 def _commands(view: IncidentView, people: Directory | None, subject: str) -> list[Command]:
-    """Commands of this phase that make sense now, in the order of how much they change."""
+    """Commands of this phase that make sense now."""
     if view.closed is not None or view.phase is None:
         return []
     stage = active_stage(view)
@@ -140,7 +153,7 @@ def _commands(view: IncidentView, people: Directory | None, subject: str) -> lis
     does = _does(view)
     roles = set(people.roles_of(subject)) if people else set()
     found = []
-    for kind in does:
+    for kind in COMMANDS:
         if kind in view.phase.commands and kind not in senseless:
             allowed = people.governance.rights.get(DecisionKind(kind), ()) if people else ()
             holders = tuple(person.name for person in people.holders(*allowed)) if people else ()

@@ -60,7 +60,7 @@ async def verify_all(deps: Deps, session: SignedIn) -> Response:
     return page.html("verify.html", checked=checked, head=head)
 
 
-@router.get("/ledger/{seq}")
+@router.get("/ledger/{seq:int}")
 async def record(seq: int, deps: Deps, session: SignedIn) -> Response:
     page = await Page.begin(deps, session)
     around = await deps.ledger.records(after_seq=seq - 2, limit=3)

@@ -13,7 +13,7 @@ from activities.ports import ReleaseStatus
 from console import charts, views
 from console.auth import Session, browser
 from console.deps import Console, console
-from console.render import Page
+from console.render import Page, segment
 from console.watched import watched
 from countermand import ids
 from countermand.messages.incident import IncidentView
@@ -53,7 +53,7 @@ async def release(release_id: str, deps: Deps, session: SignedIn) -> Response:
     regions += [f"caption-{name}" for name in detection.signals] + [f"evidence-{name}" for name in triggers]
     return page.html(
         "release.html",
-        path=f"/releases/{release_id}",
+        path=f"/releases/{segment(release_id)}",
         topic=release_id,
         regions=regions,
         status=status,

@@ -15,7 +15,7 @@ from console.auth import Session, browser, own_form
 from console.decide import Act
 from console.deps import Console, console
 from console.problems import Problem
-from console.render import Page
+from console.render import Page, segment
 from console.submit import directory, form_id, known_id, submit
 from countermand.governance.decision import DecisionKind
 from countermand.messages.incident import IncidentView
@@ -84,7 +84,7 @@ async def _page(
     subject = session.person.subject
     return page.html(
         "review.html",
-        path=f"/reviews/{incident_id}",
+        path=f"/reviews/{segment(incident_id)}",
         topic=incident_id,
         regions=REGIONS,
         code=problem.status if problem else 200,

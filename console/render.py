@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -36,8 +37,13 @@ def short(digest: str) -> str:
     return digest.removeprefix("sha256:")[:12]
 
 
+def segment(name: str) -> str:
+    """A name as one part of a path."""
+    return quote(name, safe="")
+
+
 def _words(identifier: str) -> str:
-    return identifier.replace("_", " ")
+    return identifier.replace("_", " ").replace("-", " ")
 
 
 def _shown(value: object) -> object:
@@ -62,6 +68,7 @@ def _environment() -> Environment:
         "in_words": in_words,
         "percent": format_percent,
         "relative": relative,
+        "segment": segment,
         "short": short,
         "spoken": spoken,
         "utc": utc,

@@ -12,9 +12,14 @@ from console.temporal import OutcomeUnknown
 from countermand.governance.decision import Refused
 from countermand.governance.directory import Directory
 
+MAX_REASON = 2_000
+
 
 async def submit(deps: Console, act: Act, person: Person) -> Problem | None:
     """Carry out one act from a page; None when it was accepted, else why not and what to do."""
+    if len(act.reason) > MAX_REASON:
+        detail = f"The reason has {len(act.reason):,} characters; up to {MAX_REASON:,} are accepted."
+        return Problem(422, "reason_too_long", detail, "Say the essence here and link to the rest.")
     try:
         await deps.gate.decide(act, person, "web")
     except Refused as refusal:

@@ -87,6 +87,4 @@ def _refused(cause: BaseException | None) -> Refused:
     if isinstance(cause, ApplicationError) and cause.type == REFUSED:
         code, detail, next_ = cause.details
         return Refused(Refusal(code), detail, next_)
-    return Refused(
-        Refusal.already_decided, "this ended while your decision was on its way.", "Reload the incident."
-    )
+    return Refused(Refusal.already_decided, "this ended while your decision was on its way.", "Reload the incident.")

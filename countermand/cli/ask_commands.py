@@ -138,8 +138,7 @@ def _decide(
         "reason": reason,
     }
     body = api.act(f"/api/v1/asks/{ask_id}/decisions", decision, resume)
-    have = f" ({body['have']} of {body['need']} people)" if body.get("need") else ""
-    detail(body, [f"{sign(kind)} counted: {body['sentence']}{have}"], output)
+    detail(body, [f"{sign(kind)} counted: {body['sentence']}"], output)
 
 
 def _hex(digest: str) -> str:

@@ -13,12 +13,12 @@ from uuid import uuid4
 
 from countermand.cli import environment
 from countermand.cli.client import answer, unreachable
-from countermand.cli.demo_display import Display
+from countermand.cli.demo_display import Display, print_events
 from countermand.cli.demo_proof import Evidence, Proof, proofs
 from countermand.cli.demo_story import Event, Story, tell
 from countermand.cli.environment import Place
 from countermand.cli.exits import Exit, Failure
-from countermand.cli.output import JsonObject, say, screen
+from countermand.cli.output import JsonObject, say
 from countermand.cli.processes import Supervisor, answers, free_port
 from countermand.ledger.record import Record, parse_line
 from countermand.playbook.load import parse
@@ -256,8 +256,6 @@ class Demo:
 
     async def _prove(self) -> None:
         """Print the steps and the proofs. Raises Failure when one does not hold."""
-        from countermand.cli.demo_display import table
-
         story = await self._read()
         if story.view is None:
             raise Failure(Exit.failed, "there was no incident")
@@ -273,13 +271,12 @@ class Demo:
         )
         found = proofs(evidence)
         self._display.close()
-        say("")
-        screen().print(table(self._display.events, "What happened"))
-        screen().print(table([_as_event(proof) for proof in found], "\nWhat was proved"))
+        print_events("What happened", self._display.events)
+        print_events("What was proved", [_as_event(proof) for proof in found])
         broken = [proof.claim for proof in found if not proof.holds]
         if broken:
             raise Failure(Exit.failed, "not proved: " + "; ".join(broken), next=f"see {self._place.data / 'logs'}")
-        say("", f"✓ all {len(found)} proofs hold")
+        say("", f"✓ all {len(found)} proofs hold, {self._display.elapsed:.0f} s after the start")
 
     # --- calls ------------------------------------------------------------------------------------------------
 

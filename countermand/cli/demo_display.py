@@ -13,6 +13,7 @@ from countermand.cli.output import on_terminal, say, screen
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
+    from rich.text import Text
 
 
 class Display:
@@ -30,6 +31,11 @@ class Display:
             # Without its thread: processes are started while it is shown.
             self._live = Live(console=screen(), auto_refresh=False, vertical_overflow="visible")
             self._live.start()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return self._seconds(datetime.now(UTC))
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -101,26 +107,33 @@ class Display:
             say(f"[{self._seconds(at):6.1f} s] {mark} {event.label}{took}{sentence}")
 
     def _rendered(self) -> RenderableType:
+        """One row per step, cut at the edge of the screen so that nothing jumps."""
         from rich.console import Group
         from rich.text import Text
 
-        return Group(table(self._events), Text(), *(Text(line) for line in self._footer))
+        rows = _rows(self._events)
+        for row in rows:
+            row.truncate(screen().width, overflow="ellipsis")
+        return Group(*rows, Text(), *(Text(line) for line in self._footer))
 
 
-def table(events: Sequence[Event], title: str | None = None) -> RenderableType:
-    """The steps with how long each took."""
-    from rich.table import Table
+def print_events(title: str, events: Sequence[Event]) -> None:
+    """A title and the steps, whole: how long each took, and what was found."""
+    say("", title, *_rows(events))
+
+
+def _rows(events: Sequence[Event]) -> list[Text]:
     from rich.text import Text
 
-    rows = Table(box=None, padding=(0, 1), show_header=False, title=title, title_justify="left")
-    for _ in ("mark", "label"):
-        rows.add_column(no_wrap=True)
-    rows.add_column(justify="right", no_wrap=True)
-    rows.add_column(overflow="ellipsis", no_wrap=on_terminal(), ratio=1)
-    for event in events:
-        style, mark = _look(event)
-        rows.add_row(Text(mark, style), Text(event.label, style), _took(event), Text(event.sentence, "dim"))
-    return rows
+    width = max((len(event.label) for event in events), default=0)
+    return [
+        Text.assemble(
+            (f"{_look(event)[1]} {event.label:<{width}}", _look(event)[0]),
+            f" {_took(event):>7}  ",
+            (event.sentence, "dim"),
+        )
+        for event in events
+    ]
 
 
 def _look(event: Event) -> tuple[str, str]:

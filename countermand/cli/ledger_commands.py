@@ -12,7 +12,17 @@ import typer
 from countermand.cli import client
 from countermand.cli.exits import Exit, Failure
 from countermand.cli.follow import following
-from countermand.cli.output import Column, Format, FormatOption, JsonObject, detail, items, print_json_line, say
+from countermand.cli.output import (
+    Column,
+    Format,
+    FormatOption,
+    JsonObject,
+    detail,
+    items,
+    print_json_line,
+    say,
+    tab_separated,
+)
 
 app = typer.Typer(no_args_is_help=True, help="The ledger: verify, follow, export.")
 
@@ -86,7 +96,7 @@ def tail(
         for record in body["items"]:
             newest = record["seq"]
             if output is Format.table:
-                say("\t".join(str(record[column.key] or "–") for column in _COLUMNS))
+                say(tab_separated(record, _COLUMNS))
             else:
                 print_json_line(record)
 

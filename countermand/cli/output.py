@@ -33,7 +33,7 @@ _SIGNS = {
     **dict.fromkeys(
         ["ok", "pass", "approve", "approved", "completed", "reverted", "verified", "signed", "accepted"], _GOOD
     ),
-    **dict.fromkeys(["done", "ready"], _GOOD),
+    **dict.fromkeys(["done", "ready", "closed", "over"], _GOOD),
     **dict.fromkeys(["trigger", "fail", "failed", "reject", "rejected", "stopped", "aborted", "not_verified"], _BAD),
     **dict.fromkeys(["reverted_not_verified", "unresolved", "error"], _BAD),
     **dict.fromkeys(["unknown", "stale", "expired"], _UNKNOWN),
@@ -72,10 +72,10 @@ def on_terminal() -> bool:
 
 @cache
 def screen() -> Console:
-    """Rich on standard output; it leaves colours out on a pipe and with NO_COLOR."""
+    """Rich on standard output; it leaves colours out with NO_COLOR."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=not on_terminal())
+    return Console(highlight=False)
 
 
 def items(body: JsonObject, columns: Sequence[Column], output: Format) -> None:
@@ -92,7 +92,12 @@ def items(body: JsonObject, columns: Sequence[Column], output: Format) -> None:
         case _:
             print("\t".join(column.heading for column in columns))
             for row in rows:
-                print("\t".join(_plain(row.get(column.key)) for column in columns))
+                print(tab_separated(row, columns))
+
+
+def tab_separated(item: JsonObject, columns: Sequence[Column]) -> str:
+    """One item as a line for `cut` and `awk`."""
+    return "\t".join(" ".join(_plain(item.get(column.key)).split()) for column in columns)
 
 
 def detail(body: JsonObject, lines: Sequence[str | Text], output: Format) -> None:
@@ -109,7 +114,10 @@ def detail(body: JsonObject, lines: Sequence[str | Text], output: Format) -> Non
 def say(*lines: str | Text) -> None:
     """Lines for people; nothing in them is taken for markup."""
     for line in lines:
-        screen().print(line, markup=False)
+        if on_terminal():
+            screen().print(line, markup=False)
+        else:
+            print(line, flush=True)
 
 
 def print_json(body: Any) -> None:

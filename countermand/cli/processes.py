@@ -177,12 +177,16 @@ async def until_stopped(work: Callable[[], Awaitable[None]]) -> bool:
         if not task.cancelling():  # a second Ctrl-C must not interrupt the cleaning up
             task.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in numbers:
         asyncio.get_running_loop().add_signal_handler(number, stop)
     try:
         await task
     except asyncio.CancelledError:
         return False
+    finally:
+        for number in numbers:
+            asyncio.get_running_loop().remove_signal_handler(number)
     return True
 
 

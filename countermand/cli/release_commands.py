@@ -20,10 +20,11 @@ from countermand.cli.output import (
     detail,
     items,
     on_terminal,
-    print_json,
     print_json_line,
     say,
     screen,
+    sign,
+    spoken,
     state_text,
 )
 
@@ -48,8 +49,8 @@ _EXITS = {
     "ok": Exit.done,
     "watch": Exit.verdict_watch,
     "trigger": Exit.verdict_trigger,
-    "unknown": Exit.verdict_unknown,
 }
+_ENDED = ("over", "closed")
 
 
 @app.command("list")
@@ -81,7 +82,7 @@ def word_of(item: JsonObject) -> str:
 @app.command()
 def show(release_id: ReleaseId, output: FormatOption = Format.table) -> None:
     """One release: what differs, who registered it, its verdict."""
-    body = _get(client.Api.signed_in(), release_id)
+    body = client.Api.signed_in().get(f"/api/v1/releases/{release_id}")
     release = body["release"]
     who = f"registered {body['registered_at']} by {release['registered_by']}, owner {release['owner']}"
     names = f"{release['candidate']['name']} (candidate) beside {release['baseline']['name']} (baseline)"
@@ -90,7 +91,7 @@ def show(release_id: ReleaseId, output: FormatOption = Format.table) -> None:
         f"{release['service']} in {release['environment']}; {who}",
         f"playbook {release['playbook_digest']}",
     ]
-    detail(body, [*lines, *lines_of(body)], output)
+    detail(body, [*lines, *verdict_lines(body)], output)
 
 
 @app.command()
@@ -116,15 +117,25 @@ def watch(
 ) -> None:
     """The evidence per signal as it comes in, until the watch ends."""
     api = client.Api.signed_in()
+
+    def read() -> JsonObject:
+        return api.get(f"/api/v1/releases/{release_id}/watch")
+
     if exit_code:
-        body = _get(api, release_id)
-        detail(body, lines_of(body), output)
-        raise typer.Exit(_EXITS[word_of(body)])
-    changes = following(api, release_id, lambda: _get(api, release_id))
+        body = read()
+        detail(body, evidence_lines(body), output)
+        raise typer.Exit(verdict_exit(body))
+    changes = following(api, release_id, read)
     if output is Format.table and on_terminal():
         _live(changes)
     else:
         _each_change(changes, output)
+
+
+def verdict_exit(body: JsonObject) -> Exit:
+    """The exit code of a watch; one that ended is judged by its last verdict, one that fell silent is unknown."""
+    word = body["last_word"] if body["word"] in _ENDED else body["word"]
+    return _EXITS.get(word, Exit.verdict_unknown)
 
 
 def _live(changes: Iterator[JsonObject]) -> None:
@@ -133,32 +144,39 @@ def _live(changes: Iterator[JsonObject]) -> None:
 
     with Live(console=screen(), auto_refresh=False) as live:
         for body in changes:
-            live.update(Group(*lines_of(body)), refresh=True)
-            if body["closed_at"]:
+            live.update(Group(*evidence_lines(body)), refresh=True)
+            if body["word"] in _ENDED:
                 return
 
 
 def _each_change(changes: Iterator[JsonObject], output: Format) -> None:
-    """On a pipe: one line per new verdict sentence; as JSON, one object per change."""
+    """On a pipe: one line when the word changes; as JSON, one object per judged block."""
     said = ""
     for body in changes:
-        match output:
-            case Format.json:
-                print_json(body)
-            case Format.jsonl:
-                print_json_line(body)
-            case _:
-                verdict = body["verdict"]
-                line = f"{verdict['at']}\t{verdict['word']}\t{verdict['sentence']}" if verdict else "–\tunknown\t–"
-                if line != said:
-                    say(line)
-                said = line
-        if body["closed_at"]:
+        if output is not Format.table:
+            print_json_line(body)
+        elif body["word"] != said:
+            said = body["word"]
+            say(f"{body['judged_until'] or '–'}\t{said}\t{body['sentence']}")
+        if body["word"] in _ENDED:
             return
 
 
-def lines_of(body: JsonObject) -> list[str | Text]:
-    """The verdict, its sentence, and what comes of it."""
+def evidence_lines(body: JsonObject) -> list[str | Text]:
+    """The word, its sentence, each signal over the last blocks, and each trigger's evidence."""
+    from rich.text import Text
+
+    head = Text(f"{body['release_id']}  ", style="bold") + state_text(body["word"])
+    lines: list[str | Text] = [head, str(body["sentence"]), ""]
+    lines += [f"  {spoken(name)}: {caption}" for name, caption in body["signals"].items()]
+    lines += [f"  {sign(found['word'])} {found['sentence']}" for found in body["evidence"].values()]
+    if body["judged_until"]:
+        lines += ["", f"judged until {body['judged_until']}"]
+    return lines
+
+
+def verdict_lines(body: JsonObject) -> list[str | Text]:
+    """The newest verdict of a release and what came of it."""
     from rich.text import Text
 
     verdict = body["verdict"]
@@ -171,7 +189,3 @@ def lines_of(body: JsonObject) -> list[str | Text]:
         lines.append(f"ended {body['closed_at']}: {body['closed_why']}")
     lines += [f"incident {incident}" for incident in body["incidents"]]
     return lines
-
-
-def _get(api: client.Api, release_id: str) -> JsonObject:
-    return api.get(f"/api/v1/releases/{release_id}")

@@ -97,7 +97,7 @@ def _why(view: IncidentView) -> Fact:
     verdict = view.verdict
     if verdict is None:
         return Fact(title="Why", lines=(view.opened.sentence,))
-    criteria = tuple(criterion.sentence for criterion in verdict.criteria)
+    criteria = (one.sentence for one in verdict.criteria if one.sentence not in verdict.sentence)
     return Fact(title="Why", lines=tuple(dict.fromkeys((verdict.sentence, *criteria))))
 
 

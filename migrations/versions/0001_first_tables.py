@@ -84,9 +84,7 @@ def _signal_tables() -> None:
         sa.Column("closed_why", sa.Text()),
         sa.Column("sealed_until_us", sa.BigInteger()),
         sa.PrimaryKeyConstraint("release_id", name="pk_release"),
-        sa.ForeignKeyConstraint(
-            ["playbook_digest"], ["playbook_version.digest"], name="fk_release_playbook_digest"
-        ),
+        sa.ForeignKeyConstraint(["playbook_digest"], ["playbook_version.digest"], name="fk_release_playbook_digest"),
     )
     op.create_table(
         "observation",

@@ -42,9 +42,7 @@ class Postgres:
     programs: Path
     password: str = field(default_factory=lambda: secrets.token_hex(16))
     port: int = 0
-    _directory: Path = field(
-        default_factory=lambda: Path(tempfile.mkdtemp(prefix="countermand-pg-", dir=_PLACE))
-    )
+    _directory: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="countermand-pg-", dir=_PLACE)))
     _databases: int = 0
 
     def start(self) -> None:
@@ -87,9 +85,9 @@ class Postgres:
 
     def url(self, database: str, role: str = APPLICATION) -> str:
         """A URL that `Database` and `upgrade` take; `role` is one of the three names of this module."""
-        return URL.create(
-            "postgresql+psycopg", role, self.password, "127.0.0.1", self.port, database
-        ).render_as_string(hide_password=False)
+        return URL.create("postgresql+psycopg", role, self.password, "127.0.0.1", self.port, database).render_as_string(
+            hide_password=False
+        )
 
     def _execute(self, statement: str) -> None:
         engine = create_engine(self.url("postgres", SUPERUSER), isolation_level="AUTOCOMMIT")

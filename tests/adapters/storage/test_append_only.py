@@ -141,7 +141,9 @@ def test_a_superuser_who_plays_a_replica_is_refused_too(lines: list[str], store:
 def test_a_temporary_table_cannot_stand_in_for_the_head(lines: list[str], store: Store) -> None:
     with store.raw() as connection:
         connection.execute("CREATE TEMPORARY TABLE ledger_record (LIKE public.ledger_record)")
-        connection.execute(f"INSERT INTO pg_temp.ledger_record ({COLUMNS}) SELECT 99, '', '', '', '', '', '', '', ''")
+        connection.execute(
+            f"INSERT INTO pg_temp.ledger_record ({COLUMNS}) SELECT 99, '', '', '', '', '', '', '', {OTHER_HASH}"
+        )
         with pytest.raises(REFUSED):
             connection.execute(insert("100", prev=OTHER_HASH, table="public.ledger_record"))
     assert stored(store) == lines

@@ -32,6 +32,12 @@ def test_an_unsupported_driver_is_refused() -> None:
         Database("postgresql+asyncpg://localhost/x")
 
 
+@pytest.mark.parametrize("url", ["sqlite+aiosqlite://", "sqlite+aiosqlite:///:memory:"])
+def test_a_database_in_memory_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="would live in memory"):
+        Database(url)
+
+
 async def test_instants_come_back_aware_and_equal(db: Database) -> None:
     written = datetime(2026, 3, 29, 3, 30, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
     await write(db, account(written))

@@ -78,7 +78,7 @@ async def test_the_same_batch_from_many_tasks_at_once_is_stored_once(
     assert len(outputs(store)) == 50
 
 
-async def test_batches_with_outputs_in_common_never_deadlock(db: Database, store: Store, release: Release) -> None:
+async def test_batches_with_outputs_in_common_store_each_once(db: Database, store: Store, release: Release) -> None:
     items = [output(number) for number in range(200)]
     answers = await asyncio.gather(
         *[add(db, str(number), *(items if number % 2 else reversed(items))) for number in range(10)]
@@ -86,6 +86,25 @@ async def test_batches_with_outputs_in_common_never_deadlock(db: Database, store
     assert sum(answer.accepted for answer in answers) == 200
     assert sum(answer.duplicates for answer in answers) == 1800
     assert len(outputs(store)) == 200
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+async def test_batches_with_the_same_outputs_in_opposite_order_do_not_deadlock(
+    db: Database, store: Store, release: Release
+) -> None:
+    """Another transaction holds the middle output until both batches have begun from their ends."""
+    items = [output(number) for number in range(100)]
+    with store.raw() as connection:
+        connection.execute("BEGIN")
+        connection.execute(
+            "INSERT INTO observation (source_id, observation_id, batch_id, release_id, signal, arm, event_us, late)"
+            " VALUES ('judge', 'o-50', 'x', 'rel-1', 'failures', 'candidate', 0, false)"
+        )
+        both = asyncio.gather(add(db, "up", *items), add(db, "down", *reversed(items)))
+        await asyncio.sleep(0.3)
+        connection.execute("ROLLBACK")
+        answers = await both
+    assert sum(answer.accepted for answer in answers) == 100
 
 
 async def test_repeated_outputs_count_once_and_changed_ones_are_rejected(

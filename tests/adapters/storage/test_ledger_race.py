@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections import Counter
 from itertools import pairwise
 
@@ -57,3 +58,24 @@ async def test_readers_see_whole_transactions_while_others_write(db: Database) -
     assert {count % 5 for count in seen if count} <= {1}
     assert seen == sorted(seen)
     assert len(set(seen)) > 3
+
+
+async def test_cancelled_appends_leave_a_whole_chain_and_no_lock(db: Database) -> None:
+    ledger = SqlLedger(db)
+    await ledger.append(entry("first"))
+    began = time.perf_counter()
+    await ledger.append(entry("second"))
+    usual = time.perf_counter() - began
+    outcomes: list[object] = []
+    for number in range(60):
+        append = asyncio.create_task(ledger.append(entry(f"{number}/a"), entry(f"{number}/b")))
+        await asyncio.sleep(usual * number / 10)
+        append.cancel()
+        outcomes += await asyncio.gather(append, return_exceptions=True)
+    async with asyncio.timeout(5):
+        await ledger.append(entry("last"))
+    records = await ledger.records()
+    assert (await verify(db))[0] == len(records)
+    pairs = Counter(record.idem_key.partition("/")[0] for record in records[3:-1])
+    assert set(pairs.values()) <= {2}, "an append is whole or not there"
+    assert any(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes), "nothing was cancelled"

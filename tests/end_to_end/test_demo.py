@@ -1,0 +1,40 @@
+"""The newcomer's first command, unattended: every step really happens, or it says which one did not."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.timeout(300)
+async def test_the_unattended_demo_rolls_back_a_bad_release_proves_it_and_leaves_no_process(tmp_path: Path) -> None:
+    data = tmp_path / "demo"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "countermand.cli", "demo", "--auto", "--data", str(data)),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), 240)
+    text = said.decode()
+    assert process.returncode == 0, text
+    assert "proofs hold" in text
+    left = [
+        path.parent.name
+        for path in Path("/proc").glob("[0-9]*/environ")
+        if _reads(path) and f"COUNTERMAND_DATA={data}".encode() in path.read_bytes()
+    ]
+    assert left == []
+
+
+def _reads(path: Path) -> bool:
+    try:
+        path.read_bytes()
+    except OSError:
+        return False
+    return True

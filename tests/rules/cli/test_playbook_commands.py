@@ -1,0 +1,62 @@
+"""`playbook check` and `explain` work without a console."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.rules.cli.conftest import Shell
+from tests.rules.cli.fake_console import FakeConsole
+
+ROOT = Path(__file__).resolve().parents[3]
+DEMO = ROOT / "examples" / "demo" / "playbook.yaml"
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    file = tmp_path / "broken.yaml"
+    file.write_text(DEMO.read_text().replace("distinct_people: 2", "distinct_people: 0", 1))
+    return file
+
+
+def test_a_playbook_that_can_be_used_passes(shell: Shell) -> None:
+    ended = shell("playbook", "check", str(DEMO))
+    assert ended.code == 0
+    assert ended.out.endswith(f"✓ {DEMO} can be used\n")
+
+
+def test_a_broken_one_is_exit_5_with_file_and_line(shell: Shell, broken: Path) -> None:
+    number = next(
+        number for number, line in enumerate(broken.read_text().splitlines(), 1) if "distinct_people: 0" in line
+    )
+    ended = shell("playbook", "check", str(DEMO), str(broken))
+    assert ended.code == 5
+    assert f"{broken}:{number}:" in ended.out
+    assert f"✗ {broken} cannot be used" in ended.out
+
+
+def test_json_tells_files_apart(shell: Shell, broken: Path) -> None:
+    items = json.loads(shell("playbook", "check", str(DEMO), str(broken), "-o", "json").out)["items"]
+    assert [item["ok"] for item in items] == [True, False]
+    assert items[1]["problems"][0]["level"] == "error"
+
+
+def test_explain_prints_plain_words_and_refuses_a_broken_playbook(shell: Shell, broken: Path) -> None:
+    assert shell("playbook", "explain", str(DEMO)).out.startswith("support-assistant-demo, version 1")
+    ended = shell("playbook", "explain", str(broken))
+    assert (ended.code, ended.out) == (5, "")
+
+
+def test_a_file_that_is_not_there_is_a_usage_error(shell: Shell, tmp_path: Path) -> None:
+    ended = shell("playbook", "check", str(tmp_path / "none.yaml"))
+    assert ended.code == 2
+    assert "none.yaml" in ended.err
+
+
+def test_send_keeps_the_exact_bytes(console: FakeConsole, shell: Shell) -> None:
+    console.on("POST /api/v1/playbooks", (200, {"digest": "sha256:abc", "name": "demo", "version": 1}))
+    assert "sha256:abc" in shell("playbook", "send", str(DEMO)).out
+    assert console.sent[0].raw == DEMO.read_bytes()
+    assert console.sent[0].headers["content-type"] == "application/yaml"
