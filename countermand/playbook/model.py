@@ -161,7 +161,7 @@ def _unique_steps(rules: tuple[CommunicationRule, ...]) -> tuple[CommunicationRu
 
 
 #: Rounds of asking in one incident: keeps its workflow history far below Temporal's limits.
-MAX_ROUNDS = 60
+MAX_ROUNDS = 200
 
 
 class Playbook(Strict):
