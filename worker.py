@@ -87,4 +87,5 @@ async def run(settings: Settings) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # one line per call of a target says nothing
     asyncio.run(run(Settings.from_environment()))

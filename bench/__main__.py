@@ -134,7 +134,8 @@ async def ledger(database: Database, folder: Path, records: int = 500) -> tuple[
     """Records appended one by one, each committed durably before the next."""
     book = SqlLedger(database)
     entries = [
-        AskRung(ask_id="ask", rung=n, do="remind", to=("safety_lead",)).entry(f"bench/{n}", "bench") for n in range(records)
+        AskRung(ask_id="ask", rung=n, do="remind", to=("safety_lead",)).entry(f"bench/{n}", "bench")
+        for n in range(records)
     ]
     began = time.perf_counter()
     for entry in entries:

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from activities.ports import BatchConflict, LabelledOutput
+from activities.ports import BatchConflict, ForeignId, LabelledOutput
 from console.auth import bearer
 from console.deps import Console, console
 from console.problems import Problem
@@ -29,7 +29,7 @@ class Batch(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_: Literal["countermand.signals/v1"] = Field(alias="schema")
-    batch_id: Annotated[str, Field(min_length=1, max_length=200)]
+    batch_id: ForeignId
     items: Annotated[tuple[LabelledOutput, ...], Field(min_length=1, max_length=MAX_ITEMS)]
 
 

@@ -45,7 +45,9 @@ class Stack:
         command += ["--database", str(place.data / "service.db")]
         await self.supervisor.start(environment.temporal_server(place))
         tokens = {"DEMO_READ_TOKEN": self.read_token, "DEMO_WRITE_TOKEN": self.write_token}
-        await self.supervisor.start(place.child("service", command, answers(f"{self.service_url}/healthz"), more=tokens))
+        await self.supervisor.start(
+            place.child("service", command, answers(f"{self.service_url}/healthz"), more=tokens)
+        )
         self.worker = environment.worker(place)
         await self.supervisor.start(self.worker)
         await self.supervisor.start(environment.console(place))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,17 +25,14 @@ async def test_the_unattended_demo_rolls_back_a_bad_release_proves_it_and_leaves
     text = said.decode()
     assert process.returncode == 0, text
     assert "proofs hold" in text
-    left = [
-        path.parent.name
-        for path in Path("/proc").glob("[0-9]*/environ")
-        if _reads(path) and f"COUNTERMAND_DATA={data}".encode() in path.read_bytes()
-    ]
-    assert left == []
+    assert processes_of(data) == []
 
 
-def _reads(path: Path) -> bool:
-    try:
-        path.read_bytes()
-    except OSError:
-        return False
-    return True
+def processes_of(data: Path) -> list[str]:
+    """Processes that still run in this data directory."""
+    found = []
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if f"COUNTERMAND_DATA={data}".encode() in environ.read_bytes():
+                found.append(environ.parent.name)
+    return found

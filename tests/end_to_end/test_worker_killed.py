@@ -15,7 +15,9 @@ PLAYBOOK = Path(__file__).parents[2] / "examples" / "demo" / "playbook.yaml"
 
 
 @pytest.mark.timeout(240)
-async def test_a_worker_killed_in_the_middle_of_a_stage_is_replaced_and_each_effect_happens_once(tmp_path: Path) -> None:
+async def test_a_worker_killed_in_the_middle_of_a_stage_is_replaced_and_each_effect_happens_once(
+    tmp_path: Path,
+) -> None:
     async with running(tmp_path / "data") as stack:
         await stack.register(PLAYBOOK.read_bytes())
         await stack.users(shift_after=6)

@@ -102,9 +102,7 @@ class ApprovalMachine(RuleBasedStateMachine):
 
     @rule(
         who=st.sampled_from([cases.MARIA, cases.JONAS, cases.AMIRA, cases.LENA, "local|stranger"]),
-        kind=st.sampled_from(
-            [DecisionKind.approve, DecisionKind.reject, DecisionKind.retract, DecisionKind.withdraw]
-        ),
+        kind=st.sampled_from([DecisionKind.approve, DecisionKind.reject, DecisionKind.retract, DecisionKind.withdraw]),
         right_digest=st.booleans(),
     )
     def somebody_decides(self, who: str, kind: DecisionKind, right_digest: bool) -> None:
@@ -143,9 +141,7 @@ class ApprovalMachine(RuleBasedStateMachine):
 
 
 TestApprovalMachine = ApprovalMachine.TestCase
-TestApprovalMachine.settings = settings(
-    max_examples=500, stateful_step_count=20, deadline=None, derandomize=True
-)
+TestApprovalMachine.settings = settings(max_examples=500, stateful_step_count=20, deadline=None, derandomize=True)
 
 
 def code_of(ask: Ask, decision: Decision, now: datetime, state: ApprovalState | None = None) -> Refusal:

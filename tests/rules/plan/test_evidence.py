@@ -53,9 +53,7 @@ def test_counters_of_another_revision_say_nothing() -> None:
 
 def rows(bad: int, scored: int, count: int, state: BlockState = BlockState.ok) -> list[Row]:
     reason = None if state is BlockState.ok else "no_traffic"
-    block = Block(
-        signal="truth", arm=Arm.baseline, state=state, reason=reason, served=scored, scored=scored, bad=bad
-    )
+    block = Block(signal="truth", arm=Arm.baseline, state=state, reason=reason, served=scored, scored=scored, bad=bad)
     return [
         Row(seq=seq, start=AT + timedelta(seconds=seq), block=timedelta(seconds=1), blocks=(block,))
         for seq in range(count)
@@ -88,9 +86,7 @@ def test_unknown_blocks_give_no_healthy_credit() -> None:
 
 
 def test_only_the_first_rows_that_suffice_decide_so_waiting_longer_cannot_be_used_to_fish_for_a_pass() -> None:
-    bad_then_good = rows(20, 200, 2) + [
-        row.model_copy(update={"seq": row.seq + 2}) for row in rows(0, 10_000, 5)
-    ]
+    bad_then_good = rows(20, 200, 2) + [row.model_copy(update={"seq": row.seq + 2}) for row in rows(0, 10_000, 5)]
     assert judge_health(EVIDENCE, bad_then_good, Decimal("0.95")).word is CheckWord.failed
 
 
