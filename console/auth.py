@@ -53,10 +53,18 @@ async def browser(request: Request, deps: Annotated[Console, Depends(console)]) 
 
 
 def own_origin(request: Request) -> None:
-    """Raises 403 when a form was sent by a page of another origin."""
-    origin = request.headers.get("origin")
-    foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-    if foreign or request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    """Raises 403 when a form was sent by a page of another origin.
+
+    Under our `Referrer-Policy: no-referrer` browsers send `Origin: null` with our own forms too; then only
+    `Sec-Fetch-Site`, which no page can forge, tells them from others.
+    """
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    ours = origin in (None, "null") or urlsplit(str(origin)).netloc == request.headers.get("host")
+    if site is None:
+        ours = ours and origin != "null"
+    elif site not in ("same-origin", "none"):
+        ours = False
+    if not ours:
         raise HTTPException(403, f"This form was sent from {origin}, not from this console; nothing was done.")
 
 

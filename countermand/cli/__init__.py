@@ -25,15 +25,16 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; errors are printed on stderr."""
     from countermand.cli.app import app
 
+    stdout = sys.stdout
     try:
         app(arguments, prog_name="countermand")
     except Failure as failure:
         print(failure, file=sys.stderr)
         return failure.code
     except SystemExit as ended:
+        if sys.stdout is not stdout:  # typer puts it out of use when the reader (`head`, `grep -q`) has gone
+            return Exit.done
         return ended.code if isinstance(ended.code, int) else Exit.unexpected
-    except BrokenPipeError:
-        return Exit.done
     except Exception:
         traceback.print_exc()
         print("✗ This is a bug in countermand; the lines above say where.", file=sys.stderr)

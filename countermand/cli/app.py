@@ -1,4 +1,4 @@
-"""The commands, put together. docs/cli.md describes every one of them; a test compares the two."""
+"""All commands, put together. docs/cli.md describes every one of them; a test compares the two."""
 
 from __future__ import annotations
 

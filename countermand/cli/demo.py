@@ -196,7 +196,12 @@ class Demo:
             ask = story.pending_ask
             if self._auto and ask is not None and ask not in voting:
                 voting.add(ask)
-                await self._vote(ask, passwords)
+                try:
+                    await self._vote(ask, passwords)
+                except Failure as failure:
+                    if failure.code is not Exit.refused:  # stale: newer evidence asks again, with what it shows
+                        raise
+                    self._display.note(failure.wrong)
             if story.over and story.events[-1].ended and (story.events[-2].ended or story.events[-3].failed):
                 self._display.footer()
                 return

@@ -193,6 +193,7 @@ class Story:
         self._renderer = JinjaRenderer(ROOT / "templates")
         self._notes = 0
         self._target = FakeTarget(5_000, self.release.baseline.digest)
+        self.with_evidence = True
         self.plan: Plan | None = None
         self.ask: Ask | None = None
         self.state = ApprovalState()
@@ -244,7 +245,8 @@ class Story:
                 ends_by=BASE + timedelta(hours=24),
             )
         )
-        await self.note(self._verdict)
+        if self.with_evidence:
+            await self.note(self._verdict)
         await self.tell(Step.incident_opened)
         await self.phase("freezing", "Copying the evidence before anything is changed.", BASE)
         self.ago(127)

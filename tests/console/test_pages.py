@@ -1,0 +1,137 @@
+"""Every page: rules that hold on all of them, and what each one says at a given moment."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from playwright.async_api import expect
+
+from tests import cases
+from tests.console.conftest import Person, Served
+from tests.console.world import INCIDENT, RELEASE, Story
+
+Serve = Callable[..., Awaitable[Served]]
+SignIn = Callable[..., Awaitable[Person]]
+
+PATHS = (
+    "/",
+    f"/releases/{RELEASE}",
+    f"/incidents/{INCIDENT}",
+    f"/asks/{INCIDENT}-ask-1",
+    f"/reviews/{INCIDENT}",
+    "/ledger",
+    "/ledger/4",
+    "/ledger/verify",
+    "/no-such-page",
+)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_no_page_is_wider_than_a_narrow_telephone_or_breaks_the_content_security_policy(
+    serve: Serve, sign_in: SignIn, scheme: str
+) -> None:
+    served = await serve(Story.reverted)
+    maria = await sign_in(served, cases.MARIA, viewport={"width": 320, "height": 700}, color_scheme=scheme)
+    for path in PATHS:
+        await maria.open(path)
+        assert await maria.page.locator("html").evaluate("page => page.scrollWidth") <= 320, path
+        assert await maria.page.locator("html").get_attribute("lang") == "en"
+        assert await maria.page.locator("h1").count() >= 1, path
+        await expect(maria.page.locator("main")).to_have_count(1)
+    await expect(maria.page).to_have_title("There is nothing here · Countermand")
+
+
+async def test_the_skip_link_is_first_and_every_control_shows_its_focus(serve: Serve, sign_in: SignIn) -> None:
+    served = await serve(Story.asked)
+    maria = await sign_in(served, cases.MARIA)
+    await maria.open(f"/asks/{INCIDENT}-ask-1")
+    await maria.page.keyboard.press("Tab")
+    await expect(maria.page.get_by_role("link", name="Skip to content")).to_be_focused()
+    await maria.page.keyboard.press("Enter")
+    seen = set()
+    for _ in range(12):
+        await maria.page.keyboard.press("Tab")
+        focused = maria.page.locator(":focus")
+        seen.add((await focused.evaluate("e => e.textContent || e.name")).strip())
+        assert await focused.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+        if await focused.evaluate("e => e.closest('.foot') !== null"):
+            continue  # a link in a sentence
+        box = await focused.bounding_box()
+        assert box is not None
+        assert box["height"] >= 24, await focused.evaluate("e => e.outerHTML")
+    assert {"reason", "Approve the rollback", "Reject"} <= seen
+
+
+async def test_the_overview_of_a_calm_day_says_what_to_do(serve: Serve, sign_in: SignIn) -> None:
+    served = await serve()
+    maria = await sign_in(served, cases.MARIA)
+    await maria.open("/")
+    await expect(maria.page.locator("#running")).to_contain_text("No incident is running.")
+    await expect(maria.page.locator("#closed")).to_contain_text("No incident has been closed yet.")
+    await expect(maria.page.locator("#watched .chip")).to_have_text("trigger")
+
+
+async def test_the_release_page_names_what_differs_who_gets_it_and_where_it_runs(serve: Serve, sign_in: SignIn) -> None:
+    served = await serve(Story.soaking)
+    maria = await sign_in(served, cases.MARIA)
+    await maria.open(f"/releases/{RELEASE}")
+    await expect(maria.page.locator(".differs th")).to_have_text(["decoding differs", "index differs"])
+    await expect(maria.page.locator("#split")).to_contain_text("25 % candidate, read from the target in inc-")
+    await expect(maria.page.locator("#split")).to_contain_text("outputs came from the candidate over 30 seconds")
+    link = maria.page.get_by_role("link", name="The watch in Temporal")
+    await expect(link).to_have_attribute(
+        "href", f"http://127.0.0.1:8233/namespaces/default/workflows/watch%2Fproduction%2F{RELEASE}"
+    )
+    await maria.page.locator("#numbers summary").click()
+    await expect(maria.page.locator(".numbers tbody tr")).to_have_count(60)
+
+
+async def test_the_incident_page_of_a_closed_incident_tells_how_it_ended(serve: Serve, sign_in: SignIn) -> None:
+    served = await serve(Story.reverted)
+    maria = await sign_in(served, cases.MARIA)
+    await maria.open(f"/incidents/{INCIDENT}")
+    await expect(maria.page.get_by_role("heading", level=1)).to_have_text("Rolled back and shown to be healthy.")
+    await expect(maria.page.locator(".stage .chip")).to_have_text(["completed"] * 3)
+    await expect(maria.page.locator("#verification .chip")).to_have_text(["pass", "pass"])
+    await expect(maria.page.locator("#commands")).to_be_empty()
+    await maria.page.locator("#message-all_clear summary").click()
+    await expect(maria.page.locator("#message-all_clear pre").first).to_be_visible()
+    await maria.page.locator(".timeline .seq").first.click()
+    await expect(maria.page.get_by_role("heading", level=1)).to_contain_text("Record ")
+    await expect(maria.page.locator(".chip").first).to_have_text("pass")
+
+
+async def test_a_review_is_read_as_a_document_and_signed_once(serve: Serve, sign_in: SignIn) -> None:
+    served = await serve(Story.reverted)
+    maria, jonas = await sign_in(served, cases.MARIA), await sign_in(served, cases.JONAS)
+    await maria.open(f"/reviews/{INCIDENT}")
+    await expect(maria.page.locator(".document h1")).to_have_text(f"Review of {INCIDENT}")
+    await expect(maria.page.locator(".document table").first).to_contain_text("completed")
+    await maria.page.get_by_role("button", name="Sign the review").click()
+    await expect(maria.page.locator("#sign")).to_contain_text("You have signed.")
+    await jonas.open(f"/reviews/{INCIDENT}")
+    await expect(jonas.page.locator("#sign")).to_contain_text("Maria Keller")
+    await expect(jonas.page.locator("#sign")).to_contain_text("You cannot sign here.")
+
+
+async def test_the_whole_ledger_is_verified_at_a_click(serve: Serve, sign_in: SignIn) -> None:
+    served = await serve(Story.reverted)
+    maria = await sign_in(served, cases.MARIA)
+    await maria.open("/ledger")
+    await maria.page.get_by_role("link", name="Verify the whole chain").click()
+    await expect(maria.page.get_by_role("heading", level=1)).to_have_text("The chain holds")
+    count = await served.world.deps.ledger.head() + 1
+    await expect(maria.page.locator(".head")).to_contain_text(f"{count} records, no gap")
+
+
+async def test_copying_gives_the_whole_digest(serve: Serve, sign_in: SignIn) -> None:
+    served = await serve(Story.asked)
+    maria = await sign_in(served, cases.MARIA)
+    await maria.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await maria.open(f"/asks/{INCIDENT}-ask-1")
+    await maria.page.get_by_role("button", name="copy").first.click()
+    await expect(maria.page.get_by_role("button", name="copied")).to_be_visible()
+    copied = await maria.page.evaluate("() => navigator.clipboard.readText()")
+    assert served.world.story.ask is not None
+    assert copied == served.world.story.ask.approval_digest
