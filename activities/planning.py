@@ -13,11 +13,11 @@ from activities.briefing import Brief
 from activities.ports import Ledger, TargetRejected, Targets, TargetUnavailable
 from countermand.governance.approval import RULES, Ask
 from countermand.ledger.bodies import AskOpened, PlanMade
+from countermand.messages.facts import in_words, spoken
 from countermand.plan.build import NothingToRevert, build_plan, member_of
 from countermand.plan.model import Plan
 from countermand.plan.target import Split, Value
-from countermand.playbook.model import Severity
-from countermand.playbook.units import format_duration
+from countermand.playbook.model import Rung, Severity
 
 
 class PlanRequest(Value):
@@ -126,10 +126,7 @@ class PlanningActivities:
             opened_at=ask.opened_at,
             expires_at=ask.expires_at,
             default=policy.default,
-            ladder=tuple(
-                f"after {format_duration(rung.after)}: {rung.action or rung.do} {', '.join(rung.to)}".strip()
-                for rung in policy.ladder
-            ),
+            ladder=tuple(_in_words(rung) for rung in policy.ladder),
             governance_digest=brief.directory.digest,
             rules=RULES,
             supersedes=ask.supersedes,
@@ -143,3 +140,16 @@ class Recheck(Value):
 
     word: Literal["go", "stale", "stop"]
     sentence: str
+
+
+def _in_words(rung: Rung) -> str:
+    """`after 5 minutes: remind those who have not decided`."""
+    when = f"after {in_words(rung.after)}" if rung.after else "at once"
+    match rung.do:
+        case "remind":
+            what = "remind those who have not decided"
+        case "default":
+            what = f"if nobody has decided: {rung.action}"
+        case _:
+            what = f"{rung.do} {spoken(rung.to)}"
+    return f"{when}: {what}"

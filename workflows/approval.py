@@ -12,10 +12,10 @@ from countermand.governance import approval as rules
 from countermand.governance.approval import ApprovalState, ApprovalStatus, Ask
 from countermand.governance.decision import Decision, DecisionKind
 from countermand.ledger.bodies import AskClosed, AskRung, AskVote
+from countermand.messages.facts import in_words
 from countermand.plan.model import Plan
 from countermand.plan.target import Value
 from countermand.playbook.model import Rung, Step
-from countermand.playbook.units import format_duration
 from workflows import policies
 from workflows.decisions import Answer, refuse_in_words
 from workflows.scribe import Scribe
@@ -152,7 +152,7 @@ class Approval:
         show(
             "asking",
             f"Waiting for {ask.policy.quorum.distinct_people} people to decide; "
-            f"{what} {format_duration(next_rung.after)} after the ask.",
+            f"{what} {in_words(next_rung.after)} after the ask.",
             waiting_for=", ".join(slot.role for slot in ask.policy.quorum.roles),
         )
         until = ask.opened_at + next_rung.after

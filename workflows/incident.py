@@ -18,10 +18,10 @@ from countermand.governance.approval import ApprovalStatus
 from countermand.governance.commands import CommandBox
 from countermand.governance.decision import Decision, DecisionKind
 from countermand.ledger.bodies import FreezeFailed, IncidentClosed, IncidentPhase, VerdictChanged
+from countermand.messages.facts import in_words
 from countermand.plan.model import Plan
 from countermand.plan.target import Value
 from countermand.playbook.model import Step
-from countermand.playbook.units import format_duration
 from workflows.approval import Approval, ApprovalResult
 from workflows.decisions import Answer, refuse_in_words
 from workflows.incident_steps import Case, IncidentSteps, read_brief
@@ -130,7 +130,7 @@ class Incident:
                 closing = await self._ask_and_act(made.plan)
             if closing is not None:
                 return closing
-        limit = format_duration(self._playbook.incident_time_limit)
+        limit = in_words(self._playbook.incident_time_limit)
         return Closing(outcome="unresolved", sentence=f"Nobody decided within {limit}; the candidate keeps its share.")
 
     async def _ask_and_act(self, plan: Plan) -> Closing | None:
@@ -160,7 +160,7 @@ class Incident:
         await self._enter(
             "asking",
             f"Waiting for {self._policy.quorum.distinct_people} people to approve the plan; "
-            f"if nobody decides in {format_duration(self._policy.time_limit)}: {self._policy.default}.",
+            f"if nobody decides in {in_words(self._policy.time_limit)}: {self._policy.default}.",
             workflow.now() + self._policy.time_limit,
             commands_to=ids.approval_workflow(workflow.info().workflow_id, self._asks),
             commands=(DecisionKind.withdraw,),

@@ -18,11 +18,12 @@ from countermand import ids
 from countermand.governance.approval import ApprovalState, Ask
 from countermand.governance.commands import CommandBox
 from countermand.governance.decision import Decision, DecisionKind
+from countermand.messages.facts import in_words
 from countermand.plan.build import stage_sentence
 from countermand.plan.model import Plan, PlannedStage
 from countermand.plan.target import Value
 from countermand.playbook.model import Step
-from countermand.playbook.units import format_duration, format_percent
+from countermand.playbook.units import format_percent
 from workflows import policies
 from workflows.decisions import Answer, refuse_in_words
 from workflows.scribe import Scribe
@@ -179,7 +180,7 @@ class StagedRevert:
     async def _soak(self, stage: PlannedStage) -> Stop | None:
         """Let the stage stand; a command ends the soak at once."""
         until = workflow.now() + stage.soak
-        await self._steps.note(stage, "soaking", f"watching this share for {format_duration(stage.soak)}.", until=until)
+        await self._steps.note(stage, "soaking", f"watching this share for {in_words(stage.soak)}.", until=until)
         try:
             await workflow.wait_condition(
                 lambda: self._commands.given,

@@ -15,7 +15,7 @@ from countermand.messages.incident import AskView, IncidentView
 from countermand.plan.build import stage_sentence
 from countermand.plan.model import Plan
 from countermand.plan.target import Value
-from countermand.playbook.units import format_duration, format_percent
+from countermand.playbook.units import format_percent
 
 CHECK_WORDS = {
     "digest_served": "the baseline serves exactly the approved bundle",
@@ -105,7 +105,7 @@ def _how(plan: Plan | None) -> Fact:
     if plan is None:
         return Fact(title="Plan", lines=("the plan cannot be shown",))
     stages = [
-        f"stage {stage.number}: {stage_sentence(plan, stage)}, then watched for {format_duration(stage.soak)}"
+        f"stage {stage.number}: {stage_sentence(plan, stage)}, then watched for {in_words(stage.soak)}"
         for stage in plan.stages
     ]
     users = f"today {format_percent(plan.before.candidate_bp)} of users get the candidate"

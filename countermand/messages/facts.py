@@ -58,9 +58,7 @@ def facts(view: IncidentView, *, step: Step, console_url: str, reask_every: time
         "verdict_sentence": opened.sentence,
         "opened_at": utc(view.opened_at),
         "console_url": f"{console_url}/incidents/{view.incident_id}",
-        "candidate_share": format_percent(view.candidate_bp)
-        if view.candidate_bp is not None
-        else "not yet read",
+        "candidate_share": format_percent(view.candidate_bp) if view.candidate_bp is not None else "not yet read",
         "unknowns": unknowns(view),
         "next_update": f"at every step, and at the latest in {in_words(reask_every)}",
         "ask": _ask(view.ask, reask_every),
@@ -82,9 +80,7 @@ def unknowns(view: IncidentView) -> list[str]:
     missing = ["the cause: the review will look for it"]
     if view.freeze is None:
         missing.append("how many users saw a bad answer before the watch noticed")
-    missing += [
-        f"{c.name.replace('_', ' ')}: {c.sentence}" for c in _newest_checks(view) if c.word == "unknown"
-    ]
+    missing += [f"{c.name.replace('_', ' ')}: {c.sentence}" for c in _newest_checks(view) if c.word == "unknown"]
     return missing
 
 
@@ -149,9 +145,7 @@ def _stage(view: IncidentView) -> dict[str, Any] | None:
 
 
 def _stop(view: IncidentView) -> dict[str, Any] | None:
-    stopped = next(
-        (s for s in reversed(view.stages) if s.state in ("stopped", "held", "aborted", "reversed")), None
-    )
+    stopped = next((s for s in reversed(view.stages) if s.state in ("stopped", "held", "aborted", "reversed")), None)
     if stopped is None:
         return None
     phase = view.phase.sentence if view.phase else "people are asked what to do"

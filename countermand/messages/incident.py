@@ -250,8 +250,6 @@ def _apply_stage(view: IncidentView, record: Record, body: b.Body, line: Callabl
                 stage.state, stage.sentence, stage.until = body.state, body.sentence, body.until
                 if body.state in ("completed", "stopped", "aborted", "reversed"):
                     stage.ended_at = record.at
-            tone = {"completed": "good", "stopped": "bad", "aborted": "bad", "reversed": "bad"}.get(
-                body.state, "info"
-            )
+            tone = {"completed": "good", "stopped": "bad", "aborted": "bad", "reversed": "bad"}.get(body.state, "info")
             who = f" by {body.by}" if body.by else ""
             line("person" if body.by else tone, f"Stage {body.stage} {body.state}{who}", body.sentence)

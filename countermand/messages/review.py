@@ -49,8 +49,7 @@ def review_facts(view: IncidentView) -> dict[str, Any]:
         ],
         "protected_by": _protected_by(view),
         "refusals": [
-            f"{utc(at)}: {r.decision_kind} by {r.subject} refused ({r.code}): {r.detail}"
-            for at, r in view.refusals
+            f"{utc(at)}: {r.decision_kind} by {r.subject} refused ({r.code}): {r.detail}" for at, r in view.refusals
         ],
         "unknowns": unknowns(view),
     }
