@@ -11,6 +11,7 @@ from temporalio import activity
 from activities.heartbeat import heartbeating
 from activities.ports import Ledger, SignalStore
 from activities.recording import Checked, keep_checks
+from countermand.detection.models import Row
 from countermand.ledger.bodies import CheckDone
 from countermand.plan.evidence import judge_health
 from countermand.plan.target import CheckWord, Value
@@ -45,9 +46,14 @@ class VerifyingActivities:
         What is undecided then stays `unknown`: no labelled answers is not health.
         """
         deadline = self._clock() + request.verification.time_limit
+        rows: list[Row] = []
+        seen = -1
         async with heartbeating():
             while True:
-                rows = [row for row in await self._signals.rows(request.release_id) if row.start >= request.since]
+                for row in await self._signals.rows(request.release_id, after_seq=seen):
+                    seen = row.seq
+                    if row.start >= request.since:
+                        rows.append(row)
                 results = tuple(
                     judge_health(evidence, rows, request.verification.confidence)
                     for evidence in request.verification.signals

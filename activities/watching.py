@@ -92,7 +92,7 @@ class WatchingActivities:
             evaluations = {}
             for row in new_rows:
                 verdict, row_start, rows = evaluator.judge(row), row.start, row.seq + 1
-                evaluations[row.seq] = _evaluation(verdict, row)
+                evaluations[row.seq] = evaluation_of(verdict, row)
             if evaluations:
                 await self._signals.put_evaluations(request.release_id, evaluations)
                 replayed = replayed or rows
@@ -131,7 +131,7 @@ def _result(
     )
 
 
-def _evaluation(verdict: WatchVerdict, row: Row) -> dict[str, object]:
+def evaluation_of(verdict: WatchVerdict, row: Row) -> dict[str, object]:
     """What pages draw for one row: the word and each trigger's evidence and limit."""
     return {
         "seq": row.seq,

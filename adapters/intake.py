@@ -20,11 +20,12 @@ Code = Literal["unknown_release", "unknown_signal", "future", "duplicate_id_othe
 
 
 class Gate(NamedTuple):
-    """What decides about outputs of one release; `sealed_until_us` is None before the first sealing."""
+    """What decides about outputs of one release. Those before `late_before_us` are late: their block is sealed, or
+    the release was not registered yet."""
 
     signals: frozenset[str]
     closed: bool
-    sealed_until_us: int | None
+    late_before_us: int
 
 
 class Stored(NamedTuple):
@@ -97,7 +98,7 @@ def sort_batch(
         elif event_us > latest:
             batch.reject(index, "future", f"event_time {item.event_time} is more than 2 min ahead of the clock here")
         else:
-            late = int(gate.sealed_until_us is not None and event_us < gate.sealed_until_us)
+            late = int(event_us < gate.late_before_us)
             row = Stored(
                 source_id,
                 item.observation_id,

@@ -166,18 +166,8 @@ class SqlSignals:
 
     async def _gates(self, session: AsyncSession, release_ids: Collection[str]) -> dict[str, Gate]:
         await self._lock(session, release_ids, exclusive=False)
-        found = await session.exec(
-            select(
-                ReleaseTable.release_id,
-                ReleaseTable.signals,
-                ReleaseTable.closed_at,
-                ReleaseTable.sealed_until_us,
-            ).where(col(ReleaseTable.release_id).in_(release_ids))
-        )
-        return {
-            release_id: Gate(frozenset(signals), closed_at is not None, sealed_until_us)
-            for release_id, signals, closed_at, sealed_until_us in found
-        }
+        found = await session.exec(select(ReleaseTable).where(col(ReleaseTable.release_id).in_(release_ids)))
+        return {release.release_id: _gate(release) for release in found}
 
     async def _lock(self, session: AsyncSession, release_ids: Collection[str], *, exclusive: bool) -> None:
         """Batches share a release, sealing has it alone. SQLite has one writer anyway.
@@ -212,6 +202,12 @@ class SqlSignals:
         for stored in earlier:
             index, row = batch.fresh.pop(stored.observation_id)
             batch.repeat(index, row, (stored.release_id, stored.signal, stored.arm, stored.event_us, stored.bad))
+
+
+def _gate(release: ReleaseTable) -> Gate:
+    start = microseconds(release.registered_at.replace(microsecond=0))
+    late_before = start if release.sealed_until_us is None else release.sealed_until_us
+    return Gate(frozenset(release.signals), release.closed_at is not None, late_before)
 
 
 async def _first_answer(session: AsyncSession, source_id: str, batch_id: str, body_sha256: str) -> BatchAnswer:

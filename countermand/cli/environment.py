@@ -195,12 +195,13 @@ async def prepare(place: Place) -> dict[str, str]:
     if first:
         (place.data / "targets.yaml").write_text(starter.TARGETS)
     await admin(place, "migrate")
-    await admin(place, "init")
     if not first:
+        await admin(place, "init")
         return {}
     passwords = {subject: starter.password() for subject in starter.PEOPLE}
     token, *_ = await asyncio.gather(
         admin(place, "source", "add", "judge"),
+        admin(place, "init"),
         *(
             admin(place, "account", "add", subject, "--name", name, "--password-stdin", given=passwords[subject])
             for subject, name in starter.PEOPLE.items()

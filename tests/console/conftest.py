@@ -15,8 +15,10 @@ import uvicorn
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from sse_starlette.sse import AppStatus
 
+from console import live
 from console.app import create_app
 from console.auth import COOKIE
+from console.live import Hub
 from countermand.detection.models import WatchVerdict
 from tests.console.world import Story, World, make_template
 
@@ -40,12 +42,36 @@ class Served:
         for connection in tuple(self.server.server_state.connections):
             connection.transport.abort()  # type: ignore[union-attr]  # every HTTP protocol has one
         await self.task
+        hub: Hub | None = getattr(self.server.config.app.state, "hub", None)  # type: ignore[union-attr]
+        if hub is not None and hub._reader is not None:
+            await hub._reader  # ends by itself when nobody listens; the database is closed after that
 
 
 @pytest.fixture(scope="session")
 async def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, WatchVerdict]:
     path = tmp_path_factory.mktemp("console") / "template.db"
     return path, await make_template(path)
+
+
+@pytest.fixture(autouse=True)
+def quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "POLL_SECONDS", 0.1)
+
+
+@pytest.fixture
+async def tell(template: tuple[Path, WatchVerdict], tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[World]]]:
+    """`await tell(Story.asked)`: everything behind a console at that moment, without the console."""
+    told: list[World] = []
+
+    async def start(moment: Moment) -> World:
+        path = tmp_path / f"told-{len(told)}.db"
+        shutil.copy(template[0], path)
+        told.append(await World.make(path, template[1], moment, 0))
+        return told[-1]
+
+    yield start
+    for world in told:
+        await world.deps.database.close()
 
 
 @pytest.fixture

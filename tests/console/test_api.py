@@ -182,7 +182,9 @@ async def refusals(served: Served) -> list[str]:
     return [str(record.body["code"]) for record in records]
 
 
-async def test_every_refused_decision_is_a_problem_with_its_code_and_stands_in_the_ledger(serve: Serve, signed_in: SignedIn) -> None:
+async def test_every_refused_decision_is_a_problem_with_its_code_and_stands_in_the_ledger(
+    serve: Serve, signed_in: SignedIn
+) -> None:
     served = await serve(Story.asked)
     maria = await signed_in(served, cases.MARIA)
     ask_id = (await maria.http.get("/api/v1/asks?mine=true")).json()["items"][0]["ask_id"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 
 from activities.ports import LabelledOutput, Message
-from activities.watching import Evaluator, _evaluation
+from activities.watching import Evaluator, evaluation_of
 from adapters.accounts import Accounts
 from adapters.catalogue import SqlCatalogue
 from adapters.database import Database
@@ -119,7 +119,7 @@ async def make_template(path: Path) -> WatchVerdict:
     judged = {}
     for row in rows:
         verdict = evaluator.judge(row)
-        judged[row.seq] = _evaluation(verdict, row)
+        judged[row.seq] = evaluation_of(verdict, row)
         if first is None and verdict.word is VerdictWord.trigger:
             first = verdict
     await signals.put_evaluations(RELEASE, judged)
