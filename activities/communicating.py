@@ -6,8 +6,8 @@ from temporalio import activity
 
 from activities.ports import Channel, Ledger, Message, Renderer
 from countermand.canonical import digest, digest_bytes
-from countermand.ledger.bodies import CommsSent
-from countermand.ledger.record import Entry
+from countermand.ledger.bodies import Body, CommsFailed, CommsSent
+from countermand.ledger.record import Entry, Kind
 from countermand.messages.facts import facts
 from countermand.messages.incident import incident
 from countermand.plan.target import Value
@@ -53,7 +53,12 @@ class CommunicatingActivities:
             key = f"{request.incident_id}/{request.step}/{request.occasion}/{audience}"
             if await self._ledger.find(f"comms/{key}"):
                 continue
-            subject, text = self._renderer.render(request.step, audience, known)
+            try:
+                subject, text = self._renderer.render(request.step, audience, known)
+            except ValueError as error:  # trying again cannot help; the other audiences are told all the same
+                failed = CommsFailed(step=request.step.value, audiences=(audience.value,), why=str(error))
+                entries.append(self._entry(request, f"comms_failed/{key}", failed))
+                continue
             message = Message(
                 key=key,
                 incident_id=request.incident_id,
@@ -73,9 +78,11 @@ class CommunicatingActivities:
                 channel=receipt.channel,
                 facts_sha256=message.facts_sha256,
             )
-            entries.append(
-                body.entry(f"comms/{key}", "worker", incident_id=request.incident_id, release_id=request.release_id)
-            )
+            entries.append(self._entry(request, f"comms/{key}", body))
         if entries:
             await self._ledger.append(*entries)
-        return Communicated(sent=len(entries))
+        return Communicated(sent=sum(entry.kind is Kind.comms_sent for entry in entries))
+
+    @staticmethod
+    def _entry(request: CommunicateRequest, idem_key: str, body: Body) -> Entry:
+        return body.entry(idem_key, "worker", incident_id=request.incident_id, release_id=request.release_id)

@@ -25,6 +25,8 @@ from countermand.ledger.record import Record
 
 POLL_SECONDS = 0.5
 PING_SECONDS = 15
+#: After a cut the browser waits this long; a page calls itself lost only some time later.
+RETRY_MILLISECONDS = 1_000
 #: A stream ends after this time and the browser connects anew, so that a sign-out ends it too (CON-5).
 STREAM_SECONDS = 600
 MAX_STREAMS = 20
@@ -98,6 +100,7 @@ class Hub:
                 self._reader = asyncio.create_task(self._read())
             if after is not None and head > after:
                 listener.changed(head)
+            yield ServerSentEvent(event="ping", data="{}", retry=RETRY_MILLISECONDS)
             async for event in listener.events():
                 yield event
         finally:

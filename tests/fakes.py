@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from temporalio.exceptions import ApplicationError
 
 from activities.ports import (
     BatchAnswer,
@@ -175,9 +176,7 @@ class FakeTarget:
         return SetOutcome(result="applied", before=before, after=await self.read(member))
 
     async def observe(self, member: Member) -> Observation:
-        candidate = (
-            round(self.users * self.split.candidate_bp / 10_000) if self.traffic_follows else self.users // 2
-        )
+        candidate = round(self.users * self.split.candidate_bp / 10_000) if self.traffic_follows else self.users // 2
         return Observation(
             revision=str(self.generation), candidate_users=candidate, baseline_users=self.users - candidate,
             requests=self.users, errors=self.errors, at=now(),
@@ -285,9 +284,7 @@ class FakePeople:
         self.governance = governance
 
     async def snapshot(self) -> Directory:
-        return Directory(
-            governance=self.governance, digest=digest(self.governance), source="fake", as_of=now()
-        )
+        return Directory(governance=self.governance, digest=digest(self.governance), source="fake", as_of=now())
 
 
 class FakeKeys:
@@ -310,8 +307,11 @@ class FakeChannel:
 
     def __init__(self) -> None:
         self.sent: dict[str, Message] = {}
+        self.dark = False
 
     async def send(self, message: Message) -> Receipt:
+        if self.dark:
+            raise ApplicationError("the channel does not answer", non_retryable=True)
         self.sent.setdefault(message.key, message)
         return Receipt(key=message.key, channel="fake", provider_id=message.key, at=now())
 

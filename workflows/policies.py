@@ -40,6 +40,13 @@ RECORD = Limits(
     retry_policy=_QUICK_RETRY,
 )
 
+#: Messages: a channel that is down for a minute is recorded as failed; a rollback never waits longer for words.
+TELL = Limits(
+    start_to_close_timeout=timedelta(seconds=15),
+    schedule_to_close_timeout=timedelta(seconds=60),
+    retry_policy=_QUICK_RETRY,
+)
+
 #: Reads of a target while planning or rechecking.
 READ_TARGET = Limits(
     start_to_close_timeout=timedelta(seconds=35),

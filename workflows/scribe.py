@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 from activities.communicating import CommunicateRequest, CommunicatingActivities
 from activities.recording import RecordingActivities, RecordRequest
-from countermand.ledger.bodies import Body
+from countermand.ledger.bodies import Body, CommsFailed
 from countermand.playbook.model import Playbook, Severity, Step
 from workflows import policies
 
@@ -29,16 +30,23 @@ class Scribe:
         )
 
     async def tell(self, step: Step, occasion: str) -> None:
-        await workflow.execute_activity_method(
-            CommunicatingActivities.communicate,
-            CommunicateRequest(
-                incident_id=self._incident_id,
-                release_id=self._release_id,
-                step=step,
-                audiences=self._playbook.audiences(step),
-                occasion=occasion,
-                reask_every=self._reask_every,
-            ),
-            summary=f"Tell people: {step.value.replace('_', ' ')}",
-            **policies.RECORD,
-        )
+        """Tell every audience of the step; a message that cannot be sent is recorded and stops nothing (REL-6)."""
+        audiences = self._playbook.audiences(step)
+        words = step.value.replace("_", " ")
+        try:
+            await workflow.execute_activity_method(
+                CommunicatingActivities.communicate,
+                CommunicateRequest(
+                    incident_id=self._incident_id,
+                    release_id=self._release_id,
+                    step=step,
+                    audiences=audiences,
+                    occasion=occasion,
+                    reask_every=self._reask_every,
+                ),
+                summary=f"Tell people: {words}",
+                **policies.TELL,
+            )
+        except ActivityError as error:
+            failed = CommsFailed(step=step.value, audiences=audiences, why=str(error.cause or error))
+            await self.record(f"comms_failed/{step.value}/{occasion}", failed, f"Could not tell people: {words}")

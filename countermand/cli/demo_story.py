@@ -39,8 +39,9 @@ class Story:
 
     @property
     def over(self) -> bool:
-        """Nothing more will happen without people."""
-        return self.view is not None and self.view.closed is not None and self.view.review is not None
+        """The incident is closed, everybody was told, and the review is drafted."""
+        verified, told, drafted = self.events[-3:]
+        return drafted.ended is not None and (told.ended is not None or verified.failed)
 
 
 def tell(records: Sequence[Record], playbook: Playbook, went_bad: datetime | None) -> Story:
@@ -110,8 +111,6 @@ def _end(view: IncidentView | None, records: Sequence[Record]) -> list[Event]:
     closed = view.closed if view else None
     closed_at = view.closed_at if view else None
     reverted = closed is not None and closed.outcome == "reverted"
-    told = _last(records, Kind.comms_sent, "step", Step.all_clear.value)
-    drafted = _last(records, Kind.review_drafted)
     return [
         Event(
             "verified: the service is shown to be healthy",
@@ -120,14 +119,15 @@ def _end(view: IncidentView | None, records: Sequence[Record]) -> list[Event]:
             " ".join(check.sentence for check in view.verification) if view and reverted else "",
             failed=closed is not None and not reverted,
         ),
-        Event("all-clear sent", closed_at if reverted else None, told.at if told else None),
-        Event("review drafted", closed_at, drafted.at if drafted else None),
+        Event("all-clear sent", closed_at if reverted else None, _told(records, Step.all_clear)),
+        Event("review drafted and announced", closed_at, _told(records, Step.review_drafted)),
     ]
 
 
-def _last(records: Sequence[Record], kind: Kind, field: str = "", value: str = "") -> Record | None:
-    found = (record for record in reversed(records) if record.kind is kind)
-    return next((record for record in found if not field or record.body[field] == value), None)
+def _told(records: Sequence[Record], step: Step) -> datetime | None:
+    """When the newest message about this step was sent; all audiences of a step are recorded at once."""
+    sent = (record for record in reversed(records) if record.kind is Kind.comms_sent)
+    return next((record.at for record in sent if record.body["step"] == step.value), None)
 
 
 def messages_due(playbook: Playbook) -> set[tuple[str, str]]:

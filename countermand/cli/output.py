@@ -28,15 +28,17 @@ class Format(StrEnum):
 
 FormatOption = Annotated[Format, typer.Option("-o", "--output", help="table for people, json or jsonl for programs.")]
 
-_GOOD, _WAITING, _BAD, _UNKNOWN = ("✓", "green"), ("…", "yellow"), ("▲", "red"), ("?", "magenta")
+_GOOD, _WAITING, _BAD = ("✓", "green"), ("…", "yellow"), ("▲", "red")
+_UNKNOWN, _OVER = ("?", "magenta"), ("■", "dim")
 _SIGNS = {
     **dict.fromkeys(
         ["ok", "pass", "approve", "approved", "completed", "reverted", "verified", "signed", "accepted"], _GOOD
     ),
-    **dict.fromkeys(["done", "ready", "closed", "over"], _GOOD),
+    **dict.fromkeys(["done", "ready"], _GOOD),
     **dict.fromkeys(["trigger", "fail", "failed", "reject", "rejected", "stopped", "aborted", "not_verified"], _BAD),
     **dict.fromkeys(["reverted_not_verified", "unresolved", "error"], _BAD),
     **dict.fromkeys(["unknown", "stale", "expired"], _UNKNOWN),
+    **dict.fromkeys(["closed", "over", "withdrawn"], _OVER),
 }
 
 

@@ -299,6 +299,15 @@ class CommsSent(Body):
     facts_sha256: str
 
 
+class CommsFailed(Body):
+    """A message that could not be made or delivered; the rollback goes on without it (REL-6, I15)."""
+
+    KIND: ClassVar[Kind] = Kind.comms_failed
+    step: str
+    audiences: tuple[str, ...]
+    why: str
+
+
 class ReviewDrafted(Body):
     KIND: ClassVar[Kind] = Kind.review_drafted
     review_id: str
@@ -320,7 +329,7 @@ BODIES: dict[Kind, type[Body]] = {
     for body in (
         ReleaseRegistered, ReleaseClosed, VerdictChanged, IncidentOpened, IncidentPhase, IncidentClosed,
         FreezeCompleted, FreezeFailed, PlanMade, AskOpened, AskRung, AskVote, AskClosed, DecisionMade,
-        DecisionRefused, StageIntent, StageOutcome, StageState, CheckDone, CommsSent, ReviewDrafted, ReviewClosed,
+        DecisionRefused, StageIntent, StageOutcome, StageState, CheckDone, CommsSent, CommsFailed, ReviewDrafted, ReviewClosed,
     )
 }  # fmt: skip
 

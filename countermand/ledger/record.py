@@ -47,6 +47,7 @@ class Kind(StrEnum):
     stage_state = "stage.state"
     check_result = "check.result"
     comms_sent = "comms.sent"
+    comms_failed = "comms.failed"
     review_drafted = "review.drafted"
     review_closed = "review.closed"
 
@@ -121,9 +122,7 @@ def build_line(entry: Entry, *, seq: int, prev: str, at: datetime) -> str:
         }
     )
     if len(line) > MAX_LINE:
-        raise LineTooLong(
-            f"{entry.kind.value} {entry.idem_key!r}: {len(line)} bytes, at most {MAX_LINE} are accepted"
-        )
+        raise LineTooLong(f"{entry.kind.value} {entry.idem_key!r}: {len(line)} bytes, at most {MAX_LINE} are accepted")
     return line.decode()
 
 
@@ -154,9 +153,7 @@ def verify_chain(lines: Iterable[str], *, first_seq: int = 0, prev: str = GENESI
         if record.schema_ != SCHEMA:
             raise ChainBroken(expected, f"schema {record.schema_!r} instead of {SCHEMA!r}")
         if record.seq != expected:
-            raise ChainBroken(
-                expected, f"seq {record.seq} instead of {expected}: a record is missing or out of order"
-            )
+            raise ChainBroken(expected, f"seq {record.seq} instead of {expected}: a record is missing or out of order")
         if record.prev != prev:
             raise ChainBroken(
                 expected,

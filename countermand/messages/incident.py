@@ -185,6 +185,9 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
             line(tone, f"Check {body.name.replace('_', ' ')}: {body.word}", body.sentence)
         case b.CommsSent():
             view.messages.append((record.at, body))
+        case b.CommsFailed():
+            told = ", ".join(body.audiences)
+            line("bad", f"Could not tell {told}: {body.step.replace('_', ' ')}", body.why)
         case b.ReviewDrafted():
             view.review = body
             line("info", "Review drafted", f"owner: {body.owner.replace('_', ' ')}")

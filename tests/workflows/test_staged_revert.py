@@ -216,3 +216,16 @@ async def test_a_baseline_that_is_bad_too_is_not_called_healthy(world: World) ->
         await world.decide(DecisionKind.abort, cases.JONAS, reason="known issue of the baseline, closing")
         assert (await handle.result()).outcome == "reverted_not_verified"
     assert ("all_clear", "customer") not in world.channel.steps()
+
+
+async def test_a_dark_channel_is_recorded_and_never_stops_the_rollback(world: World) -> None:
+    world.channel.dark = True
+    async with world.worker():
+        handle = await world.open_incident()
+        await world.approve_by_two()
+        assert (await handle.result()).outcome == "reverted"
+    assert world.channel.sent == {}
+    failed = {
+        (body["step"], audience) for body in world.ledger.bodies(Kind.comms_failed) for audience in body["audiences"]
+    }
+    assert ("all_clear", "customer") in failed
