@@ -33,8 +33,9 @@ check: $(BIN)/.ready ## ruff, mypy --strict, import-linter
 bench: $(BIN)/.ready ## what the hot paths cost beside a floor of the same run
 	@$(BIN)/python -m bench
 
-schema: $(BIN)/.ready ## write docs/playbook.schema.json anew
+schema: $(BIN)/.ready ## write docs/playbook.schema.json and docs/openapi.json anew
 	@$(BIN)/python -m countermand.playbook.schema
+	@$(BIN)/python -m console.openapi
 
 histories: $(BIN)/.ready ## record the replay corpus anew (docs/adr/0003-replay-corpus.md)
 	@$(BIN)/python -m tests.replay.record

@@ -25,8 +25,9 @@ from console.headline import Headline, headline, stage_rows
 from console.live import EVERYTHING
 from console.render import STATIC, Page, message
 from console.submit import directory
+from console.waiting import Waiting, waiting_for
 from console.watched import Watched, watched
-from countermand.messages.incident import AskView, IncidentView
+from countermand.messages.incident import IncidentView
 
 router = APIRouter(include_in_schema=False)
 for part in (pages_sign_in, pages_release, pages_incident, pages_ask, pages_review, pages_ledger):
@@ -51,12 +52,10 @@ async def overview(
     """What waits for this person first, then what is running, watched and over."""
     page = await Page.begin(deps, session)
     people = await directory(deps)
-    roles = set(people.roles_of(session.person.subject)) if people else set()
+    subject = session.person.subject
     incidents = await views.recent_incidents(deps)
+    mine = await waiting_for(deps, people, subject, incidents) if people else []
     running = [view for view in incidents if view.closed is None]
-    asks = [(view, ask) for view in running for ask in view.asks if ask.status == "pending"]
-    mine = [(view, ask) for view, ask in asks if views.waits_for(ask, session.person.subject, roles)]
-    mine.sort(key=lambda pair: pair[1].opened.expires_at)
     releases = await _watched(deps)
     return page.html(
         "overview.html",
@@ -65,7 +64,7 @@ async def overview(
         regions=REGIONS,
         headline=_sentence(mine, running, releases),
         mine=mine,
-        others=len(asks) - len(mine),
+        urgent=sum(one.urgent for one in mine),
         running=[Running(view, headline(view), _stage(view)) for view in running],
         watched=releases,
         closed=[view for view in incidents if view.closed is not None],
@@ -85,12 +84,11 @@ async def _watched(deps: Console) -> list[Watched]:
     return found
 
 
-def _sentence(
-    mine: Sequence[tuple[IncidentView, AskView]], running: Sequence[IncidentView], releases: Sequence[Watched]
-) -> str:
+def _sentence(mine: Sequence[Waiting], running: Sequence[IncidentView], releases: Sequence[Watched]) -> str:
     """The state of everything in one sentence, for whoever looks for a second only."""
-    if mine:
-        return "One decision waits for you." if len(mine) == 1 else f"{len(mine)} decisions wait for you."
+    urgent = sum(one.urgent for one in mine)
+    if urgent:
+        return "One decision waits for you." if urgent == 1 else f"{urgent} decisions wait for you."
     if running:
         count = "One incident is" if len(running) == 1 else f"{len(running)} incidents are"
         return f"Nothing waits for you. {count} running."
@@ -98,7 +96,7 @@ def _sentence(
         return "Nothing waits for you, but not everything can be judged."
     if any(release.word in ("watch", "trigger") for release in releases):
         return "Nothing waits for you. A release is being looked at closely."
-    return "All calm. Nothing waits for you."
+    return "All calm. Only a signature waits for you." if mine else "All calm. Nothing waits for you."
 
 
 def _stage(view: IncidentView) -> str:

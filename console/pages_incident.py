@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form
@@ -13,37 +12,24 @@ from starlette.exceptions import HTTPException
 from adapters.outbox import Sent
 from console import views
 from console.auth import Session, browser, own_form
+from console.commands import COMMANDS, commands
 from console.decide import Act
 from console.deps import Console, console
-from console.headline import active_stage, headline, stage_rows
+from console.headline import headline, stage_rows
 from console.pages_release import temporal_link
 from console.problems import Problem
 from console.render import Page, segment
 from console.submit import directory, form_id, known_id, submit
 from countermand import ids
 from countermand.governance.decision import Decision, DecisionKind
-from countermand.governance.directory import Directory
 from countermand.ledger.bodies import DecisionMade
 from countermand.messages.incident import IncidentView
-from countermand.playbook.units import format_percent
 
 router = APIRouter()
 
 Deps = Annotated[Console, Depends(console)]
 
-#: Commands in the order of how much they change.
-COMMANDS = ("hold", "resume", "ask_again", "withdraw", "abort", "reverse")
 REGIONS = ("now", "ask", "stages", "verification", "timeline", "messages", "facts", "evidence", "commands")
-
-
-@dataclass(frozen=True)
-class Command:
-    """One command of this phase: what it does, and who may give it when this person may not."""
-
-    kind: str
-    does: str
-    permitted: bool
-    holders: tuple[str, ...]
 
 
 @router.get("/incidents/{incident_id}")
@@ -123,7 +109,7 @@ async def _page(
         view=view,
         headline=headline(view),
         rows=stage_rows(view),
-        commands=_commands(view, people, page.session.person.subject),
+        commands=commands(view, people, page.session.person.subject),
         people_known=people is not None,
         received=received,
         problem=problem,
@@ -141,41 +127,6 @@ def _by_step(sent: Sequence[Sent]) -> dict[str, list[Sent]]:
     for one in reversed(sent):
         steps.setdefault(one.message.step.value, []).append(one)
     return steps
-
-
-def _commands(view: IncidentView, people: Directory | None, subject: str) -> list[Command]:
-    """Commands of this phase that make sense now."""
-    if view.closed is not None or view.phase is None:
-        return []
-    stage = active_stage(view)
-    stopped = stage is not None and stage.state in ("held", "stopped")
-    senseless = {"hold"} if stopped else {"resume"} if stage is not None else set()
-    does = _does(view)
-    roles = set(people.roles_of(subject)) if people else set()
-    found = []
-    for kind in COMMANDS:
-        if kind in view.phase.commands and kind not in senseless:
-            allowed = people.governance.rights.get(DecisionKind(kind), ()) if people else ()
-            holders = tuple(person.name for person in people.holders(*allowed)) if people else ()
-            found.append(Command(kind, does[kind], bool(roles & set(allowed)), holders))
-    return found
-
-
-def _does(view: IncidentView) -> dict[str, str]:
-    before = "the recorded share"
-    if view.plan is not None:
-        before = f"{format_percent(view.plan.before.candidate_bp)} of users, as recorded before the first stage"
-    verifying = view.status == "not_verified"
-    resume = "Verify again with new answers." if verifying else "Go on with this stage."
-    abort = "Stop here for good. Users stay where they are now; a review follows."
-    return {
-        "hold": "Stay at this stage. Nothing moves until somebody resumes.",
-        "resume": resume,
-        "ask_again": "Read the target again, make a new plan and ask for approval now.",
-        "withdraw": "Take the request back. Nothing is rolled back and the incident is closed.",
-        "abort": "Close without a healthy verification." if verifying else abort,
-        "reverse": f"Undo the rollback: give the candidate back {before}.",
-    }
 
 
 def _links(deps: Console, view: IncidentView) -> list[tuple[str, str]]:

@@ -79,7 +79,7 @@ async def _page(
     if view is None:
         raise HTTPException(404)
     signed = await views.signatures(deps, incident_id)
-    needed = await _signers(deps, view)
+    needed = await views.signers(deps, view)
     people = await directory(deps)
     subject = session.person.subject
     return page.html(
@@ -100,15 +100,6 @@ async def _page(
         reason=reason,
         decision_id=form_id(sent, problem),
     )
-
-
-async def _signers(deps: Console, view: IncidentView) -> tuple[str, ...]:
-    """The roles that sign, from the playbook of the release."""
-    status = await deps.catalogue.release(view.release_id)
-    if status is None:
-        return ()
-    playbook = await deps.catalogue.playbook(status.release.playbook_digest)
-    return tuple(slot.role for slot in playbook.review.sign_off.roles for _ in range(slot.min))
 
 
 async def _draft(deps: Console, view: IncidentView) -> Markup | None:

@@ -43,6 +43,8 @@ def _of(body: b.Body) -> str:
             return f"{_words(body.name)} {body.word}: {body.sentence}"
         case b.CommsSent():
             return f"{body.audience}: {body.subject}"
+        case b.CommsFailed():
+            return f"could not tell {', '.join(body.audiences)} about {_words(body.step)}: {body.why}"
         case b.ReleaseClosed():
             return body.why
         case _:

@@ -92,6 +92,15 @@ async def latest_verdicts(deps: Console) -> dict[str, tuple[Record, VerdictChang
     }
 
 
+async def signers(deps: Console, view: IncidentView) -> tuple[str, ...]:
+    """The roles that sign, from the playbook of the release."""
+    status = await deps.catalogue.release(view.release_id)
+    if status is None:
+        return ()
+    playbook = await deps.catalogue.playbook(status.release.playbook_digest)
+    return tuple(slot.role for slot in playbook.review.sign_off.roles for _ in range(slot.min))
+
+
 async def signatures(deps: Console, incident_id: str) -> list[Decision]:
     """Who signed the review so far, oldest first. A signature that was refused does not count."""
     kinds = (Kind.decision, Kind.decision_refused)

@@ -119,15 +119,20 @@ def _end(view: IncidentView | None, records: Sequence[Record]) -> list[Event]:
             " ".join(check.sentence for check in view.verification) if view and reverted else "",
             failed=closed is not None and not reverted,
         ),
-        Event("all-clear sent", closed_at if reverted else None, _told(records, Step.all_clear)),
-        Event("review drafted and announced", closed_at, _told(records, Step.review_drafted)),
+        _announced("all-clear sent", Step.all_clear, closed_at if reverted else None, records),
+        _announced("review drafted and announced", Step.review_drafted, closed_at, records),
     ]
 
 
-def _told(records: Sequence[Record], step: Step) -> datetime | None:
-    """When the newest message about this step was sent; all audiences of a step are recorded at once."""
-    sent = (record for record in reversed(records) if record.kind is Kind.comms_sent)
-    return next((record.at for record in sent if record.body["step"] == step.value), None)
+def _announced(label: str, step: Step, began: datetime | None, records: Sequence[Record]) -> Event:
+    """All audiences of a step are told at once; a message that could not be sent is recorded too."""
+    kinds = (Kind.comms_sent, Kind.comms_failed)
+    about = [record for record in records if record.kind in kinds and record.body["step"] == step.value]
+    if not about:
+        return Event(label, began)
+    newest = about[-1]
+    failed = newest.kind is Kind.comms_failed
+    return Event(label, began, newest.at, str(newest.body["why"]) if failed else "", failed)
 
 
 def messages_due(playbook: Playbook) -> set[tuple[str, str]]:

@@ -192,6 +192,10 @@ async def prepare(place: Place) -> dict[str, str]:
     """Files, database, key; on the first start also accounts and a signal source. Returns the new passwords."""
     (place.data / "temporal.toml").touch()
     first = not (place.data / "governance.yaml").exists()
+    if first and (place.data / "countermand.db").exists():
+        raise Failure(
+            Exit.refused, f"the first start in {place.data} did not finish", next=f"remove {place.data}, start again"
+        )
     if first:
         (place.data / "targets.yaml").write_text(starter.TARGETS)
     await admin(place, "migrate")

@@ -53,10 +53,8 @@ def _where(place: Place) -> list[str]:
 
 def _who(place: Place, passwords: dict[str, str]) -> list[str]:
     if not passwords:
-        return [
-            "",
-            f"Sign in with the accounts of the first start: COUNTERMAND_URL={place.console_url} countermand login",
-        ]
+        login = f"COUNTERMAND_URL={place.console_url} countermand login NAME"
+        return ["", f"Sign in with the accounts of the first start: {login}"]
     return [
         "",
         "These accounts were made now; the passwords are shown this once:",

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 
+import pytest
 from playwright.async_api import expect
 
+from adapters.directory_file import GovernanceInvalid
 from countermand.canonical import digest_bytes
 from countermand.governance.decision import DecisionKind
+from countermand.governance.directory import Directory
 from countermand.ledger.record import Kind
 from tests import cases
 from tests.console.conftest import Person, Served
@@ -192,3 +195,43 @@ async def test_every_refusal_is_in_the_ledger(serve: Serve, sign_in: SignIn) -> 
     await maria.page.get_by_role("button", name="Reject").click()
     refused = await served.world.deps.ledger.records(kinds=[Kind.decision_refused])
     assert [record.actor for record in refused] == [cases.MARIA]
+
+
+async def test_a_decision_without_an_answer_is_sent_again_under_the_same_id_and_counts_once(
+    serve: Serve, sign_in: SignIn
+) -> None:
+    served = await serve(Story.asked)
+    maria = await sign_in(served, cases.MARIA, java_script_enabled=False)
+    await maria.open(ASK)
+    field = maria.page.locator("#decide input[name=decision_id]")
+    first = await field.get_attribute("value")
+    served.world.workflows.dark = True
+    await maria.page.get_by_label("Reason").fill(REASON)
+    await maria.page.get_by_role("button", name="Approve the rollback").click()
+    await expect(maria.page.get_by_role("alert").first).to_contain_text("Not done: outcome unknown.")
+    await expect(maria.page.get_by_label("Reason")).to_have_value(REASON)
+    assert await field.get_attribute("value") == first
+    served.world.workflows.dark = False
+    await maria.page.get_by_role("button", name="Approve the rollback").click()
+    await expect(maria.page.locator("#votes")).to_contain_text("1 of 2 people approved.")
+    decisions = await served.world.deps.ledger.records(kinds=[Kind.decision])
+    assert [record.idem_key for record in decisions] == [f"decision/{first}"]
+
+
+async def test_a_broken_governance_file_stops_deciding_and_nothing_else(
+    serve: Serve, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = await serve(Story.asked)
+    maria = await sign_in(served, cases.MARIA)
+
+    async def unreadable() -> Directory:
+        raise GovernanceInvalid("governance.yaml: people: a list is needed")
+
+    await maria.open(ASK)
+    monkeypatch.setattr(served.world.story.people, "snapshot", unreadable)
+    await maria.page.get_by_label("Reason").fill(REASON)
+    await maria.page.get_by_role("button", name="Approve the rollback").click()
+    await expect(maria.page.get_by_role("alert").first).to_contain_text("Not done: directory unavailable.")
+    await maria.open("/")
+    await expect(maria.page.locator("#waiting")).to_contain_text("Nobody can decide until it is repaired.")
+    await expect(maria.page.locator("#running")).to_contain_text("Waiting for 2 people")

@@ -126,3 +126,16 @@ async def test_a_ledger_that_cannot_be_read_ends_the_streams_instead_of_looking_
 async def _listeners(served: Served, count: int) -> bool:
     hub: Hub | None = getattr(served.server.config.app.state, "hub", None)  # type: ignore[union-attr]
     return hub is not None and len(hub._listeners) == count
+
+
+async def test_the_command_line_listens_with_its_token(serve: Serve) -> None:
+    served = await serve(Story.asked)
+    issued = await served.world.deps.accounts.issue_person_token(cases.MARIA)
+    bearer = {"authorization": f"Bearer {issued.token}"}
+    async with (
+        httpx.AsyncClient(base_url=served.url, headers=bearer) as http,
+        http.stream("GET", "/api/v1/events?after=0") as response,
+    ):
+        assert (await Stream(response.aiter_lines()).next())["event"] == "changed"
+    async with httpx.AsyncClient(base_url=served.url) as http:
+        assert (await http.get("/api/v1/events")).status_code == 401

@@ -135,3 +135,33 @@ async def test_copying_gives_the_whole_digest(serve: Serve, sign_in: SignIn) -> 
     copied = await maria.page.evaluate("() => navigator.clipboard.readText()")
     assert served.world.story.ask is not None
     assert copied == served.world.story.ask.approval_digest
+
+
+async def test_the_overview_lists_what_stands_still_for_those_who_may_move_it(serve: Serve, sign_in: SignIn) -> None:
+    async def held(story: Story) -> None:
+        await story.soaking()
+        await story.stage_state(2, "held", "Waiting for the night shift", by="Maria Keller")
+
+    served = await serve(held)
+    jonas, amira = await sign_in(served, cases.JONAS), await sign_in(served, cases.AMIRA)
+    await jonas.open("/")
+    await expect(jonas.page.locator("#waiting")).to_contain_text(
+        "support-assistant v7 stands still until somebody acts"
+    )
+    await jonas.page.get_by_role("link", name="See and act").click()
+    await expect(jonas.page.locator("#command-resume")).to_be_visible()
+    await amira.open("/")
+    await expect(amira.page.get_by_role("heading", level=1)).to_have_text(
+        "Nothing waits for you. One incident is running."
+    )
+
+
+async def test_the_overview_lists_reviews_until_they_are_signed(serve: Serve, sign_in: SignIn) -> None:
+    served = await serve(Story.reverted)
+    maria = await sign_in(served, cases.MARIA)
+    await maria.open("/")
+    await expect(maria.page.get_by_role("heading", level=1)).to_have_text("All calm. Only a signature waits for you.")
+    await maria.page.get_by_role("link", name="Read and sign").click()
+    await maria.page.get_by_role("button", name="Sign the review").click()
+    await maria.open("/")
+    await expect(maria.page.get_by_role("heading", level=1)).to_have_text("All calm. Nothing waits for you.")

@@ -26,6 +26,7 @@ from adapters.signals import SqlSignals
 from adapters.templates import JinjaRenderer
 from console.decide import Gate
 from console.deps import Console
+from console.temporal import OutcomeUnknown
 from countermand import ids
 from countermand.canonical import digest, digest_bytes
 from countermand.detection.models import Arm, VerdictWord, WatchVerdict
@@ -166,6 +167,8 @@ class FakeWorkflows:
         return not self.dark
 
     async def decide(self, decision: Decision) -> Answer:
+        if self.dark:
+            raise OutcomeUnknown("no worker answered in time")
         if decision.kind in (DecisionKind.approve, DecisionKind.reject, DecisionKind.retract, DecisionKind.withdraw):
             return await self.story.vote(decision)
         if decision.kind is DecisionKind.sign_review:

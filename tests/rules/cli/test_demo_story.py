@@ -8,6 +8,7 @@ import pytest
 
 from countermand.cli.demo_display import Display
 from countermand.cli.demo_story import Event, Story, tell
+from countermand.ledger.bodies import CommsFailed
 from tests import cases
 from tests.rules.cli.told import ASK, BEGIN, PLAYBOOK, Told
 
@@ -46,6 +47,14 @@ def test_steps_end_one_after_another_in_the_order_of_the_list() -> None:
         counts.append(ended(story(told).events))
     assert counts == [0, 1, 2, 3, 4, 4, 5, 6, 7, 10]
     assert story(told).over
+
+
+def test_a_message_that_could_not_be_sent_ends_its_step_badly() -> None:
+    told = Told()
+    told.opened()
+    told.add(CommsFailed(step="all_clear", audiences=("operator",), why="the outbox is full"))
+    all_clear = story(told).events[-2]
+    assert (all_clear.failed, all_clear.sentence) == (True, "the outbox is full")
 
 
 def test_a_request_is_pending_until_it_is_decided() -> None:

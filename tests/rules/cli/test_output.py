@@ -61,14 +61,12 @@ def test_jsonl_is_one_item_per_line(listed: FakeConsole, shell: Shell) -> None:
     assert [json.loads(line) for line in lines] == INCIDENTS["items"]
 
 
-def on_a_terminal(console: FakeConsole, **environment: str) -> str:
-    """What `incident list` writes to a terminal of 160 columns."""
+def on_a_terminal(*command: str, **environment: str) -> str:
+    """What a command writes to a terminal of 160 columns."""
     ours, theirs = pty.openpty()
     settings: dict[str, str] = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
     settings |= {"TERM": "xterm-256color", "COLUMNS": "160", **environment}
-    with subprocess.Popen(
-        [sys.executable, "-m", "countermand.cli", "incident", "list"], stdout=theirs, env=settings
-    ) as process:
+    with subprocess.Popen([sys.executable, "-m", "countermand.cli", *command], stdout=theirs, env=settings) as process:
         os.close(theirs)
         written = b""
         while True:
@@ -82,20 +80,20 @@ def on_a_terminal(console: FakeConsole, **environment: str) -> str:
 
 
 def test_a_terminal_gets_an_aligned_table_with_glyph_word_and_colour(listed: FakeConsole) -> None:
-    written = on_a_terminal(listed)
+    written = on_a_terminal("incident", "list")
     assert "\x1b[32m✓ reverted" in written
     assert "… asking" in written
     assert "\t" not in written
 
 
 def test_no_color_is_respected_on_a_terminal_and_states_are_still_told_apart(listed: FakeConsole) -> None:
-    written = on_a_terminal(listed, NO_COLOR="1")
+    written = on_a_terminal("incident", "list", NO_COLOR="1")
     assert "\x1b[3" not in written
     assert "✓ reverted" in written
 
 
 def test_text_from_the_console_is_never_taken_for_markup(listed: FakeConsole) -> None:
-    assert "Waiting for [2] people." in on_a_terminal(listed)
+    assert "Waiting for [2] people." in on_a_terminal("incident", "list")
 
 
 @pytest.mark.parametrize(
@@ -133,3 +131,24 @@ def test_an_incident_shows_stages_votes_and_timeline(console: FakeConsole, shell
     assert "… stage 1: candidate 45 % of users, soaking" in out
     assert "✓ request inc-1-ask-1: approved, 2 of 2 people" in out
     assert "2026-03-01 12:00:00 UTC  Incident opened: why" in out
+
+
+def test_watch_on_a_terminal_shows_the_evidence_live_until_the_watch_ends(console: FakeConsole) -> None:
+    def evidence(word: str, share: str) -> dict[str, Any]:
+        return {
+            "release_id": "bot-v7",
+            "word": word,
+            "sentence": f"it is {word}",
+            "judged_until": None,
+            "last_word": "trigger",
+            "signals": {"false_answers": f"candidate {share}"},
+            "evidence": {"truth": {"word": "trigger", "sentence": "Evidence is 130 to 1."}},
+        }
+
+    console.on("GET /api/v1/events", (200, "event: judged\r\ndata: {}\r\n\r\n"))
+    console.on("GET /api/v1/releases/bot-v7/watch", (200, evidence("trigger", "4 %")), (200, evidence("closed", "5 %")))
+    written = on_a_terminal("watch", "bot-v7")
+    assert "▲ trigger" in written
+    assert "false answers: candidate 4 %" in written
+    assert "■ closed" in written
+    assert written.index("candidate 4 %") < written.index("candidate 5 %")

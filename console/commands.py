@@ -1,0 +1,65 @@
+"""The commands people may give to a running incident, in words; the workflow judges them again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from console.headline import active_stage
+from countermand.governance.decision import DecisionKind
+from countermand.governance.directory import Directory
+from countermand.messages.incident import IncidentView
+from countermand.playbook.units import format_percent
+
+#: Commands in the order of how much they change.
+COMMANDS = ("hold", "resume", "ask_again", "withdraw", "abort", "reverse")
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of this phase: what it does, and who may give it when this person may not."""
+
+    kind: str
+    does: str
+    permitted: bool
+    holders: tuple[str, ...]
+
+
+def commands(view: IncidentView, people: Directory | None, subject: str) -> list[Command]:
+    """Commands of this phase that make sense now."""
+    if view.closed is not None or view.phase is None:
+        return []
+    stage = active_stage(view)
+    stopped = stage is not None and stage.state in ("held", "stopped")
+    senseless = {"hold"} if stopped else {"resume"} if stage is not None else set()
+    does = _does(view)
+    roles = set(people.roles_of(subject)) if people else set()
+    found = []
+    for kind in COMMANDS:
+        if kind in view.phase.commands and kind not in senseless:
+            allowed = people.governance.rights.get(DecisionKind(kind), ()) if people else ()
+            holders = tuple(person.name for person in people.holders(*allowed)) if people else ()
+            found.append(Command(kind, does[kind], bool(roles & set(allowed)), holders))
+    return found
+
+
+def _does(view: IncidentView) -> dict[str, str]:
+    before = "the recorded share"
+    if view.plan is not None:
+        before = f"{format_percent(view.plan.before.candidate_bp)} of users, as recorded before the first stage"
+    verifying = view.status == "not_verified"
+    resume = "Verify again with new answers." if verifying else "Go on with this stage."
+    abort = "Stop here for good. Users stay where they are now; a review follows."
+    return {
+        "hold": "Stay at this stage. Nothing moves until somebody resumes.",
+        "resume": resume,
+        "ask_again": "Read the target again, make a new plan and ask for approval now.",
+        "withdraw": "Take the request back. Nothing is rolled back and the incident is closed.",
+        "abort": "Close without a healthy verification." if verifying else abort,
+        "reverse": f"Undo the rollback: give the candidate back {before}.",
+    }
+
+
+def waits_for_people(view: IncidentView) -> bool:
+    """Whether nothing more happens until a person gives a command, or until the time for it is over."""
+    stage = active_stage(view)
+    return view.status in ("held", "not_verified") or (stage is not None and stage.state in ("held", "stopped"))
