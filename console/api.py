@@ -1,4 +1,4 @@
-"""The JSON API `/api/v1`: what the command line and other systems use. Decisions end in the same `decide()` as pages."""
+"""The JSON API `/api/v1`: what the command line and other systems use. Decisions end in the same `decide()`."""
 
 from __future__ import annotations
 

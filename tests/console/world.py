@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -92,6 +93,12 @@ def release() -> Release:
         registered_by="local|deployer",
         owner=cases.JONAS,
     )
+
+
+@cache
+def renderer() -> JinjaRenderer:
+    """Made once: it compiles every template."""
+    return JinjaRenderer(ROOT / "templates")
 
 
 def playbook_bytes() -> bytes:
@@ -193,7 +200,7 @@ class Story:
         self.release = release()
         self._verdict = b.VerdictChanged.of(ids.watch_workflow("production", RELEASE), verdict)
         self._keys = keys
-        self._renderer = JinjaRenderer(ROOT / "templates")
+        self._renderer = renderer()
         self._notes = 0
         self._target = FakeTarget(5_000, self.release.baseline.digest)
         self.with_evidence = True
