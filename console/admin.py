@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import json
 import sys
 from collections.abc import Awaitable, Callable
 
 import typer
+from pydantic import BaseModel, ConfigDict
 
 from adapters.accounts import Accounts
 from adapters.database import Database
@@ -31,6 +33,46 @@ def _with_accounts(work: Callable[[Accounts], Awaitable[None]]) -> None:
             await database.close()
 
     asyncio.run(run())
+
+
+class NewAccount(BaseModel):
+    """A local account."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    subject: str
+    name: str
+    password: str
+
+
+class Beginning(BaseModel):
+    """What `setup` reads as JSON: the first accounts and signal sources."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    accounts: list[NewAccount]
+    sources: list[str]
+
+
+@app.command()
+def setup() -> None:
+    """Migrate, create the gateway key, and add the accounts and sources that standard input names as JSON; prints
+    the tokens of the sources as JSON."""
+    beginning = Beginning.model_validate_json(sys.stdin.read())
+    settings = Settings.from_environment()
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    upgrade(settings.database_url)
+    GatewayKey(settings.gateway_key).create_if_missing()
+    tokens = {}
+
+    async def work(accounts: Accounts) -> None:
+        for new in beginning.accounts:
+            await accounts.add(new.subject, new.name, new.password)
+        for name in beginning.sources:
+            tokens[name] = (await accounts.issue_source_token(name)).token
+
+    _with_accounts(work)
+    typer.echo(json.dumps(tokens))
 
 
 @app.command()

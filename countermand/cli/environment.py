@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import json
 import os
 import shutil
 import sys
@@ -198,20 +199,18 @@ async def prepare(place: Place) -> dict[str, str]:
         )
     if first:
         (place.data / "targets.yaml").write_text(starter.TARGETS)
-    await admin(place, "migrate")
+    passwords = {subject: starter.password() for subject in starter.PEOPLE} if first else {}
+    beginning = {
+        "accounts": [
+            {"subject": subject, "name": starter.PEOPLE[subject], "password": password}
+            for subject, password in passwords.items()
+        ],
+        "sources": ["judge"] if first else [],
+    }
+    tokens = json.loads(await admin(place, "setup", given=json.dumps(beginning)))
     if not first:
-        await admin(place, "init")
         return {}
-    passwords = {subject: starter.password() for subject in starter.PEOPLE}
-    token, *_ = await asyncio.gather(
-        admin(place, "source", "add", "judge"),
-        admin(place, "init"),
-        *(
-            admin(place, "account", "add", subject, "--name", name, "--password-stdin", given=passwords[subject])
-            for subject, name in starter.PEOPLE.items()
-        ),
-    )
-    place.secret("judge.token", token)
+    place.secret("judge.token", tokens["judge"])
     (place.data / "governance.yaml").write_text(starter.GOVERNANCE)  # last: its presence says that this was done
     return passwords
 

@@ -9,7 +9,7 @@ from countermand.detection.models import Arm, BlockState, Row
 from countermand.detection.positive import n_min, share_interval, upper_bound
 from countermand.plan.target import CheckResult, CheckWord, Observation, Preflight, Split, TargetState
 from countermand.playbook.model import Check, HealthEvidence
-from countermand.playbook.units import format_percent
+from countermand.playbook.units import format_percent, plain
 
 #: Users needed before an observed share above zero is judged (TGT-11).
 MIN_USERS = 200
@@ -54,9 +54,7 @@ def judge_traffic(desired: Split, seen: Observation, revision: str, residual_bp:
     if seen.revision != revision:
         return answer(CheckWord.unknown, f"the router still counts revision {seen.revision}, not {revision}.")
     if desired.candidate_bp == 0 and seen.candidate_users:
-        return answer(
-            CheckWord.failed, f"{seen.candidate_users} of {users} users were still served by the candidate."
-        )
+        return answer(CheckWord.failed, f"{seen.candidate_users} of {users} users were still served by the candidate.")
     if users < needed:
         return answer(
             CheckWord.unknown,
@@ -88,13 +86,10 @@ def judge_check(check: Check, preflight: Preflight, seen: Observation, expected_
             if preflight.destination_digest is None:
                 return answer(CheckWord.unknown, "the destination does not say which bundle it serves.")
             same = preflight.destination_digest == expected_digest
-            got, want = (
-                text.removeprefix("sha256:")[:12] for text in (preflight.destination_digest, expected_digest)
-            )
+            got, want = (text.removeprefix("sha256:")[:12] for text in (preflight.destination_digest, expected_digest))
             return answer(
                 CheckWord.passed if same else CheckWord.failed,
-                f"the destination serves bundle {got}"
-                + (", the one approved." if same else f", approved was {want}."),
+                f"the destination serves bundle {got}" + (", the one approved." if same else f", approved was {want}."),
             )
         case "error_rate":
             limit = check.max_error_rate or Decimal(0)
@@ -103,7 +98,7 @@ def judge_check(check: Check, preflight: Preflight, seen: Observation, expected_
             rate = Decimal(seen.errors) / seen.requests
             return answer(
                 CheckWord.passed if rate <= limit else CheckWord.failed,
-                f"{seen.errors} of {seen.requests} requests failed; up to {limit * 100:f} % is accepted.",
+                f"{seen.errors} of {seen.requests} requests failed; up to {plain(limit * 100)} % is accepted.",
             )
 
 
@@ -133,5 +128,5 @@ def judge_health(evidence: HealthEvidence, rows: Iterable[Row], confidence: Deci
         name=name,
         word=word,
         sentence=f"{bad} bad of {scored} labelled answers since the last stage; at most {100 * upper:.2f} % "
-        f"with {confidence * 100:f} % confidence, accepted is {evidence.at_most * 100:f} %.",
+        f"with {plain(confidence * 100)} % confidence, accepted is {plain(evidence.at_most * 100)} %.",
     )

@@ -29,9 +29,7 @@ class Bundle(Value):
     def differs_from(self, other: Bundle) -> tuple[str, ...]:
         """Names of the members that differ, in declaration order."""
         return tuple(
-            name
-            for name in type(self).model_fields
-            if name != "name" and getattr(self, name) != getattr(other, name)
+            name for name in type(self).model_fields if name != "name" and getattr(self, name) != getattr(other, name)
         )
 
 

@@ -47,9 +47,7 @@ class Split(Value):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if self.candidate_bp + self.baseline_bp != WHOLE:
-            raise ValueError(
-                f"shares {self.candidate_bp} + {self.baseline_bp} do not add up to 10,000 basis points"
-            )
+            raise ValueError(f"shares {self.candidate_bp} + {self.baseline_bp} do not add up to 10,000 basis points")
         return self
 
     @classmethod

@@ -167,6 +167,14 @@ class World:
 
         return await until(there, f"incident reaches {phase}")
 
+    async def reviewed(self) -> None:
+        """Wait until the review is drafted and people are told."""
+
+        async def told() -> bool:
+            return ("review_drafted", "approver") in self.channel.steps()
+
+        await until(told, "the review is drafted")
+
     @staticmethod
     def _asked(view: IncidentView) -> bool:
         return view.ask is not None and view.ask.status == "pending"

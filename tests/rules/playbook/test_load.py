@@ -85,7 +85,7 @@ BAD: dict[str, tuple[str, str, str, str, tuple[str, ...]]] = {
         "{signal: halucinations, tolerate",
         "{signal: halucinations",
         "detection.triggers[0].any[0].signal",
-        ("trigger 'truth' uses unknown signal 'halucinations'", "defined are hallucinations, "),
+        ("trigger 'bad-answers' uses unknown signal 'halucinations'", "defined are hallucinations, "),
     ),
     "an unknown signal in the verification": (
         "{signal: hallucinations, at_most",
@@ -200,10 +200,10 @@ BAD: dict[str, tuple[str, str, str, str, tuple[str, ...]]] = {
         ("'Support Assistant' is not a name", "lower-case letters"),
     ),
     "a comma in an unquoted text": (
-        "what: Nobody is shown an answer that violates",
-        "what: Nobody, wherever, is shown an answer that violates",
-        "what: Nobody, wherever",
-        "detection.triggers[1].protects.wherever",
+        "what: Customers act on what the assistant says",
+        "what: Customers, wherever, act on what the assistant says",
+        "what: Customers, wherever",
+        "detection.triggers[0].protects.wherever",
         ("unknown key 'wherever'",),
     ),
     "a threshold window of half blocks": (
@@ -279,7 +279,7 @@ def test_cross_field_faults_are_reported_together() -> None:
     )
     assert [p.where for p in problems(text.encode())] == [
         "detection.triggers[0].any[0].signal",
-        "detection.triggers[1].any[0].signal",
+        "detection.triggers[0].any[1].signal",
     ]
 
 
