@@ -157,7 +157,8 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
             line("bad", f"Incident opened: {body.trigger} ({body.severity})", body.sentence)
         case b.VerdictChanged():
             view.verdict = body
-            line("bad" if body.word == "trigger" else "info", f"Verdict is now {body.word}", body.sentence)
+            if body.sentence != view.opened.sentence:  # the first one opened the incident and stands there already
+                line("bad" if body.word == "trigger" else "info", f"Evidence changed: {body.trigger}", body.sentence)
         case b.IncidentPhase():
             view.phase, view.phase_since = body, record.at
         case b.FreezeCompleted():
