@@ -62,9 +62,7 @@ class Settings(BaseModel):
             )
         return cls(
             data=data,
-            database_url=environment.get(
-                "COUNTERMAND_DATABASE_URL", f"sqlite+aiosqlite:///{data / 'countermand.db'}"
-            ),
+            database_url=environment.get("COUNTERMAND_DATABASE_URL", f"sqlite+aiosqlite:///{data / 'countermand.db'}"),
             governance=Path(environment.get("COUNTERMAND_GOVERNANCE", data / "governance.yaml")),
             targets=Path(environment.get("COUNTERMAND_TARGETS", data / "targets.yaml")),
             templates=Path(environment.get("COUNTERMAND_TEMPLATES", root / "templates")),
@@ -79,6 +77,4 @@ class Settings(BaseModel):
         if not self.targets.exists():
             return {}
         loaded = YAML(typ="safe", pure=True).load(self.targets.read_bytes()) or {}
-        return {
-            name: TargetSettings.model_validate(entry) for name, entry in loaded.get("targets", {}).items()
-        }
+        return {name: TargetSettings.model_validate(entry) for name, entry in loaded.get("targets", {}).items()}

@@ -16,9 +16,7 @@ class ShownViews:
         self._db = db
         self._blobs = SqlLedger(db)
 
-    async def issue(
-        self, subject: str, ask_id: str, approval_digest: str, raw: bytes, media_type: str
-    ) -> str:
+    async def issue(self, subject: str, ask_id: str, approval_digest: str, raw: bytes, media_type: str) -> str:
         """Keep the bytes and that this person saw them; returns their `sha256:<hex>`. Idempotent."""
         view_sha256 = await self._blobs.put_blob(raw, media_type)
         async with self._db.writing() as session:

@@ -39,9 +39,7 @@ class GatewayKey:
         return key
 
     def _public(self) -> bytes:
-        return (
-            self._load().public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-        )
+        return self._load().public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 
     @property
     def key_id(self) -> str:

@@ -60,9 +60,7 @@ def _check(value: Any, where: str) -> None:
             return
         case int():
             if abs(value) >= _MAX_INTEGER:
-                raise NotCanonical(
-                    f"{where or '/'}: integer {value!r} is not below 2**53; write it as a string"
-                )
+                raise NotCanonical(f"{where or '/'}: integer {value!r} is not below 2**53; write it as a string")
         case str():
             try:
                 value.encode()

@@ -100,13 +100,9 @@ def check(ask: Ask, state: ApprovalState, decision: Decision, now: datetime) -> 
     """Raise Refused unless `decision` counts at `now`. Changes nothing and does no I/O."""
     ask.keys.verify(decision)
     if decision.addressed_to != ask.workflow_id or decision.ask_id != ask.ask_id:
-        raise Refused(
-            Refusal.unknown_ask, f"this decision is for {decision.ask_id!r}.", f"This is {ask.ask_id!r}."
-        )
+        raise Refused(Refusal.unknown_ask, f"this decision is for {decision.ask_id!r}.", f"This is {ask.ask_id!r}.")
     if decision.actor.principal != "person":
-        raise Refused(
-            Refusal.actor_not_a_person, "automation can never decide.", "A person has to sign in and decide."
-        )
+        raise Refused(Refusal.actor_not_a_person, "automation can never decide.", "A person has to sign in and decide.")
     if state.closed:
         raise Refused(
             Refusal.expired if state.status is ApprovalStatus.expired else Refusal.already_decided,

@@ -34,18 +34,14 @@ class CommandBox:
     def check(self, decision: Decision) -> None:
         """Raise Refused unless this command counts now."""
         if self._keys is None or self._directory is None:
-            raise Refused(
-                Refusal.wrong_state, "the incident is just starting.", "Try again in a few seconds."
-            )
+            raise Refused(Refusal.wrong_state, "the incident is just starting.", "Try again in a few seconds.")
         self._keys.verify(decision)
         if decision.addressed_to != self._workflow_id:
             raise Refused(
                 Refusal.unknown_ask, f"this command is for {decision.addressed_to!r}.", "Reload the incident."
             )
         if decision.actor.principal != "person":
-            raise Refused(
-                Refusal.actor_not_a_person, "automation can never decide.", "A person has to sign in."
-            )
+            raise Refused(Refusal.actor_not_a_person, "automation can never decide.", "A person has to sign in.")
         if decision.kind not in self._open or self._waiting is not None:
             now = ", ".join(sorted(kind.value.replace("_", " ") for kind in self._open)) or "nothing"
             raise Refused(

@@ -100,7 +100,5 @@ def unattainable(playbook: Playbook, directory: Directory) -> list[str]:
                 problems.append(f"{where}: needs {slot.min} × {slot.role}, the directory has {holders}")
         people = len(directory.holders(*(slot.role for slot in quorum.roles)))
         if people < quorum.distinct_people:
-            problems.append(
-                f"{where}: needs {quorum.distinct_people} different people, the directory has {people}"
-            )
+            problems.append(f"{where}: needs {quorum.distinct_people} different people, the directory has {people}")
     return problems

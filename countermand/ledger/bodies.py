@@ -329,7 +329,8 @@ BODIES: dict[Kind, type[Body]] = {
     for body in (
         ReleaseRegistered, ReleaseClosed, VerdictChanged, IncidentOpened, IncidentPhase, IncidentClosed,
         FreezeCompleted, FreezeFailed, PlanMade, AskOpened, AskRung, AskVote, AskClosed, DecisionMade,
-        DecisionRefused, StageIntent, StageOutcome, StageState, CheckDone, CommsSent, CommsFailed, ReviewDrafted, ReviewClosed,
+        DecisionRefused, StageIntent, StageOutcome, StageState, CheckDone, CommsSent, CommsFailed,
+        ReviewDrafted, ReviewClosed,
     )
 }  # fmt: skip
 

@@ -26,7 +26,8 @@ def a_plan(before_bp: int, granularity: int = 1, *, problems: tuple[str, ...] = 
         governance_digest="sha256:" + "b" * 64,
         severity=Severity.sev2,
         state=TargetState(
-            split=Split.candidate(before_bp), revision="7", idempotency_key=None, fence=0, read_at=AT, raw_sha256="sha256:0"
+            split=Split.candidate(before_bp), revision="7", idempotency_key=None, fence=0, read_at=AT,
+            raw_sha256="sha256:0",
         ),
         preflight=Preflight(ready=not problems, problems=problems, destination_digest=None, write_permitted=True),
         capabilities=Capabilities(
