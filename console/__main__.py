@@ -16,6 +16,7 @@ from adapters.settings import Settings
 from adapters.shown import ShownViews
 from adapters.signals import SqlSignals
 from adapters.signing import GatewayKey
+from adapters.templates import JinjaRenderer
 from console.app import create_app
 from console.decide import Gate
 from console.deps import Console
@@ -42,6 +43,7 @@ async def serve(settings: Settings) -> None:
             shown=shown,
             gate=gate,
             workflows=workflows,
+            renderer=JinjaRenderer(settings.templates),
             clock=utc_now,
         )
     )

@@ -146,6 +146,9 @@ async def put_playbook(request: Request, deps: Deps, _: SignedIn) -> dict[str, A
     lacking = unattainable(playbook, await deps.people.snapshot())
     if lacking:
         raise Problem(422, "quorum_unattainable", "; ".join(lacking), "Change the playbook or the governance file.")
+    untold = ", ".join(f"{step.value} for {audience.value}" for step, audience in deps.renderer.lacks(playbook))
+    if untold:
+        raise Problem(422, "template_missing", f"no template: {untold}", "Add it, or do not promise that message.")
     return {"digest": digest, "name": playbook.name, "version": playbook.version}
 
 

@@ -13,6 +13,7 @@ from adapters.accounts import Accounts
 from adapters.database import Database
 from adapters.outbox import Outbox
 from adapters.settings import Settings
+from adapters.templates import JinjaRenderer
 from console.decide import Gate, Shown
 from console.temporal import Workflows
 
@@ -32,6 +33,7 @@ class Console:
     shown: Shown
     gate: Gate
     workflows: Workflows
+    renderer: JinjaRenderer
     clock: Callable[[], datetime]
 
 

@@ -17,7 +17,7 @@ from countermand.canonical import instant
 from countermand.ledger.record import Kind
 from tests import cases
 from tests.console.conftest import Served
-from tests.console.world import BASE, INCIDENT, PASSWORD, RELEASE, Story
+from tests.console.world import BASE, INCIDENT, PASSWORD, RELEASE, Story, playbook_bytes
 
 Serve = Callable[..., Awaitable[Served]]
 
@@ -249,3 +249,16 @@ async def test_errors_never_show_the_inside(serve: Serve, signed_in: SignedIn) -
         status, _, detail = await lena.problem("GET", path)
         assert status == 404
         assert "Traceback" not in detail
+
+
+async def test_a_playbook_that_promises_a_message_without_a_template_is_refused_before_the_night_it_is_needed(
+    serve: Serve, signed_in: SignedIn
+) -> None:
+    served = await serve()
+    lena = await signed_in(served, cases.LENA)
+    promised = b"{step: stage_completed, audiences: ["
+    text = playbook_bytes().replace(promised, promised + b"exec, ")
+    assert text != playbook_bytes()
+    answer = await lena.problem("POST", "/api/v1/playbooks", content=text)
+    assert answer[:2] == (422, "template_missing")
+    assert "stage_completed for exec" in answer[2]

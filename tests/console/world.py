@@ -618,6 +618,7 @@ class World:
             shown=shown,
             gate=gate,
             workflows=workflows,
+            renderer=JinjaRenderer(ROOT / "templates"),
             clock=clock,
         )
         return cls(deps, story, workflows)
