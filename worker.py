@@ -41,7 +41,7 @@ async def run(settings: Settings) -> None:
     briefing = BriefingActivities(catalogue, people, GatewayKey(settings.gateway_key))
     communicating = CommunicatingActivities(ledger, renderer, Outbox(database), settings.console_url)
     planning = PlanningActivities(targets, ledger)
-    staging = StagingActivities(targets, ledger, people, utc_now)
+    staging = StagingActivities(targets, ledger, people, GatewayKey(settings.gateway_key), utc_now)
     reviewing = ReviewingActivities(ledger, renderer, catalogue, utc_now)
     client = await connect()
     effects = Worker(
@@ -58,7 +58,7 @@ async def run(settings: Settings) -> None:
             staging.set_stage,
             staging.verify_traffic,
             staging.run_checks,
-            VerifyingActivities(signals, ledger, utc_now).verify_health,
+            VerifyingActivities(signals, catalogue, ledger, utc_now).verify_health,
             communicating.communicate,
             reviewing.draft_review,
             reviewing.close_release,

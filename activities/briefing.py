@@ -8,7 +8,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.ports import Catalogue, KeyRing, RoleDirectory
 from countermand.governance.decision import GatewayKeys
-from countermand.governance.directory import Directory, unattainable
+from countermand.governance.directory import Directory
 from countermand.plan.model import Release
 from countermand.plan.target import Value
 from countermand.playbook.model import Playbook
@@ -25,7 +25,6 @@ class Brief(Value):
     playbook: Playbook
     directory: Directory
     keys: GatewayKeys
-    unattainable: tuple[str, ...]
 
 
 class BriefingActivities:
@@ -49,5 +48,4 @@ class BriefingActivities:
             playbook=playbook,
             directory=directory,
             keys=self._keys.gateway_keys(),
-            unattainable=tuple(unattainable(playbook, directory)),
         )

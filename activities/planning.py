@@ -70,7 +70,6 @@ class PlanningActivities:
                 incident_id=request.incident_id,
                 release=release,
                 playbook=playbook,
-                playbook_digest=release.playbook_digest,
                 governance_digest=request.brief.directory.digest,
                 severity=request.severity,
                 state=state,

@@ -46,9 +46,9 @@ class Ledger(Protocol):
         release_id: str | None = None,
         kinds: Sequence[Kind] = (),
         after_seq: int = -1,
-        limit: int = 10_000,
+        limit: int | None = None,
     ) -> list[Record]:
-        """Records in `seq` order, filtered."""
+        """Records in `seq` order, filtered; all of them unless a limit is given."""
         ...
 
     async def find(self, idem_key: str) -> Record | None: ...
@@ -160,6 +160,11 @@ class ReleaseStatus(Value):
     registered_at: datetime
     closed_at: datetime | None
     closed_why: str | None
+
+    @property
+    def watched_from(self) -> datetime:
+        """Where the first block begins."""
+        return self.registered_at.replace(microsecond=0)
 
 
 class Catalogue(Protocol):

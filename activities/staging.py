@@ -17,6 +17,7 @@ from temporalio.exceptions import ApplicationError
 from activities.heartbeat import heartbeating
 from activities.planning import Recheck
 from activities.ports import (
+    KeyRing,
     Ledger,
     RoleDirectory,
     TargetAmbiguous,
@@ -26,15 +27,17 @@ from activities.ports import (
 )
 from activities.recording import Checked, keep_checks
 from countermand.governance.approval import ApprovalState, Ask
+from countermand.governance.proof import lacking_approval
 from countermand.governance.quorum import quorum_state
 from countermand.ledger.bodies import CheckDone, StageIntent, StageOutcome
+from countermand.ledger.record import Kind
 from countermand.plan.evidence import judge_check, judge_configured, judge_traffic
 from countermand.plan.model import Plan
 from countermand.plan.target import CheckResult, CheckWord, SetOutcome, Split, TargetState, Value
 from countermand.playbook.model import Check
-from countermand.playbook.units import format_percent
+from countermand.playbook.units import Duration, format_percent
 
-_POLL = timedelta(milliseconds=300)
+_POLL = timedelta(milliseconds=700)
 
 
 class RecheckRequest(Value):
@@ -49,15 +52,17 @@ class RecheckRequest(Value):
 
 
 class SetRequest(Value):
-    """`key` names the effect and never an attempt; `attempt` counts people's resumes."""
+    """`key` names the effect and never an attempt; `attempt` counts people's resumes. `expected_revision` None:
+    after an unclear write, the fence protects instead."""
 
     plan: Plan
+    ask_id: str
     revert: int
     stage: int
     desired: Split
     key: str
     fence: int
-    expected_revision: str
+    expected_revision: str | None
     attempt: int
 
 
@@ -67,6 +72,7 @@ class TrafficRequest(Value):
     stage: int
     desired: Split
     revision: str
+    time_limit: Duration
     key: str
     attempt: int
 
@@ -82,12 +88,15 @@ class CheckRequest(Value):
 
 
 class StagingActivities:
-    """Ports: Targets, Ledger, RoleDirectory; a clock."""
+    """Ports: Targets, Ledger, RoleDirectory, KeyRing; a clock."""
 
-    def __init__(self, targets: Targets, ledger: Ledger, people: RoleDirectory, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, targets: Targets, ledger: Ledger, people: RoleDirectory, keys: KeyRing, clock: Callable[[], datetime]
+    ) -> None:
         self._targets = targets
         self._ledger = ledger
         self._people = people
+        self._keys = keys
         self._clock = clock
 
     @activity.defn(name="recheck")
@@ -107,8 +116,8 @@ class StagingActivities:
             if not quorum.satisfied:
                 missing = ", ".join(quorum.missing)
                 return Recheck(word="stale", sentence=f"an approver lost their role; missing now: {missing}.")
-        target = self._targets(plan.member.target)
         try:
+            target = self._targets(plan.member.target)
             state = await target.read(plan.member)
             preflight = await target.preflight(plan.member, Split.candidate(0))
         except TargetUnavailable as error:
@@ -133,30 +142,49 @@ class StagingActivities:
         if done is not None:
             return StageOutcome.model_validate(done.body)
         plan = request.plan
-        target = self._targets(plan.member.target)
-        known = await self._ledger.find(f"{request.key}/intent")
-        async with heartbeating():
-            try:
-                if known is None:
-                    await self._record_intent(request, await target.read(plan.member))
-                done_now = await target.set(
-                    plan.member,
-                    request.desired,
-                    idempotency_key=request.key,
-                    fence=request.fence,
-                    expected_revision=request.expected_revision,
-                )
-                outcome = _outcome(request, done_now, recovered=known is not None)
-            except TargetUnavailable as error:
-                raise ApplicationError(str(error), type="TargetUnavailable") from error
-            except TargetRejected as error:
-                outcome = _no_effect(request, "rejected", str(error))
-            except TargetAmbiguous as error:
-                outcome = _no_effect(request, "ambiguous", str(error))
+        lacking = await self._lacking_approval(plan, request.ask_id)
+        if lacking:
+            outcome = _no_effect(request, "rejected", lacking)
+        else:
+            async with heartbeating():
+                outcome = await self._effect(request)
         await self._ledger.append(
             outcome.entry(outcome_key, "worker", incident_id=plan.incident_id, release_id=plan.release_id)
         )
         return outcome
+
+    async def _effect(self, request: SetRequest) -> StageOutcome:
+        plan = request.plan
+        known = await self._ledger.find(f"{request.key}/intent")
+        try:
+            target = self._targets(plan.member.target)
+            if known is None:
+                await self._record_intent(request, await target.read(plan.member))
+            done = await target.set(
+                plan.member,
+                request.desired,
+                idempotency_key=request.key,
+                fence=request.fence,
+                expected_revision=request.expected_revision,
+            )
+            return _outcome(request, done, recovered=known is not None)
+        except TargetUnavailable as error:
+            raise ApplicationError(str(error), type="TargetUnavailable") from error
+        except TargetRejected as error:
+            return _no_effect(request, "rejected", str(error))
+        except TargetAmbiguous as error:
+            return _no_effect(request, "ambiguous", str(error))
+
+    async def _lacking_approval(self, plan: Plan, ask_id: str) -> str:
+        """Why the Ledger holds no valid approval of this plan; empty when it does (I2).
+
+        Nothing in the request is believed: the request, its end and the signed decisions are read from the Ledger,
+        and signatures are checked with this worker's own keys, so that starting workflows by hand effects nothing.
+        """
+        records = await self._ledger.records(
+            incident_id=plan.incident_id, kinds=[Kind.ask_opened, Kind.ask_closed, Kind.decision]
+        )
+        return lacking_approval(plan.digest, ask_id, records, self._keys.gateway_keys())
 
     async def _record_intent(self, request: SetRequest, before: TargetState) -> None:
         plan = request.plan
@@ -179,7 +207,7 @@ class StagingActivities:
         what is unknown then stays unknown."""
         plan = request.plan
         target = self._targets(plan.member.target)
-        deadline = self._clock() + plan.traffic_time_limit
+        deadline = self._clock() + request.time_limit
         async with heartbeating():
             await asyncio.sleep(plan.settle.total_seconds())
             while True:
@@ -188,11 +216,9 @@ class StagingActivities:
                     seen = await target.observe(plan.member)
                     observed = judge_traffic(request.desired, seen, request.revision, plan.residual_bp)
                 except TargetUnavailable as error:
-                    configured = observed = CheckResult(
-                        name="observed",
-                        word=CheckWord.unknown,
-                        sentence=f"the target cannot be read: {error}",
-                    )
+                    configured = observed = _unreadable(CheckWord.unknown, error)
+                except TargetRejected as error:
+                    configured = observed = _unreadable(CheckWord.failed, error)
                 decided = CheckWord.unknown not in (configured.word, observed.word)
                 if decided or configured.word is CheckWord.failed or self._clock() >= deadline:
                     break
@@ -209,6 +235,9 @@ class StagingActivities:
             seen = await target.observe(plan.member)
         except TargetUnavailable as error:
             raise ApplicationError(str(error), type="TargetUnavailable") from error
+        except TargetRejected as error:
+            refused = tuple(_unreadable(CheckWord.failed, error, check.id) for check in request.checks)
+            return await self._keep(request, request.phase, refused)
         results = tuple(judge_check(check, preflight, seen, plan.baseline.digest) for check in request.checks)
         return await self._keep(request, request.phase, results)
 
@@ -231,6 +260,10 @@ class StagingActivities:
         }
         plan = request.plan
         return await keep_checks(self._ledger, checks, incident_id=plan.incident_id, release_id=plan.release_id)
+
+
+def _unreadable(word: CheckWord, error: Exception, name: str = "observed") -> CheckResult:
+    return CheckResult(name=name, word=word, sentence=f"the target cannot be read: {error}")
 
 
 def _outcome(request: SetRequest, done: SetOutcome, *, recovered: bool) -> StageOutcome:

@@ -9,7 +9,7 @@ from datetime import datetime
 from temporalio import activity
 
 from activities.heartbeat import heartbeating
-from activities.ports import Ledger, SignalStore
+from activities.ports import Catalogue, Ledger, SignalStore
 from activities.recording import Checked, keep_checks
 from countermand.detection.models import Row
 from countermand.ledger.bodies import CheckDone
@@ -32,10 +32,13 @@ class HealthRequest(Value):
 
 
 class VerifyingActivities:
-    """Ports: SignalStore, Ledger; a clock."""
+    """Ports: SignalStore, Catalogue, Ledger; a clock."""
 
-    def __init__(self, signals: SignalStore, ledger: Ledger, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, signals: SignalStore, catalogue: Catalogue, ledger: Ledger, clock: Callable[[], datetime]
+    ) -> None:
         self._signals = signals
+        self._catalogue = catalogue
         self._ledger = ledger
         self._clock = clock
 
@@ -50,6 +53,7 @@ class VerifyingActivities:
         seen = -1
         async with heartbeating():
             while True:
+                await self._seal(request)
                 for row in await self._signals.rows(request.release_id, after_seq=seen):
                     seen = row.seq
                     if row.start >= request.since:
@@ -73,3 +77,15 @@ class VerifyingActivities:
             for result in results
         }
         return await keep_checks(self._ledger, checks, incident_id=request.incident_id, release_id=request.release_id)
+
+    async def _seal(self, request: HealthRequest) -> None:
+        """Seal what is due: the watch may have reached its length while the incident was open."""
+        status = await self._catalogue.release(request.release_id)
+        if status is not None:
+            await self._signals.seal(
+                request.release_id,
+                signals=sorted(request.detection.signals),
+                start=status.watched_from,
+                block=request.detection.block,
+                until=self._clock() - request.detection.lateness,
+            )

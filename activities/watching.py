@@ -18,6 +18,10 @@ from countermand.detection.rules import compile_rules
 from countermand.detection.watch import combine, start, step
 from countermand.plan.target import Value
 from countermand.playbook.model import Detection
+from countermand.playbook.units import Duration
+
+#: Seconds between two looks for a block that is due but not there.
+_AT_LEAST = 0.5
 
 
 class ObserveRequest(Value):
@@ -27,7 +31,7 @@ class ObserveRequest(Value):
     playbook_digest: str
     started_at: datetime
     seen: str
-    max_rows: int
+    pause_after: Duration
 
 
 class ObserveResult(Value):
@@ -86,7 +90,8 @@ class WatchingActivities:
         evaluator = Evaluator(detection)
         verdict: WatchVerdict | None = None
         row_start: datetime | None = None
-        rows = replayed = 0
+        rows = 0
+        began = self._clock()
         new_rows = await self._signals.rows(request.release_id)
         while True:
             evaluations = {}
@@ -95,25 +100,28 @@ class WatchingActivities:
                 evaluations[row.seq] = evaluation_of(verdict, row)
             if evaluations:
                 await self._signals.put_evaluations(request.release_id, evaluations)
-                replayed = replayed or rows
-            if verdict is not None and signature(verdict) != request.seen:
-                return _result("changed", verdict, row_start, "the verdict changed")
             status = await self._catalogue.release(request.release_id)
             if status is None or status.closed_at is not None:
                 return _result("over", verdict, row_start, status.closed_why or "" if status else "release is gone")
+            if verdict is not None and signature(verdict) != request.seen:
+                return _result("changed", verdict, row_start, "the verdict changed")
             if rows >= detection.watch_blocks:
                 return _result("over", verdict, row_start, "the watch reached its declared length")
-            if rows - replayed >= request.max_rows:
-                return _result("pause", verdict, row_start, f"{rows - replayed} blocks without a change")
+            if self._clock() - began >= request.pause_after:
+                return _result("pause", verdict, row_start, "nothing changed for a while")
             due = request.started_at + (rows + 1) * detection.block + detection.lateness
             await asyncio.sleep(max((due - self._clock()).total_seconds(), 0))
-            new_rows = await self._signals.seal(
+            sealed = await self._signals.seal(
                 request.release_id,
                 signals=sorted(detection.signals),
                 start=request.started_at,
                 block=detection.block,
                 until=self._clock() - detection.lateness,
             )
+            # Another attempt may have sealed them; then they are read.
+            new_rows = sealed or await self._signals.rows(request.release_id, after_seq=rows - 1)
+            if not new_rows:
+                await asyncio.sleep(_AT_LEAST)
 
 
 def _result(

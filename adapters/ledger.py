@@ -70,7 +70,7 @@ class SqlLedger:
         release_id: str | None = None,
         kinds: Sequence[Kind] = (),
         after_seq: int = -1,
-        limit: int = 10_000,
+        limit: int | None = None,
     ) -> list[Record]:
         """Records in `seq` order, filtered; page on with `after_seq`."""
         query = select(LedgerTable.line).where(col(LedgerTable.seq) > after_seq)
@@ -98,8 +98,11 @@ class SqlLedger:
     async def put_blob(self, raw: bytes, media_type: str) -> str:
         """Store bytes durably by content; returns `sha256:<hex>`. Bytes that are there stay as they are."""
         sha256 = digest_bytes(raw)
+        async with self._db.reading() as session:
+            if await session.get(BlobTable, sha256) is not None:
+                return sha256
         async with self._db.writing() as session:
-            if await session.get(BlobTable, sha256) is None:
+            if await session.get(BlobTable, sha256) is None:  # somebody else may have been faster
                 await insert_new(session, BlobTable, sha256=sha256, media_type=media_type, size=len(raw), content=raw)
         return sha256
 

@@ -109,9 +109,22 @@ def add_source(name: str) -> None:
     """Make a token for a signal source; it is printed once and stored as a hash only."""
 
     async def work(accounts: Accounts) -> None:
-        typer.echo((await accounts.issue_source_token(name)).token)
+        issued = await accounts.issue_source_token(name)
+        typer.echo(issued.token)
+        typer.echo(f"end it with: python -m console.admin source revoke {issued.token_id}", err=True)
 
     _with_accounts(work)
+
+
+@source.command("revoke")
+def revoke_token(token_id: str) -> None:
+    """End a token by the id that was printed when it was made."""
+
+    async def work(accounts: Accounts) -> None:
+        await accounts.revoke(token_id)
+
+    _with_accounts(work)
+    typer.echo(f"token {token_id} revoked")
 
 
 if __name__ == "__main__":

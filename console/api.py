@@ -6,24 +6,28 @@ import json
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from activities.ports import ReleaseStatus
 from adapters.ledger import verify
 from console import views
+from console.attempts import Attempts, attempts, guesser
 from console.auth import api_person, bearer
 from console.decide import Act, Person
 from console.deps import Console, console
+from console.intake import read_body
 from console.problems import Problem
+from console.submit import MAX_REASON
 from countermand import __version__
 from countermand.canonical import canonical, instant
 from countermand.governance.decision import DecisionKind
-from countermand.governance.directory import unattainable
+from countermand.governance.directory import Subject, unattainable
 from countermand.ledger.bodies import ReleaseRegistered, VerdictChanged
 from countermand.ledger.record import ChainBroken, Record
 from countermand.messages.incident import IncidentView
 from countermand.plan.model import Bundle, Release
 from countermand.playbook.load import PlaybookErrors
+from countermand.playbook.model import Name
 from workflows.release_watch import WatchInput
 
 router = APIRouter(prefix="/api/v1")
@@ -31,6 +35,8 @@ router = APIRouter(prefix="/api/v1")
 Deps = Annotated[Console, Depends(console)]
 SignedIn = Annotated[Person, Depends(api_person)]
 MAX_PLAYBOOK = 256 * 1024
+ReasonText = Annotated[str, Field(max_length=MAX_REASON)]
+DecisionId = Annotated[str | None, Header(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
 
 
 class Login(BaseModel):
@@ -38,8 +44,8 @@ class Login(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    subject: str
-    password: str
+    subject: Annotated[str, Field(max_length=200)]
+    password: Annotated[str, Field(max_length=1_000)]
 
 
 class Registration(BaseModel):
@@ -47,13 +53,13 @@ class Registration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    release_id: str
-    environment: str
-    service: str
+    release_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    environment: Name
+    service: Name
     candidate: Bundle
     baseline: Bundle
-    playbook_digest: str
-    owner: str
+    playbook_digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    owner: Subject
 
 
 class Vote(BaseModel):
@@ -64,7 +70,7 @@ class Vote(BaseModel):
     kind: Literal["approve", "reject", "retract", "withdraw"]
     approval_digest: str | None = None
     view_sha256: str | None = None
-    reason: str = ""
+    reason: ReasonText = ""
 
 
 class Command(BaseModel):
@@ -73,7 +79,7 @@ class Command(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     action: Literal["hold", "resume", "abort", "reverse", "ask_again"]
-    reason: str
+    reason: ReasonText
 
 
 class Reason(BaseModel):
@@ -81,7 +87,7 @@ class Reason(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    reason: str
+    reason: ReasonText
 
 
 @router.get("/version")
@@ -90,9 +96,15 @@ async def version() -> dict[str, str]:
 
 
 @router.post("/login")
-async def login(body: Login, deps: Deps) -> dict[str, Any]:
+async def login(
+    body: Login, request: Request, deps: Deps, failures: Annotated[Attempts, Depends(attempts)]
+) -> dict[str, Any]:
+    who, now = guesser(body.subject, request), deps.clock()
+    if failures.blocked(who, now):
+        raise Problem(429, "rate_limited", "Too many wrong passwords for this account.", "Wait five minutes.")
     person = await deps.accounts.authenticate(body.subject, body.password)
     if person is None:
+        failures.failed(who, now)
         raise Problem(
             401,
             "unauthenticated",
@@ -133,9 +145,7 @@ async def whoami(person: SignedIn, deps: Deps) -> dict[str, Any]:
 @router.post("/playbooks")
 async def put_playbook(request: Request, deps: Deps, _: SignedIn) -> dict[str, Any]:
     """Keep the exact bytes of a playbook that parses and whose quorums the people in the directory can reach."""
-    raw = await request.body()
-    if len(raw) > MAX_PLAYBOOK:
-        raise Problem(413, "too_large", f"{len(raw)} bytes", f"A playbook has at most {MAX_PLAYBOOK} bytes.")
+    raw = await read_body(request, MAX_PLAYBOOK)
     try:
         digest = await deps.catalogue.put_playbook(raw)
     except PlaybookErrors as error:
@@ -195,7 +205,7 @@ async def put_release(body: Registration, person: SignedIn, deps: Deps) -> dict[
             environment=release.environment,
             service=release.service,
             playbook_digest=release.playbook_digest,
-            started_at=status.registered_at.replace(microsecond=0),
+            started_at=status.watched_from,
         )
     )
     return _release_json(status, None, [])
@@ -290,7 +300,7 @@ async def act_on_incident(
     body: Command,
     person: SignedIn,
     deps: Deps,
-    idempotency_key: Annotated[str | None, Header()] = None,
+    idempotency_key: DecisionId = None,
 ) -> dict[str, Any]:
     act = Act(
         kind=DecisionKind(body.action),
@@ -363,7 +373,7 @@ async def decide_ask(
     body: Vote,
     person: SignedIn,
     deps: Deps,
-    idempotency_key: Annotated[str | None, Header()] = None,
+    idempotency_key: DecisionId = None,
 ) -> dict[str, Any]:
     act = Act(
         kind=DecisionKind(body.kind),

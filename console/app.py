@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
@@ -42,6 +43,7 @@ def create_app(deps: Console) -> FastAPI:
     for error in (Problem, Refused, OutcomeUnknown):
         app.add_exception_handler(error, problems.answer)
     app.add_exception_handler(SignInNeeded, _to_sign_in)
+    app.add_exception_handler(RequestValidationError, problems.invalid)
     app.add_exception_handler(HTTPException, pages.http_error)
 
     @app.middleware("http")

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from activities.ports import Ledger, RoleDirectory
+from activities.ports import Ledger, LedgerConflict, RoleDirectory
 from console.temporal import Workflows
 from countermand.governance.decision import Actor, Decision, DecisionKind, Refusal, Refused
 from countermand.ledger.bodies import DecisionMade, DecisionRefused
@@ -22,6 +22,8 @@ from countermand.messages.facts import utc
 from countermand.messages.incident import AskView, IncidentView, incident
 from workflows.decisions import Answer
 
+#: Refusals per person and minute that are recorded; then the person has to wait.
+MOST_REFUSALS = 10
 VOTES = (DecisionKind.approve, DecisionKind.reject, DecisionKind.retract, DecisionKind.withdraw)
 
 
@@ -66,7 +68,7 @@ class Person(BaseModel):
 
 
 class Gate:
-    """The door. Holds no state of its own."""
+    """The door. Remembers nothing but how often somebody was refused lately."""
 
     def __init__(
         self,
@@ -83,27 +85,45 @@ class Gate:
         self._signer = signer
         self._workflows = workflows
         self._clock = clock
+        self._refusals: dict[str, list[datetime]] = {}
 
     async def decide(self, act: Act, person: Person, channel: Literal["web", "cli", "api", "slack"]) -> Answer:
         """Carry out one act of one person. Raises Refused (recorded) or OutcomeUnknown."""
         view = incident(await self._ledger.records(incident_id=act.incident_id))
         if view is None:
             raise Refused(Refusal.unknown_ask, f"there is no incident {act.incident_id!r}.", "List the incidents.")
+        self._refuse_floods(person)
         try:
-            await self._check_view(act, view, person)
-            decision = await self._known(act, person) or await self._sign(act, view, person, channel)
-            await self._ledger.append(
-                DecisionMade(decision=decision).entry(
-                    f"decision/{decision.decision_id}",
-                    person.subject,
-                    incident_id=view.incident_id,
-                    release_id=view.release_id,
-                )
-            )
+            decision = await self._known(act, person)
+            if decision is None:
+                await self._check_view(act, view, person)
+                decision = await self._record(await self._sign(act, view, person, channel), act, view, person)
             return await self._workflows.decide(decision)
         except Refused as refusal:
             await self._record_refusal(act, view, person, channel, refusal)
             raise
+
+    def _refuse_floods(self, person: Person) -> None:
+        """Ten refusals a minute are a person who is confused; more are a flood that nobody has to record (GOV-60)."""
+        now = self._clock()
+        recent = [at for at in self._refusals.get(person.subject, ()) if at > now - timedelta(minutes=1)]
+        self._refusals[person.subject] = recent
+        if len(recent) >= MOST_REFUSALS:
+            raise Refused(Refusal.rate_limited, "too many refused decisions in one minute.", "Wait a minute.")
+
+    async def _record(self, decision: Decision, act: Act, view: IncidentView, person: Person) -> Decision:
+        """Record the decision as it was signed. Two requests with one id at once: the first one's counts."""
+        entry = DecisionMade(decision=decision).entry(
+            f"decision/{decision.decision_id}",
+            person.subject,
+            incident_id=view.incident_id,
+            release_id=view.release_id,
+        )
+        try:
+            await self._ledger.append(entry)
+        except LedgerConflict:
+            return await self._known(act, person) or decision
+        return decision
 
     async def _known(self, act: Act, person: Person) -> Decision | None:
         """The decision already signed under this id, so that a retried request is the same decision."""
@@ -111,7 +131,8 @@ class Gate:
         if record is None:
             return None
         decision = DecisionMade.model_validate(record.body).decision
-        if (decision.actor.subject, decision.kind, decision.ask_id) != (person.subject, act.kind, act.ask_id):
+        said = (decision.actor.subject, decision.kind, decision.incident_id, decision.ask_id, decision.approval_digest)
+        if said != (person.subject, act.kind, act.incident_id, act.ask_id, act.approval_digest):
             raise Refused(
                 Refusal.stale,
                 f"decision id {act.decision_id!r} was used for something else.",
@@ -180,6 +201,7 @@ class Gate:
     async def _record_refusal(
         self, act: Act, view: IncidentView, person: Person, channel: str, refusal: Refused
     ) -> None:
+        self._refusals.setdefault(person.subject, []).append(self._clock())
         await self._ledger.append(
             DecisionRefused(
                 decision_kind=act.kind.value,

@@ -46,7 +46,7 @@ async def push(request: Request, deps: Annotated[Console, Depends(console)]) -> 
         )
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise Problem(415, "wrong_media_type", f"{request.headers.get('content-type')!r}", "Send application/json.")
-    raw = await _body(request)
+    raw = await _inflated(request)
     batch = _parse(raw)
     try:
         answer = await deps.signals.add(
@@ -75,15 +75,20 @@ async def push(request: Request, deps: Annotated[Console, Depends(console)]) -> 
     return JSONResponse(body, status_code=202)
 
 
-async def _body(request: Request) -> bytes:
-    """The raw body, inflated; the size limit holds before and after inflation."""
+async def read_body(request: Request, limit: int) -> bytes:
+    """The raw body. Raises 413 as soon as it is longer than `limit` bytes."""
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > MAX_BODY:
-            raise _too_large()
+        if size > limit:
+            raise _too_large(limit)
         chunks.append(chunk)
-    raw = b"".join(chunks)
+    return b"".join(chunks)
+
+
+async def _inflated(request: Request) -> bytes:
+    """The body, inflated; the size limit holds before and after inflation."""
+    raw = await read_body(request, MAX_BODY)
     if request.headers.get("content-encoding") == "gzip":
         try:
             with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
@@ -91,12 +96,12 @@ async def _body(request: Request) -> bytes:
         except (OSError, EOFError) as error:
             raise Problem(400, "not_gzip", f"The body is not gzip: {error}", "Send gzip or plain JSON.") from error
         if len(raw) > MAX_BODY:
-            raise _too_large()
+            raise _too_large(MAX_BODY)
     return raw
 
 
-def _too_large() -> Problem:
-    return Problem(413, "too_large", f"The body is over {MAX_BODY} bytes.", f"Send at most {MAX_ITEMS} items a batch.")
+def _too_large(limit: int) -> Problem:
+    return Problem(413, "too_large", f"The body is over {limit} bytes.", "Send less at once.")
 
 
 def _parse(raw: bytes) -> Batch:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from console.attempts import Attempts, attempts, guesser
 from console.auth import COOKIE, Session, own_form, own_origin
 from console.deps import Console, console
 from console.render import standalone
@@ -17,39 +17,9 @@ router = APIRouter()
 
 Deps = Annotated[Console, Depends(console)]
 
-FAILURES = 10
-WINDOW = timedelta(minutes=5)
 _LOCAL = re.compile(r"/(?![/\\])[A-Za-z0-9._~/%=&?|:@-]*")
 _NO_MATCH = "This account and password do not match."
 _TOO_MANY = "Too many attempts for this account; wait five minutes, then try again."
-
-
-class Attempts:
-    """Failed sign-ins per account, so that guessing is slow whatever address it comes from."""
-
-    def __init__(self) -> None:
-        self._failed: dict[str, list[datetime]] = {}
-
-    def blocked(self, subject: str, now: datetime) -> bool:
-        """Whether this account has had its failures for now."""
-        return len(self._recent(subject, now)) >= FAILURES
-
-    def failed(self, subject: str, now: datetime) -> None:
-        if len(self._failed) > 1_000:
-            self._failed = {name: at for name in self._failed if (at := self._recent(name, now))}
-        self._failed[subject] = [*self._recent(subject, now), now]
-
-    def _recent(self, subject: str, now: datetime) -> list[datetime]:
-        return [at for at in self._failed.get(subject, ()) if at > now - WINDOW]
-
-
-def attempts(request: Request) -> Attempts:
-    """The process's memory of failures."""
-    state = request.app.state
-    if not hasattr(state, "attempts"):
-        state.attempts = Attempts()
-    found: Attempts = state.attempts
-    return found
 
 
 @router.get("/sign-in")
@@ -79,11 +49,12 @@ async def sign_in(
     """Check the password, start a session, go to `next`. What was wrong is never said more exactly."""
     full = subject.strip() if "|" in subject else f"local|{subject.strip()}"
     now = deps.clock()
-    if failures.blocked(full, now):
+    who = guesser(full, request)
+    if failures.blocked(who, now):
         return standalone("sign_in.html", 429, next=local(next), subject=subject, error=_TOO_MANY)
     account = await deps.accounts.authenticate(full, password)
     if account is None:
-        failures.failed(full, now)
+        failures.failed(who, now)
         return standalone("sign_in.html", 401, next=local(next), subject=subject, error=_NO_MATCH)
     response = RedirectResponse(local(next), status_code=303)
     response.set_cookie(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
 from console.temporal import OutcomeUnknown
@@ -15,6 +16,7 @@ _STATUS = {
     Refusal.signature_invalid: 403,
     Refusal.unknown_ask: 404,
     Refusal.reason_too_short: 422,
+    Refusal.rate_limited: 429,
 }
 
 
@@ -67,3 +69,13 @@ async def answer(_: Request, error: Exception) -> Response:
         case OutcomeUnknown():
             return of_unknown(error).response()
     raise error
+
+
+async def invalid(_: Request, error: Exception) -> Response:
+    """Input that does not fit its schema: the first misfit with its place and value."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    first = error.errors()[0]
+    where = "/".join(str(part) for part in first["loc"])
+    value = repr(first.get("input"))[:100]
+    return Problem(422, "schema", f"{where}: {first['msg']} (got {value})", "See docs/openapi.json.").response()

@@ -72,7 +72,7 @@ class FakeLedger:
         release_id: str | None = None,
         kinds: Sequence[Kind] = (),
         after_seq: int = -1,
-        limit: int = 10_000,
+        limit: int | None = None,
     ) -> list[Record]:
         records = [parse_line(line) for line in self.lines[after_seq + 1 :]]
         return [

@@ -6,12 +6,12 @@ One running Incident per release and environment: the workflow id is made of bot
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Literal
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
-from temporalio.workflow import ChildWorkflowHandle
+from temporalio.exceptions import ActivityError, ChildWorkflowError, FailureError
 
 from countermand import ids
 from countermand.governance.approval import ApprovalStatus
@@ -21,7 +21,7 @@ from countermand.ledger.bodies import FreezeFailed, IncidentClosed, IncidentPhas
 from countermand.messages.facts import in_words
 from countermand.plan.model import Plan
 from countermand.plan.target import Value
-from countermand.playbook.model import Step
+from countermand.playbook.model import ApprovalPolicy, Severity, Step
 from workflows.approval import Approval, ApprovalResult
 from workflows.decisions import Answer, refuse_in_words
 from workflows.incident_steps import Case, IncidentSteps, read_brief
@@ -49,8 +49,7 @@ class Incident:
     @workflow.init
     def __init__(self, case: Case) -> None:
         self._case = case
-        self._commands = CommandBox(workflow.info().workflow_id)
-        self._approval: ChildWorkflowHandle[Approval, ApprovalResult] | None = None
+        self._commands = CommandBox(workflow.info().workflow_id, case.incident_id)
         self._verdicts = [case.verdict]
         self._verdicts_recorded = 0
         self._phases = self._plans = self._asks = self._reverts = 0
@@ -59,13 +58,16 @@ class Incident:
     async def run(self, case: Case) -> Closing:
         brief = await read_brief(case)
         self._playbook = brief.playbook
-        self._policy = brief.playbook.approvals[case.severity]
         self._commands.trust(brief.keys, brief.directory)
         self._steps = IncidentSteps(case, brief)
         self._scribe = Scribe(case.incident_id, case.release_id, brief.playbook, case.severity)
         self._ends_by = workflow.now() + brief.playbook.incident_time_limit
         await self._declare()
-        closing = await self._freeze() or await self._resolve()
+        try:
+            closing = await self._freeze() or await self._resolve()
+        except (ActivityError, ChildWorkflowError) as error:  # a step that failed for good still ends in a record
+            sentence = f"A step failed for good, nothing more is done automatically: {error.cause or error}"
+            closing = Closing(outcome="unresolved", sentence=sentence)
         await self._close(closing)
         await self._steps.start_review()
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -82,11 +84,9 @@ class Incident:
         refuse_in_words(self._commands.check, decision)
 
     @workflow.signal
-    async def evidence_changed(self, verdict: VerdictChanged) -> None:
+    def evidence_changed(self, verdict: VerdictChanged) -> None:
         """The set of fired triggers changed: an open request for approval is no longer what was shown (GOV-9)."""
         self._verdicts.append(verdict)
-        if self._approval is not None:
-            await self._approval.signal(Approval.supersede, f"the evidence changed: {verdict.trigger}")
 
     # --- the story ----------------------------------------------------------------------------------------------
 
@@ -105,7 +105,7 @@ class Incident:
     async def _freeze(self) -> Closing | None:
         """Nothing is changed before the evidence is safe; a freeze that fails is tried again by people."""
         limit = self._playbook.evidence_freeze.time_limit
-        while True:
+        while workflow.now() < self._ends_by:
             await self._enter("freezing", "Copying the evidence before anything is changed.", workflow.now() + limit)
             try:
                 await self._steps.freeze(limit)
@@ -117,21 +117,27 @@ class Incident:
                 closing = await self._hold(f"The evidence could not be frozen, so nothing is changed: {reason}")
                 if closing is not None:
                     return closing
+        return self._out_of_time()
 
     async def _resolve(self) -> Closing:
         """Plan and ask until people decided and the way back is done, or the incident's time is over."""
         while workflow.now() < self._ends_by:
             self._plans += 1
             await self._enter("planning", "Reading the target and working out the way back.", None)
-            made = await self._steps.make_plan(self._plans)
+            made = await self._steps.make_plan(self._severity, self._plans)
             if made.plan is None:
                 closing = await self._hold(f"No plan is possible: {made.impossible}")
             else:
                 closing = await self._ask_and_act(made.plan)
             if closing is not None:
                 return closing
+        return self._out_of_time()
+
+    def _out_of_time(self) -> Closing:
         limit = in_words(self._playbook.incident_time_limit)
-        return Closing(outcome="unresolved", sentence=f"Nobody decided within {limit}; the candidate keeps its share.")
+        return Closing(
+            outcome="unresolved", sentence=f"Not resolved within {limit}; users stay on the share they have now."
+        )
 
     async def _ask_and_act(self, plan: Plan) -> Closing | None:
         """One round; None when it has to be planned and asked again."""
@@ -149,7 +155,7 @@ class Incident:
             case ApprovalStatus.expired if self._policy.default == "abort":
                 return Closing(outcome="expired", sentence=f"The request expired: {because}. Declared default: abort.")
             case ApprovalStatus.expired:
-                return await self._hold(f"Holding: {because}. The candidate keeps its share and is still watched.")
+                return await self._hold(f"Holding: {because}. The candidate keeps its share.")
             case _:
                 return None
 
@@ -165,14 +171,13 @@ class Incident:
             commands_to=ids.approval_workflow(workflow.info().workflow_id, self._asks),
             commands=(DecisionKind.withdraw,),
         )
-        evidence = self._verdicts[self._verdicts_recorded - 1].evidence_digest
-        self._approval = await self._steps.ask(plan, evidence, self._asks)
-        if self._verdicts_recorded < len(self._verdicts):
-            await self._approval.signal(Approval.supersede, "the evidence changed while the request was being put")
-        try:
-            return await self._approval
-        finally:
-            self._approval = None
+        shown = self._verdicts_recorded
+        approval = await self._steps.ask(plan, self._verdicts[shown - 1].evidence_digest, self._asks)
+        await workflow.wait_condition(lambda: approval.done() or len(self._verdicts) > shown)
+        if not approval.done():
+            with suppress(FailureError):  # it may end in this very moment; then its own end counts
+                await approval.signal(Approval.supersede, f"the evidence changed: {self._verdicts[-1].trigger}")
+        return await approval
 
     async def _revert(self, plan: Plan, approval: ApprovalResult) -> Closing | None:
         self._reverts += 1
@@ -192,8 +197,18 @@ class Incident:
             case _:
                 return None
 
+    @property
+    def _severity(self) -> Severity:
+        """The worst of all triggers that have fired; it decides who has to approve."""
+        return min(Severity(verdict.severity) for verdict in self._verdicts)
+
+    @property
+    def _policy(self) -> ApprovalPolicy:
+        return self._playbook.approvals[self._severity]
+
     async def _verify(self, since: datetime) -> Closing:
         """All-clear only on positive evidence; otherwise people are asked, and silence never becomes success."""
+        await self._keep_verdicts()
         await self._scribe.tell(Step.reverted, str(self._reverts))
         number = 1
         while True:
@@ -218,13 +233,14 @@ class Incident:
 
     async def _close(self, closing: Closing) -> None:
         self._commands.open(())
+        await self._keep_verdicts()
         if closing.outcome in ("reverted", "reverted_not_verified"):
             await self._steps.close_release(closing.sentence)
         closed = IncidentClosed(outcome=closing.outcome, sentence=closing.sentence)
         await self._scribe.record("closed", closed, f"Close the incident: {closing.outcome}")
         if closing.outcome == "reverted":
             await self._scribe.tell(Step.all_clear, "closed")
-        show(closing.outcome, closing.sentence)
+        show(closing.outcome, f"Closed: {closing.outcome.replace('_', ' ')}.")
 
     # --- waiting for people -------------------------------------------------------------------------------------
 
@@ -240,16 +256,13 @@ class Incident:
         until = min(workflow.now() + self._policy.ask_again_every, self._ends_by)
         self._commands.open(kinds)
         await self._enter(phase, sentence, until, commands=kinds, waiting_for="incident_commander")
-        try:
+        with suppress(TimeoutError):  # a command of the same instant still counts
             await workflow.wait_condition(
                 lambda: self._commands.given,
                 timeout=max(until - workflow.now(), timedelta(milliseconds=1)),
                 timeout_summary=f"{phase.replace('_', ' ')} until {until:%H:%M:%S} UTC",
             )
-        except TimeoutError:
-            return None
-        finally:
-            self._commands.open(())
+        self._commands.open(())
         return self._commands.take()
 
     async def _enter(

@@ -18,7 +18,7 @@ from activities.verifying import HealthRequest, VerifyingActivities
 from countermand import ids
 from countermand.ledger.bodies import IncidentOpened, VerdictChanged
 from countermand.plan.model import Plan
-from countermand.plan.target import Value
+from countermand.plan.target import CheckResult, CheckWord, Value
 from countermand.playbook.model import Severity
 from workflows import policies
 from workflows.approval import Approval, ApprovalInput, ApprovalResult
@@ -87,19 +87,19 @@ class IncidentSteps:
             **policies.freeze(limit),
         )
 
-    async def make_plan(self, number: int) -> PlanResult:
+    async def make_plan(self, severity: Severity, number: int) -> PlanResult:
         """A plan from what the target says now; a target that cannot be read makes it impossible, not a failure."""
         try:
             return await workflow.execute_activity_method(
                 PlanningActivities.make_plan,
                 PlanRequest(
                     incident_id=self._case.incident_id,
-                    severity=self._case.severity,
+                    severity=severity,
                     brief=self._brief,
                     number=number,
                 ),
                 summary="Plan the way back from what the target says now",
-                **policies.READ_TARGET,
+                **policies.read_target(),
             )
         except ActivityError as error:
             return PlanResult(plan=None, impossible=str(error.cause or error))
@@ -140,23 +140,28 @@ class IncidentSteps:
         )
 
     async def verify_health(self, since: datetime, revert: int, number: int) -> Checked:
-        """Positive evidence from labelled answers since the last stage."""
+        """Positive evidence from labelled answers since the last stage; what could not be looked at is unknown."""
         playbook = self._brief.playbook
-        return await workflow.execute_activity_method(
-            VerifyingActivities.verify_health,
-            HealthRequest(
-                incident_id=self._case.incident_id,
-                release_id=self._case.release_id,
-                detection=playbook.detection,
-                verification=playbook.verification,
-                since=since,
-                revert=revert,
-                round=number,
-                key=f"{self._case.incident_id}/health/{revert}",
-            ),
-            summary="Is the service shown to be healthy?",
-            **policies.wait_for_evidence(playbook.verification.time_limit),
+        request = HealthRequest(
+            incident_id=self._case.incident_id,
+            release_id=self._case.release_id,
+            detection=playbook.detection,
+            verification=playbook.verification,
+            since=since,
+            revert=revert,
+            round=number,
+            key=f"{self._case.incident_id}/health/{revert}",
         )
+        try:
+            return await workflow.execute_activity_method(
+                VerifyingActivities.verify_health,
+                request,
+                summary="Is the service shown to be healthy?",
+                **policies.wait_for_evidence(playbook.verification.time_limit),
+            )
+        except ActivityError as error:
+            sentence = f"the answers could not be looked at: {error.cause or error}"
+            return Checked(results=(CheckResult(name="health", word=CheckWord.unknown, sentence=sentence),))
 
     async def close_release(self, why: str) -> None:
         """End the watch of a release that is back on its baseline."""

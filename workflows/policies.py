@@ -47,23 +47,26 @@ TELL = Limits(
     retry_policy=_QUICK_RETRY,
 )
 
-#: Reads of a target while planning or rechecking.
-READ_TARGET = Limits(
-    start_to_close_timeout=timedelta(seconds=35),
-    schedule_to_close_timeout=timedelta(minutes=3),
-    retry_policy=_QUICK_RETRY,
-)
+#: `observe` comes back by itself after this time without a change.
+OBSERVE_FOR = timedelta(minutes=50)
 
-#: One watch: comes back on a change, after an hour's worth of blocks, or at the end.
+#: One observing: comes back on a change, after `OBSERVE_FOR`, or at the end of the watch.
 OBSERVE = Limits(
     task_queue=OBSERVE_QUEUE,
     start_to_close_timeout=timedelta(hours=2),
-    schedule_to_close_timeout=timedelta(days=1),
+    schedule_to_close_timeout=timedelta(hours=12),
     heartbeat_timeout=timedelta(seconds=6),
     retry_policy=_QUICK_RETRY,
 )
 
 _HEARTBEAT = timedelta(seconds=5)
+
+
+def read_target(limit: timedelta = timedelta(minutes=3)) -> Limits:
+    """Reads of a target while planning, rechecking or checking, tried again until `limit`."""
+    return Limits(
+        start_to_close_timeout=timedelta(seconds=35), schedule_to_close_timeout=limit, retry_policy=_QUICK_RETRY
+    )
 
 
 def freeze(limit: timedelta) -> Limits:

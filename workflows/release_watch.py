@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 from activities.recording import RecordingActivities, RecordRequest
@@ -20,8 +21,8 @@ from workflows.incident import Incident
 from workflows.incident_steps import Case
 from workflows.visibility import show
 
-#: Blocks one `observe` may judge before it comes back without a change.
-_ROWS_PER_OBSERVE = 1_000
+#: Pause before observing is tried again after its activity failed for good.
+_AFTER_FAILURE = timedelta(minutes=1)
 
 
 class WatchInput(Value):
@@ -33,7 +34,6 @@ class WatchInput(Value):
     playbook_digest: str
     started_at: datetime
     seen: str = ""
-    changes: int = 0
     incidents: int = 0
 
 
@@ -45,25 +45,25 @@ class ReleaseWatch:
     def __init__(self, watch: WatchInput) -> None:
         self._watch = watch
         self._seen = watch.seen
-        self._changes = watch.changes
         self._incidents = watch.incidents
 
     @workflow.run
     async def run(self, watch: WatchInput) -> str:
         while True:
             show("watching", f"Watching {watch.release_id}: {self._seen or 'no verdict yet'}.")
-            observed = await self._observe()
+            try:
+                observed = await self._observe()
+            except ActivityError as error:  # a watch never dies of a store that is down; it says that it is blind
+                show("blind", f"Observing failed and is tried again: {error.cause or error}")
+                await workflow.sleep(_AFTER_FAILURE)
+                continue
             if observed.reason == "over":
                 show("over", f"The watch is over: {observed.why}.")
                 return observed.why
             if observed.reason == "changed" and observed.verdict is not None:
                 await self._react(observed, observed.verdict)
             if workflow.info().is_continue_as_new_suggested():
-                workflow.continue_as_new(
-                    watch.model_copy(
-                        update={"seen": self._seen, "changes": self._changes, "incidents": self._incidents}
-                    )
-                )
+                workflow.continue_as_new(watch.model_copy(update={"seen": self._seen, "incidents": self._incidents}))
 
     async def _observe(self) -> ObserveResult:
         watch = self._watch
@@ -74,7 +74,7 @@ class ReleaseWatch:
                 playbook_digest=watch.playbook_digest,
                 started_at=watch.started_at,
                 seen=self._seen,
-                max_rows=_ROWS_PER_OBSERVE,
+                pause_after=policies.OBSERVE_FOR,
             ),
             summary="Judge every block until something changes",
             **policies.OBSERVE,
@@ -82,10 +82,11 @@ class ReleaseWatch:
 
     async def _react(self, observed: ObserveResult, watch_verdict: WatchVerdict) -> None:
         self._seen = observed.signature
-        self._changes += 1
         verdict = VerdictChanged.of(workflow.info().workflow_id, watch_verdict)
         entry = verdict.entry(
-            f"{verdict.watch_id}/verdict/{self._changes}", "worker", release_id=self._watch.release_id
+            f"{verdict.watch_id}/verdict/{verdict.row}/{verdict.evidence_digest}",
+            "worker",
+            release_id=self._watch.release_id,
         )
         await workflow.execute_activity_method(
             RecordingActivities.record,
@@ -121,4 +122,5 @@ class ReleaseWatch:
             self._incidents += 1
         except WorkflowAlreadyStartedError:
             handle = workflow.get_external_workflow_handle_for(Incident.run, workflow_id)
-            await handle.signal(Incident.evidence_changed, verdict)
+            with suppress(FailureError):  # it may be closing in this very moment; its verdict is in the Ledger
+                await handle.signal(Incident.evidence_changed, verdict)

@@ -22,21 +22,23 @@ from workflows.scribe import Scribe
 class StageSteps:
     """Steps of revert `number` of one incident. `attempt` counts people's resumes, never Temporal's retries."""
 
-    def __init__(self, plan: Plan, number: int, playbook: Playbook, scribe: Scribe) -> None:
+    def __init__(self, plan: Plan, ask_id: str, number: int, playbook: Playbook, scribe: Scribe) -> None:
         self._plan = plan
+        self._ask_id = ask_id
         self._number = number
         self._playbook = playbook
         self._scribe = scribe
         self.notes = 0
 
     async def effect(
-        self, stage: int, desired: Split, revision: str, attempt: int, limit: timedelta, summary: str
+        self, stage: int, desired: Split, revision: str | None, attempt: int, limit: timedelta, summary: str
     ) -> StageOutcome:
         """Intent, set, read back, outcome."""
         return await workflow.execute_activity_method(
             StagingActivities.set_stage,
             SetRequest(
                 plan=self._plan,
+                ask_id=self._ask_id,
                 revert=self._number,
                 stage=stage,
                 desired=desired,
@@ -49,8 +51,9 @@ class StageSteps:
             **policies.effect(limit),
         )
 
-    async def traffic(self, stage: int, desired: Split, revision: str, attempt: int) -> Checked:
-        """Configured and observed, from the target itself."""
+    async def traffic(self, stage: int, desired: Split, revision: str, attempt: int, limit: timedelta) -> Checked:
+        """Configured and observed, from the target itself, within the plan's time limit for it and `limit`."""
+        time_limit = min(self._plan.traffic_time_limit, limit)
         return await workflow.execute_activity_method(
             StagingActivities.verify_traffic,
             TrafficRequest(
@@ -59,14 +62,17 @@ class StageSteps:
                 stage=stage,
                 desired=desired,
                 revision=revision,
+                time_limit=time_limit,
                 key=self._key(stage),
                 attempt=attempt,
             ),
             summary=f"Does traffic follow? Candidate {format_percent(desired.candidate_bp)} of users",
-            **policies.wait_for_evidence(self._plan.settle + self._plan.traffic_time_limit),
+            **policies.wait_for_evidence(self._plan.settle + time_limit),
         )
 
-    async def checks(self, stage: PlannedStage, phase: Literal["before", "between", "after"], attempt: int) -> Checked:
+    async def checks(
+        self, stage: PlannedStage, phase: Literal["before", "between", "after"], attempt: int, limit: timedelta
+    ) -> Checked:
         """The playbook's data-integrity checks of one phase."""
         checks = self._playbook.data_integrity.named(phase)
         return await workflow.execute_activity_method(
@@ -81,7 +87,7 @@ class StageSteps:
                 attempt=attempt,
             ),
             summary=f"Data integrity {phase} stage {stage.number}: {', '.join(check.id for check in checks)}",
-            **policies.READ_TARGET,
+            **policies.read_target(limit),
         )
 
     async def note(

@@ -5,8 +5,9 @@ People can hold, resume, abort or reverse at every point; any doubt stops the st
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from temporalio import workflow
@@ -53,11 +54,14 @@ class RevertResult(Value):
     completed_at: datetime | None = None
 
 
+StopKind = Literal["hold", "resume", "abort", "reverse", "problem", "stale"]
+
+
 @dataclass(frozen=True)
 class Stop:
-    """Why a stage does not simply go on."""
+    """Why a stage does not simply go on, and what people said about it."""
 
-    kind: Literal["hold", "abort", "reverse", "problem", "stale"]
+    kind: StopKind
     sentence: str
     by: str | None = None
 
@@ -73,13 +77,15 @@ class StagedRevert:
         self._revision = request.plan.before_revision
         self._set_done: set[int] = set()
         self._unclear = False
-        self._commands = CommandBox(workflow.info().workflow_id)
+        self._commands = CommandBox(workflow.info().workflow_id, request.plan.incident_id)
         self._commands.trust(request.brief.keys, request.brief.directory)
         self._commands.open(RUNNING)
         self._scribe = Scribe(
             request.plan.incident_id, request.plan.release_id, request.brief.playbook, request.plan.severity
         )
-        self._steps = StageSteps(request.plan, request.number, request.brief.playbook, self._scribe)
+        self._steps = StageSteps(request.plan, request.ask.ask_id, request.number, request.brief.playbook, self._scribe)
+        self._deadline = datetime.max.replace(tzinfo=UTC)
+        self._reversals = 0
 
     @workflow.run
     async def run(self, _: RevertInput) -> RevertResult:
@@ -115,8 +121,9 @@ class StagedRevert:
         )
 
     async def _carry_out(self, stage: PlannedStage, attempt: int) -> Stop | None:
-        """One try of one stage; None when it is complete."""
+        """One try of one stage within its time limit; None when it is complete."""
         self._say(stage, "going back")
+        self._deadline = workflow.now() + stage.time_limit
         try:
             stop = (
                 self._commanded()
@@ -125,14 +132,20 @@ class StagedRevert:
                 or await self._see_in_traffic(stage, attempt)
                 or await self._soak(stage)
                 or await self._check_integrity(stage, attempt)
+                or self._commanded()
             )
             if stop is None:
+                if stage is self._plan.stages[-1]:
+                    self._commands.open(())  # from here on there is nothing left to hold, abort or reverse
                 await self._complete(stage)
             return stop
         except ActivityError as error:
-            cause = error.cause or error
-            self._unclear = True
-            return Stop("problem", f"stage {stage.number} ran out of its time limit: {cause}")
+            return Stop("problem", f"stage {stage.number} cannot go on: {error.cause or error}")
+
+    @property
+    def _left(self) -> timedelta:
+        """What is left of the stage's time limit; at least enough for one try."""
+        return max(self._deadline - workflow.now(), timedelta(seconds=1))
 
     async def _set(self, stage: PlannedStage, attempt: int) -> Stop | None:
         if stage.number in self._set_done:
@@ -148,33 +161,28 @@ class StagedRevert:
                 first=not self._set_done,
             ),
             summary=f"Stage {stage.number}: plan, people and target still as approved?",
-            **policies.READ_TARGET,
+            **policies.read_target(self._left),
         )
         if recheck.word != "go":
             return Stop("stale" if recheck.word == "stale" else "problem", recheck.sentence)
         if not self._set_done:
-            checked = await self._steps.checks(stage, "before", attempt)
+            checked = await self._steps.checks(stage, "before", attempt, self._left)
             if not checked.passed:
                 return Stop("problem", checked.sentence)
         await self._steps.note(stage, "started", stage_sentence(self._plan, stage))
+        self._unclear = True  # until the outcome is known
         outcome = await self._steps.effect(
-            stage.number,
-            stage.desired,
-            self._revision,
-            attempt,
-            stage.time_limit,
-            stage_sentence(self._plan, stage),
+            stage.number, stage.desired, self._revision, attempt, self._left, stage_sentence(self._plan, stage)
         )
+        self._unclear = outcome.result == "ambiguous"
         if outcome.after is None or outcome.result not in ("applied", "already"):
-            self._unclear = outcome.result == "ambiguous"
             return Stop("problem", outcome.sentence)
         self._revision = outcome.after.revision
-        self._unclear = False
         self._set_done.add(stage.number)
         return None
 
     async def _see_in_traffic(self, stage: PlannedStage, attempt: int) -> Stop | None:
-        checked = await self._steps.traffic(stage.number, stage.desired, self._revision, attempt)
+        checked = await self._steps.traffic(stage.number, stage.desired, self._revision, attempt, self._left)
         return None if checked.passed else Stop("problem", checked.sentence)
 
     async def _soak(self, stage: PlannedStage) -> Stop | None:
@@ -193,7 +201,7 @@ class StagedRevert:
 
     async def _check_integrity(self, stage: PlannedStage, attempt: int) -> Stop | None:
         last = stage.number == len(self._plan.stages)
-        checked = await self._steps.checks(stage, "after" if last else "between", attempt)
+        checked = await self._steps.checks(stage, "after" if last else "between", attempt, self._left)
         return None if checked.passed else Stop("problem", checked.sentence)
 
     async def _complete(self, stage: PlannedStage) -> None:
@@ -208,76 +216,82 @@ class StagedRevert:
     def _commanded(self) -> Stop | None:
         """The command that was given meanwhile, if any."""
         decision = self._commands.take()
-        if decision is None:
-            return None
-        kinds = {DecisionKind.hold: "hold", DecisionKind.abort: "abort", DecisionKind.reverse: "reverse"}
-        kind: Literal["hold", "abort", "reverse"] = kinds[decision.kind]  # type: ignore[assignment]  # literals of the dict
-        return Stop(kind, decision.reason, decision.actor.printed_name)
+        return None if decision is None else _stop(decision)
 
     async def _settle(self, stage: PlannedStage, stop: Stop) -> RevertResult | None:
         """Bring a stop to its declared end; None when a person resumed."""
         while True:
+            self._commands.open(STOPPED)  # from here on no hold can come; one that came is taken now
+            stop = self._commanded() or stop
             match stop.kind:
+                case "resume":
+                    self._commands.open(RUNNING)
+                    await self._steps.note(stage, "resumed", stop.sentence, by=stop.by)
+                    return None
                 case "stale":
+                    self._commands.open(())
                     await self._steps.note(stage, "stopped", stop.sentence)
                     return RevertResult(outcome="stale", sentence=stop.sentence)
                 case "abort":
+                    self._commands.open(())
                     await self._steps.note(stage, "aborted", stop.sentence, by=stop.by)
                     return RevertResult(outcome="aborted", sentence=f"aborted by {stop.by}: {stop.sentence}")
                 case "reverse":
-                    return await self._reverse(stage, stop)
+                    self._commands.open(())
+                    reversed_ = await self._reverse(stage, stop)
+                    if isinstance(reversed_, RevertResult):
+                        return reversed_
+                    stop = reversed_
                 case "hold" | "problem":
                     answer = await self._wait_for_people(stage, stop)
                     if answer is None:
+                        self._commands.open(())
                         return RevertResult(outcome="stopped", sentence=stop.sentence)
-                    if answer.kind is DecisionKind.resume:
-                        await self._steps.note(stage, "resumed", answer.reason, by=answer.actor.printed_name)
-                        return None
-                    kind: Literal["abort", "reverse"] = "abort" if answer.kind is DecisionKind.abort else "reverse"
-                    stop = Stop(kind, answer.reason, answer.actor.printed_name)
+                    stop = _stop(answer)
 
     async def _wait_for_people(self, stage: PlannedStage, stop: Stop) -> Decision | None:
         """Hold until the incident ends, a problem until it is time to ask again; None when nobody answered."""
-        self._commands.open(STOPPED)
         held = stop.kind == "hold"
         playbook = self._request.brief.playbook
         patience = playbook.approvals[self._plan.severity].ask_again_every
-        limit = self._request.ends_by - workflow.now() if held else patience
+        limit = max(self._request.ends_by - workflow.now(), patience) if held else patience
         until = workflow.now() + limit
         await self._steps.note(stage, "held" if held else "stopped", stop.sentence, by=stop.by, until=until)
         if not held:
             await self._scribe.tell(Step.revert_stopped, f"{self._request.number}/{stage.number}/{self._steps.notes}")
         self._say(stage, "held" if held else "stopped", waiting_for="incident_commander")
-        try:
+        with suppress(TimeoutError):  # a command of the same instant still counts
             await workflow.wait_condition(
                 lambda: self._commands.given,
-                timeout=max(limit, timedelta(milliseconds=1)),
+                timeout=limit,
                 timeout_summary=f"resume, abort or reverse until {until:%H:%M:%S} UTC",
             )
-        except TimeoutError:
-            return None
-        finally:
-            self._commands.open(RUNNING)
         return self._commands.take()
 
-    async def _reverse(self, stage: PlannedStage, stop: Stop) -> RevertResult:
-        """Return to the state recorded before the first write: a person's explicit act, with a higher fence."""
-        self._commands.open(())
+    async def _reverse(self, stage: PlannedStage, stop: Stop) -> RevertResult | Stop:
+        """Return to the state recorded before the first write: a person's explicit act, with a higher fence.
+
+        What cannot be reversed becomes a problem that people are asked about; their command is not lost silently.
+        """
         before = self._plan.before
         share = format_percent(before.candidate_bp)
-        outcome = await self._steps.effect(
-            ids.REVERSE_STAGE,
-            before,
-            self._revision,
-            0,
-            stage.time_limit,
-            f"Back to the recorded state: candidate {share}",
-        )
-        if outcome.after is None or outcome.result not in ("applied", "already"):
-            await self._steps.note(stage, "stopped", outcome.sentence)
-            return RevertResult(outcome="stopped", sentence=f"could not go back: {outcome.sentence}")
-        self._revision = outcome.after.revision
-        seen = await self._steps.traffic(ids.REVERSE_STAGE, before, self._revision, 0)
+        self._deadline = workflow.now() + stage.time_limit
+        self._reversals += 1
+        try:
+            outcome = await self._steps.effect(
+                ids.REVERSE_STAGE,
+                before,
+                None if self._unclear else self._revision,
+                self._reversals,
+                self._left,
+                f"Back to the recorded state: candidate {share}",
+            )
+            if outcome.after is None or outcome.result not in ("applied", "already"):
+                return Stop("problem", f"{stop.by} wanted to reverse, but: {outcome.sentence}")
+            self._revision = outcome.after.revision
+            seen = await self._steps.traffic(ids.REVERSE_STAGE, before, self._revision, self._reversals, self._left)
+        except ActivityError as error:
+            return Stop("problem", f"{stop.by} wanted to reverse, but: {error.cause or error}")
         words = "seen in traffic" if seen.passed else f"not seen in traffic: {seen.sentence}"
         sentence = f"candidate is back at {share} of users, {words}. Reason: {stop.sentence}"
         await self._steps.note(stage, "reversed", sentence, by=stop.by)
@@ -289,3 +303,16 @@ class StagedRevert:
             f"Stage {stage.number} of {len(self._plan.stages)}, {word}: {stage_sentence(self._plan, stage)}.",
             waiting_for,
         )
+
+
+_KINDS: dict[DecisionKind, StopKind] = {
+    DecisionKind.hold: "hold",
+    DecisionKind.resume: "resume",
+    DecisionKind.abort: "abort",
+    DecisionKind.reverse: "reverse",
+}
+
+
+def _stop(decision: Decision) -> Stop:
+    """What a command means; a kind that is no command is a bug and raises KeyError."""
+    return Stop(_KINDS[decision.kind], decision.reason, decision.actor.printed_name)

@@ -78,10 +78,11 @@ class Vote(Value):
 
 
 class ApprovalState(Value):
-    """Where an approval stands."""
+    """Where an approval stands. `used` holds the ids of all decisions that counted: none counts twice."""
 
     status: ApprovalStatus = ApprovalStatus.pending
     votes: tuple[Vote, ...] = ()
+    used: tuple[str, ...] = ()
     because: str = ""
     closed_at: datetime | None = None
 
@@ -99,10 +100,13 @@ def quorum_of(ask: Ask, state: ApprovalState) -> QuorumState:
 def check(ask: Ask, state: ApprovalState, decision: Decision, now: datetime) -> None:
     """Raise Refused unless `decision` counts at `now`. Changes nothing and does no I/O."""
     ask.keys.verify(decision)
-    if decision.addressed_to != ask.workflow_id or decision.ask_id != ask.ask_id:
+    meant = (decision.addressed_to, decision.ask_id, decision.incident_id)
+    if meant != (ask.workflow_id, ask.ask_id, ask.incident_id):
         raise Refused(Refusal.unknown_ask, f"this decision is for {decision.ask_id!r}.", f"This is {ask.ask_id!r}.")
     if decision.actor.principal != "person":
         raise Refused(Refusal.actor_not_a_person, "automation can never decide.", "A person has to sign in and decide.")
+    if decision.decision_id in state.used:
+        raise Refused(Refusal.already_voted, "this decision was counted before.", "Decide anew if you mean it again.")
     if state.closed:
         raise Refused(
             Refusal.expired if state.status is ApprovalStatus.expired else Refusal.already_decided,
@@ -172,6 +176,7 @@ def _check_voter(ask: Ask, state: ApprovalState, decision: Decision) -> None:
 def apply(ask: Ask, state: ApprovalState, decision: Decision, now: datetime) -> ApprovalState:
     """The state after a decision that `check` accepted. Raises Refused exactly as `check` does."""
     check(ask, state, decision, now)
+    state = state.model_copy(update={"used": (*state.used, decision.decision_id)})
     who = decision.actor.printed_name
     match decision.kind:
         case DecisionKind.withdraw:

@@ -12,8 +12,10 @@ from countermand.governance.directory import Directory
 class CommandBox:
     """Holds at most one command that was accepted and not yet taken. Deterministic, no I/O."""
 
-    def __init__(self, workflow_id: str) -> None:
+    def __init__(self, workflow_id: str, incident_id: str) -> None:
         self._workflow_id = workflow_id
+        self._incident_id = incident_id
+        self._used: set[str] = set()
         self._keys: GatewayKeys | None = None
         self._directory: Directory | None = None
         self._open: frozenset[DecisionKind] = frozenset()
@@ -36,12 +38,14 @@ class CommandBox:
         if self._keys is None or self._directory is None:
             raise Refused(Refusal.wrong_state, "the incident is just starting.", "Try again in a few seconds.")
         self._keys.verify(decision)
-        if decision.addressed_to != self._workflow_id:
+        if (decision.addressed_to, decision.incident_id) != (self._workflow_id, self._incident_id):
             raise Refused(
                 Refusal.unknown_ask, f"this command is for {decision.addressed_to!r}.", "Reload the incident."
             )
         if decision.actor.principal != "person":
             raise Refused(Refusal.actor_not_a_person, "automation can never decide.", "A person has to sign in.")
+        if decision.decision_id in self._used:
+            raise Refused(Refusal.already_decided, "this command was given before.", "Give a new one.")
         if decision.kind not in self._open or self._waiting is not None:
             now = ", ".join(sorted(kind.value.replace("_", " ") for kind in self._open)) or "nothing"
             raise Refused(
@@ -60,6 +64,7 @@ class CommandBox:
     def give(self, decision: Decision) -> None:
         """Accept a checked command."""
         self.check(decision)
+        self._used.add(decision.decision_id)
         self._waiting = decision
 
     def take(self) -> Decision | None:

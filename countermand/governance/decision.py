@@ -34,7 +34,7 @@ class DecisionKind(StrEnum):
 
 
 class Refusal(StrEnum):
-    """Reason codes (GOV-61); `SAID` holds what people read."""
+    """Reason codes (GOV-61); what people read beside them is made where the rule is."""
 
     expired = "expired"
     already_decided = "already_decided"
@@ -48,6 +48,7 @@ class Refusal(StrEnum):
     wrong_state = "wrong_state"
     unknown_ask = "unknown_ask"
     already_voted = "already_voted"
+    rate_limited = "rate_limited"
 
 
 class Refused(ValueError):

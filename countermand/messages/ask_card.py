@@ -1,7 +1,7 @@
 """What an approver sees, built once and rendered to web, terminal and (later) Slack (communications.md §8).
 
-The order of the facts is fixed. Every line is made from the Plan, the Ledger and numbers by this code; nothing a
-model, a prompt or a user wrote appears here. If a part cannot be filled in, `complete` is False and approving is
+The order of the facts is fixed. Every line is made from the Plan, the Ledger and numbers by this code; nothing that a
+model answered or a user asked appears here. If a part cannot be filled in, `complete` is False and approving is
 not offered (COM-32).
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from countermand.canonical import digest
 from countermand.messages.facts import DEFAULT_WORDS, in_words, spoken, unknowns, utc
 from countermand.messages.incident import AskView, IncidentView
 from countermand.plan.build import stage_sentence
@@ -32,7 +31,7 @@ class Fact(Value):
 
 
 class AskCard(Value):
-    """Everything shown before a decision. `view_sha256` of a decision is the digest of this card."""
+    """Everything shown before a decision."""
 
     ask_id: str
     incident_id: str
@@ -47,10 +46,6 @@ class AskCard(Value):
     status: str
     complete: bool
     incomplete_because: tuple[str, ...]
-
-    @property
-    def digest(self) -> str:
-        return digest(self)
 
 
 def ask_card(view: IncidentView, ask: AskView) -> AskCard:
@@ -90,6 +85,7 @@ def _what(view: IncidentView, plan: Plan | None) -> Fact:
         lines.append(f"from {plan.candidate.name} ({_short(plan.candidate.digest)})")
         lines.append(f"to {plan.baseline.name} ({_short(plan.baseline.digest)})")
         lines.append(f"what differs between them: {changed}")
+        lines.append(f"changed on target {plan.member.target}, split {plan.member.name}")
     return Fact(title="What", lines=tuple(lines))
 
 
@@ -116,8 +112,8 @@ def _how(plan: Plan | None) -> Fact:
 def _checks(plan: Plan | None) -> Fact:
     if plan is None:
         return Fact(title="Checks", lines=())
-    names = dict.fromkeys((*plan.checks_before, *plan.checks_between, *plan.checks_after))
-    lines = [CHECK_WORDS.get(name, name.replace("_", " ")) for name in names]
+    used = {*plan.checks_before, *plan.checks_between, *plan.checks_after}
+    lines = [CHECK_WORDS[check.kind] for check in plan.checks if check.id in used]
     lines.append("each stage must be seen in real traffic before the next; any doubt stops and asks")
     return Fact(title="Checked before, between and after", lines=tuple(lines))
 

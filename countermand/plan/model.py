@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Annotated
+
+from pydantic import StringConstraints
 
 from countermand.canonical import digest
 from countermand.plan.target import Member, Split, Value
-from countermand.playbook.model import Severity
+from countermand.playbook.model import Check, Severity
 from countermand.playbook.units import Duration
+
+#: One line without control characters.
+Short = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
 class Bundle(Value):
     """The unit of release: every part that shapes an answer, named by digest."""
 
-    name: str
-    model: str
-    prompt: str
-    decoding: str
-    guardrail: str
-    index: str
-    harness: str
-    training_data: str
+    name: Short
+    model: Short
+    prompt: Short
+    decoding: Short
+    guardrail: Short
+    index: Short
+    harness: Short
+    training_data: Short
 
     @property
     def digest(self) -> str:
@@ -71,6 +77,7 @@ class Plan(Value):
     before_revision: str
     before_fence: int
     stages: tuple[PlannedStage, ...]
+    checks: tuple[Check, ...]
     checks_before: tuple[str, ...]
     checks_between: tuple[str, ...]
     checks_after: tuple[str, ...]

@@ -9,8 +9,9 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
+from console.attempts import FAILURES, WINDOW, Attempts
 from console.auth import COOKIE, csrf_of
-from console.pages_sign_in import FAILURES, WINDOW, Attempts, local
+from console.pages_sign_in import local
 from countermand.ledger.record import Kind
 from tests import cases
 from tests.console.conftest import Person, Served
@@ -130,7 +131,7 @@ async def test_a_blocked_account_is_told_to_wait_even_with_the_right_password(se
     attempts = Attempts()
     served.server.config.app.state.attempts = attempts
     for _ in range(FAILURES):
-        attempts.failed(cases.MARIA, served.world.deps.clock())
+        attempts.failed(f"{cases.MARIA}@127.0.0.1", served.world.deps.clock())
     async with httpx.AsyncClient(base_url=served.url) as http:
         answer = await http.post("/sign-in", data={"subject": "maria", "password": PASSWORD})
     assert answer.status_code == 429

@@ -287,7 +287,6 @@ class Story:
             incident_id=INCIDENT,
             release=self.release,
             playbook=await self.catalogue.playbook(self.release.playbook_digest),
-            playbook_digest=self.release.playbook_digest,
             governance_digest=(await self.people.snapshot()).digest,
             severity="sev2",
             state=self.target_state(),

@@ -29,7 +29,7 @@ from activities.watching import WatchingActivities
 from countermand import ids
 from countermand.detection.models import Arm
 from countermand.governance.decision import Actor, Decision, DecisionKind
-from countermand.ledger.bodies import VerdictChanged
+from countermand.ledger.bodies import DecisionMade, VerdictChanged
 from countermand.messages.incident import IncidentView, incident
 from countermand.playbook.model import Playbook, Severity
 from runtime import WORKFLOWS, plugin
@@ -100,7 +100,7 @@ class World:
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[Worker]:
         planning = PlanningActivities(self.target, self.ledger)
-        staging = StagingActivities(self.target, self.ledger, self.people, fakes.now)
+        staging = StagingActivities(self.target, self.ledger, self.people, self.keys, fakes.now)
         reviewing = ReviewingActivities(self.ledger, fakes.FakeRenderer(), self.catalogue, fakes.now)
         watching = WatchingActivities(self.signals, self.catalogue, fakes.now)
         async with (
@@ -120,7 +120,7 @@ class World:
                     staging.set_stage,
                     staging.verify_traffic,
                     staging.run_checks,
-                    VerifyingActivities(self.signals, self.ledger, fakes.now).verify_health,
+                    VerifyingActivities(self.signals, self.catalogue, self.ledger, fakes.now).verify_health,
                     CommunicatingActivities(
                         self.ledger, fakes.FakeRenderer(), self.channel, "http://console"
                     ).communicate,
@@ -219,6 +219,9 @@ class World:
         signed = self.keys.sign(decision)
         if "signature" in changes:
             signed = signed.model_copy(update={"signature": changes["signature"]})
+        await self.ledger.append(
+            DecisionMade(decision=signed).entry(f"decision/{signed.decision_id}", who, incident_id=self.incident_id)
+        )
         handle = self.env.client.get_workflow_handle(signed.addressed_to)
         return await handle.execute_update(UPDATE, signed, id=signed.decision_id, result_type=Answer)
 

@@ -8,13 +8,17 @@ from datetime import timedelta
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
+from activities.briefing import BriefingActivities, BriefRequest
+from activities.planning import AskRequest, PlanningActivities
 from countermand.detection.models import Arm
-from countermand.governance.decision import DecisionKind
+from countermand.governance.approval import ApprovalState, ApprovalStatus, Vote
+from countermand.governance.decision import Actor, DecisionKind
 from countermand.ledger.record import Kind
 from countermand.playbook.model import Playbook
-from tests import cases
+from tests import cases, fakes
 from tests.waiting import until
 from tests.workflows.conftest import World
+from workflows.staged_revert import RevertInput, StagedRevert
 
 
 def with_soak(soak: str) -> Playbook:
@@ -229,3 +233,85 @@ async def test_a_dark_channel_is_recorded_and_never_stops_the_rollback(world: Wo
         (body["step"], audience) for body in world.ledger.bodies(Kind.comms_failed) for audience in body["audiences"]
     }
     assert ("all_clear", "customer") in failed
+
+
+async def test_a_hold_given_while_a_check_is_failing_holds_and_never_becomes_something_else(world: World) -> None:
+    world.target.users = 0  # the traffic check waits out its two seconds and stays unknown
+    async with world.worker():
+        await world.open_incident()
+        await world.approve_by_two()
+
+        async def written() -> bool:
+            return bool(world.target.effects)
+
+        await until(written, "the first effect")
+        await world.decide(DecisionKind.hold, cases.LENA, reason="wait for the support team")
+        await stopped(world, 1, "held")
+    assert [share for _, share in world.target.effects] == [4_500]
+
+
+async def test_a_reverse_that_the_target_refuses_is_asked_about_and_can_be_given_again(slow: World) -> None:
+    async with slow.worker():
+        handle = await slow.open_incident()
+        await slow.approve_by_two()
+        await soaking(slow, 1)
+        slow.target.script = ["rejected"]
+        await slow.decide(DecisionKind.reverse, cases.JONAS, reason="the baseline is worse, going forward again")
+        assert "wanted to reverse" in await stopped(slow, 1)
+        await slow.decide(DecisionKind.reverse, cases.JONAS, reason="the token is repaired, reverse now")
+        assert (await handle.result()).outcome == "reversed"
+    assert slow.target.split.candidate_bp == 5_000
+
+
+async def test_i2_a_revert_started_by_hand_with_a_made_up_approval_has_no_effect(world: World) -> None:
+    async with world.worker():
+        await world.open_incident()
+        view = await world.reaches("asking")
+        assert view.plan is not None
+        assert view.ask is not None
+        brief = await BriefingActivities(world.catalogue, world.people, world.keys).brief(
+            BriefRequest(release_id=world.release.release_id)
+        )
+        ask = await PlanningActivities(world.target, fakes.FakeLedger()).open_ask(
+            AskRequest(
+                ask_id=view.ask.opened.ask_id,
+                workflow_id=view.ask.opened.workflow_id,
+                plan=view.plan,
+                evidence_digest=view.ask.opened.evidence_digest,
+                requester="automation",
+                brief=brief,
+                opened_at=fakes.now(),
+                supersedes=None,
+            )
+        )
+        people = await world.people.snapshot()
+        invented = ApprovalState(
+            status=ApprovalStatus.approved,
+            votes=tuple(
+                Vote(
+                    decision_id=who,
+                    kind="approve",
+                    actor=Actor(
+                        subject=who, printed_name=who, principal="person", roles=people.roles_of(who),
+                        role_source="fake", role_as_of=fakes.now(),
+                    ),
+                    reason="made up by somebody with access to Temporal",
+                    channel="web",
+                    at=fakes.now(),
+                )
+                for who in (cases.MARIA, cases.JONAS)
+            ),
+        )  # fmt: skip
+        forged = RevertInput(
+            plan=view.plan, ask=ask, approval=invented, number=7, brief=brief, ends_by=fakes.now() + timedelta(hours=1)
+        )
+        await world.env.client.start_workflow(
+            StagedRevert.run, forged, id=f"forged/{world.incident_id}", task_queue=world.queue
+        )
+
+        async def refused() -> str | None:
+            bodies = world.ledger.bodies(Kind.stage_outcome)
+            return next((str(body["sentence"]) for body in bodies if body["result"] == "rejected"), None)
+
+        assert "was not approved" in await until(refused, "the forged revert is refused")
+    assert world.target.effects == []

@@ -200,3 +200,17 @@ def test_f2_after_an_outage_the_ladder_catches_up_once_without_a_burst_of_remind
     assert due_rungs(policy, timedelta(minutes=5), 1) == [1]
     assert due_rungs(policy, timedelta(minutes=12), 1) == [2]
     assert due_rungs(policy, timedelta(minutes=31), 1) == [2, 3]
+
+
+def test_i14_the_same_signed_bytes_count_once_even_after_a_retraction() -> None:
+    ask = an_ask()
+    vote = a_decision(ask, DecisionKind.approve, cases.MARIA, 1)
+    state = apply(ask, ApprovalState(), vote, BEGIN)
+    state = apply(ask, state, a_decision(ask, DecisionKind.retract, cases.MARIA, 2), BEGIN)
+    assert code_of(ask, vote, BEGIN, state) is Refusal.already_voted
+
+
+def test_a_decision_of_another_incident_is_refused_although_the_workflow_id_is_reused() -> None:
+    ask = an_ask()
+    other = a_decision(ask, DecisionKind.approve, cases.MARIA, incident_id="inc-2")
+    assert code_of(ask, other, BEGIN) is Refusal.unknown_ask

@@ -22,7 +22,6 @@ def a_plan(before_bp: int, granularity: int = 1, *, problems: tuple[str, ...] = 
         incident_id="inc-1",
         release=cases.release(),
         playbook=cases.playbook(),
-        playbook_digest="sha256:" + "a" * 64,
         governance_digest="sha256:" + "b" * 64,
         severity=Severity.sev2,
         state=TargetState(
