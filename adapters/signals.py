@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import tuple_, update
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -146,22 +146,18 @@ class SqlSignals:
         self, release_ids: Sequence[str] | None = None
     ) -> dict[str, tuple[int, dict[str, object]]]:
         """The newest judged row of these releases (None: of all that are still watched), by release id."""
-        newest = (
-            select(func.max(EvaluationTable.seq))
-            .where(EvaluationTable.release_id == ReleaseTable.release_id)
-            .correlate(ReleaseTable)
-            .scalar_subquery()
-        )
-        query = (
-            select(EvaluationTable.release_id, EvaluationTable.seq, EvaluationTable.record)
-            .join(ReleaseTable, col(ReleaseTable.release_id) == EvaluationTable.release_id)
-            .where(EvaluationTable.seq == newest)
-        )
+        of_release = select(func.max(EvaluationTable.seq)).where(EvaluationTable.release_id == ReleaseTable.release_id)
+        wanted = select(ReleaseTable.release_id, of_release.correlate(ReleaseTable).scalar_subquery().label("seq"))
         if release_ids is None:
-            query = query.where(col(ReleaseTable.closed_at).is_(None))
+            wanted = wanted.where(col(ReleaseTable.closed_at).is_(None))
         else:
-            query = query.where(col(ReleaseTable.release_id).in_(release_ids))
+            wanted = wanted.where(col(ReleaseTable.release_id).in_(release_ids))
+        # Two statements: joined into one, SQLite may read every judged row to find the newest.
         async with self._db.reading() as session:
+            newest = [(release_id, seq) for release_id, seq in await session.exec(wanted) if seq is not None]
+            query = select(EvaluationTable.release_id, EvaluationTable.seq, EvaluationTable.record).where(
+                tuple_(col(EvaluationTable.release_id), col(EvaluationTable.seq)).in_(newest)
+            )
             return {release_id: (seq, dict(record)) for release_id, seq, record in await session.exec(query)}
 
     async def _gates(self, session: AsyncSession, release_ids: Collection[str]) -> dict[str, Gate]:

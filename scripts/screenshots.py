@@ -112,15 +112,11 @@ def _tell(browser: Browser, console: str, people: list[str], out: Path, patience
     page.goto(console + incident)
     page.locator(".stage").nth(2).get_by_text("soaking").wait_for(timeout=patience)
     _take(page, out, "incident")
-    page.locator("#now .chip", has_text="reverted").wait_for(timeout=patience)
-    _take(page, out, "closed")
-    page.goto(console + "/ledger/verify")
-    _take(page, out, "ledger")
 
 
 def _signed_in(browser: Browser, console: str, person: str) -> BrowserContext:
     account, _, password = person.partition(":")
-    context = browser.new_context(viewport=SIZE, device_scale_factor=2)
+    context = browser.new_context(viewport=SIZE, device_scale_factor=1.5)
     page = context.new_page()
     page.goto(f"{console}/sign-in")
     page.get_by_label("Account").fill(account)
