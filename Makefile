@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock histories schema screenshots clean
+.PHONY: help demo test test-detection-full check bench lock histories schema screenshots clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -26,6 +26,9 @@ demo: $(BIN)/.ready ## a bad release is rolled back before your eyes (AUTO=1: un
 
 test: $(BIN)/.ready ## the whole test suite
 	@$(BIN)/python -m pytest
+
+test-detection-full: $(BIN)/.ready ## the promises of detection with all their watches (hours)
+	@COUNTERMAND_FULL=1 $(BIN)/python -m pytest tests/rules/detection -q --timeout 7200
 
 check: $(BIN)/.ready ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

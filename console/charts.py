@@ -12,13 +12,14 @@ from datetime import datetime
 from math import ceil, log
 from typing import Any
 
+from console.measures import Counted, Measure, counted, measure, pooled, spoken, value, why_unknown
 from countermand.detection.evalue import MICRO
-from countermand.detection.figures import count, plural, rate, span, spoken_odds
-from countermand.detection.models import Arm, Block, BlockState, Row
+from countermand.detection.figures import count, span, spoken_odds
+from countermand.detection.models import Arm, Row
 from countermand.playbook.model import Detection, SignalSpec
 
 MAX_POINTS = 600
-#: The line through the single blocks is the rate over this many blocks.
+#: The line through the single blocks is taken over this many blocks.
 MEAN_BLOCKS = 15
 
 Evaluations = Sequence[tuple[int, Mapping[str, Any]]]
@@ -35,74 +36,49 @@ class Event:
 def series(
     detection: Detection, rows: Sequence[Row], evaluations: Evaluations, events: Iterable[Event]
 ) -> dict[str, Any]:
-    """Everything the charts draw. Times are seconds since 1970; rates are in the unit of the signal's `show`."""
+    """Everything the charts draw. Times are seconds since 1970; values are in the signal's unit."""
     size = max(ceil(len(rows) / MAX_POINTS), 1)
     groups = [rows[i : i + size] for i in range(0, len(rows), size)]
+    drawn = {name: (spec, how) for name, spec in detection.signals.items() if (how := measure(spec)) is not None}
     return {
         "block_seconds": detection.block.total_seconds(),
         "blocks_per_point": size,
         "mean_blocks": max(MEAN_BLOCKS, size),
-        "signals": {name: _signal(name, spec, groups) for name, spec in detection.signals.items()},
+        "signals": {name: _signal(name, spec, how, groups) for name, (spec, how) in drawn.items()},
         "evidence": _evidence(evaluations),
         "marks": [{"t": event.at.timestamp(), "text": event.text} for event in events],
     }
 
 
-def known(spec: SignalSpec, block: Block | None) -> bool:
-    """Whether a block says something about its signal: it is there, not unknown, and enough of it was scored."""
-    return (
-        block is not None
-        and block.state is BlockState.ok
-        and block.scored > 0
-        and block.scored >= spec.min_coverage * block.served
-    )
-
-
-def counts(name: str, spec: SignalSpec, rows: Iterable[Row], arm: Arm) -> tuple[int, int]:
-    """(bad, scored) over the known blocks of one arm."""
-    blocks = [block for row in rows if (block := row.find(name, arm)) is not None and known(spec, block)]
-    return sum(block.bad for block in blocks), sum(block.scored for block in blocks)
-
-
-def _signal(name: str, spec: SignalSpec, groups: Sequence[Sequence[Row]]) -> dict[str, Any]:
-    scale = 10_000 if spec.show == "per_10000" else 100
-    sums = {arm: [counts(name, spec, group, arm) for group in groups] for arm in Arm}
+def _signal(name: str, spec: SignalSpec, how: Measure, groups: Sequence[Sequence[Row]]) -> dict[str, Any]:
+    sums = {arm: [pooled(counted(name, spec, row, arm) for row in group) for group in groups] for arm in Arm}
     window = max(MEAN_BLOCKS // len(groups[0]), 1) if groups else 1
     return {
         "show": spec.show,
+        "unit": how.unit,
+        "digits": how.digits,
+        "from_zero": how.from_zero,
         "t": [group[0].start.timestamp() for group in groups],
-        **{arm.value: [_rate(pair, scale) for pair in sums[arm]] for arm in Arm},
-        **{f"{arm.value}_mean": _trailing(sums[arm], window, scale) for arm in Arm},
+        **{arm.value: [value(spec, found) for found in sums[arm]] for arm in Arm},
+        **{f"{arm.value}_mean": _trailing(spec, sums[arm], window) for arm in Arm},
         "unknown": _bands([(group, _gap(name, spec, group)) for group in groups]),
     }
 
 
-def _rate(pair: tuple[int, int], scale: int) -> float | None:
-    bad, scored = pair
-    return round(bad * scale / scored, 3) if scored else None
-
-
-def _trailing(sums: Sequence[tuple[int, int]], window: int, scale: int) -> list[float | None]:
-    """The rate over the last `window` points; a gap stays a gap."""
-    line: list[float | None] = []
-    for i, (_, scored) in enumerate(sums):
-        last = sums[max(i + 1 - window, 0) : i + 1]
-        pooled = (sum(bad for bad, _ in last), sum(number for _, number in last))
-        line.append(_rate(pooled, scale) if scored else None)
-    return line
+def _trailing(spec: SignalSpec, sums: Sequence[Counted], window: int) -> list[float | None]:
+    """The value over the last `window` points; a gap stays a gap."""
+    return [
+        value(spec, pooled(sums[max(i + 1 - window, 0) : i + 1])) if found.scored else None
+        for i, found in enumerate(sums)
+    ]
 
 
 def _gap(name: str, spec: SignalSpec, group: Sequence[Row]) -> str:
     """Which arm is not known anywhere in a group of rows and why, in words; empty when both are."""
     for arm in Arm:
-        blocks = [row.find(name, arm) for row in group]
-        if not any(known(spec, block) for block in blocks):
-            return f"{arm.value}: {_why(blocks[-1])}"
+        if all(counted(name, spec, row, arm) is None for row in group):
+            return f"{arm.value}: {why_unknown(group[-1].find(name, arm))}"
     return ""
-
-
-def _why(block: Block | None) -> str:
-    return "no block" if block is None else (block.reason or "too few labelled").replace("_", " ")
 
 
 def _bands(gaps: Sequence[tuple[Sequence[Row], str]]) -> list[dict[str, Any]]:
@@ -133,7 +109,7 @@ def _evidence(evaluations: Evaluations) -> dict[str, Any]:
             line["limit_log10"] = _log10(last["limit_micronats"])
             found = [record["triggers"][trigger]["micronats"] for record in group if trigger in record["triggers"]]
             line["t"].append(at)
-            line["odds_log10"].append(_log10(max(value for value in found if value is not None)))
+            line["odds_log10"].append(_log10(max(one for one in found if one is not None)))
     return lines
 
 
@@ -142,56 +118,57 @@ def _log10(micronats: int) -> float:
 
 
 def signal_caption(name: str, spec: SignalSpec, rows: Sequence[Row]) -> str:
-    """Both arms' bad rate over the last rows, with counts and span, in one sentence."""
+    """Both arms over the last rows, with unit, sample and span, in one sentence."""
+    if measure(spec) is None:
+        return "Compared by parts; the verdict above says which part differs and by how much."
     if not rows:
         return "Nothing has been counted yet."
-    said = []
-    for arm in Arm:
-        bad, scored = counts(name, spec, rows, arm)
-        said.append(
-            f"{arm.value} {rate(bad, scored, spec.show)} ({bad:,} of {scored:,} {plural(spec.unit)})"
-            if scored
-            else f"{arm.value} unknown (nothing labelled)"
-        )
+    said = [f"{arm.value} {spoken(spec, pooled(counted(name, spec, row, arm) for row in rows))}" for arm in Arm]
     last = rows[-1]
-    end = last.start + last.block
-    return f"{'; '.join(said)}; over {span(last.block * len(rows))} until {end:%H:%M:%S} UTC."
+    return f"{'; '.join(said)}; over {span(last.block * len(rows))} until {last.start + last.block:%H:%M:%S} UTC."
 
 
 def evidence_caption(trigger: str, judged: Mapping[str, Any]) -> str:
     """The present evidence of a trigger and its limit, in one sentence."""
     if judged["limit_micronats"] is None:
-        return "Decided by fixed limits, without betting odds; the sentence above says how often they were crossed."
+        return "Decided by fixed limits, without betting odds; the verdict above says how often they were crossed."
     now, limit = spoken_odds(judged["micronats"]), spoken_odds(judged["limit_micronats"])
     return f"Evidence for “{trigger.replace('_', ' ').replace('-', ' ')}” is {now}; it triggers at {limit}."
 
 
 def table(detection: Detection, rows: Sequence[Row]) -> list[tuple[datetime, dict[str, str]]]:
     """(start, text per `signal arm`) of rows, newest first: the same numbers as the charts, for reading."""
-    lines = []
-    for row in reversed(rows):
-        cells = {}
-        for name, spec in detection.signals.items():
-            for arm in Arm:
-                block = row.find(name, arm)
-                counted = block is not None and known(spec, block)
-                cells[f"{name} {arm.value}"] = (
-                    f"{block.bad} of {block.scored}" if block and counted else f"unknown: {_why(block)}"
-                )
-        lines.append((row.start, cells))
-    return lines
+    return [
+        (
+            row.start,
+            {
+                f"{name} {arm.value}": _cell(name, spec, row, arm)
+                for name, spec in detection.signals.items()
+                for arm in Arm
+            },
+        )
+        for row in reversed(rows)
+    ]
+
+
+def _cell(name: str, spec: SignalSpec, row: Row, arm: Arm) -> str:
+    found = counted(name, spec, row, arm)
+    if found is None:
+        return f"unknown: {why_unknown(row.find(name, arm))}"
+    if spec.kind in ("score", "latency"):
+        return spoken(spec, found)
+    return f"{found.bad} of {found.scored}" if measure(spec) else f"{found.scored} scored"
 
 
 def shares(rows: Sequence[Row]) -> str:
     """Which share of outputs each arm served over the last rows: what traffic did, not what was configured."""
-    served = {arm: 0 for arm in Arm}
+    served = dict.fromkeys(Arm, 0)
     for row in rows:
         for arm in Arm:
             served[arm] += max((block.served for block in row.blocks if block.arm is arm), default=0)
     whole = sum(served.values())
     if not whole:
         return "unknown: no output was reported"
-    candidate = 100 * served[Arm.candidate] / whole
-    return (
-        f"{candidate:.1f} % of {count(whole, 'output')} came from the candidate over {span(rows[-1].block * len(rows))}"
-    )
+    share = 100 * served[Arm.candidate] / whole
+    window = span(rows[-1].block * len(rows))
+    return f"{share:.1f} % of {count(whole, 'output')} came from the candidate over {window}"

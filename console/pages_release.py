@@ -13,6 +13,7 @@ from activities.ports import ReleaseStatus
 from console import charts, views
 from console.auth import Session, browser
 from console.deps import Console, console
+from console.measures import measure
 from console.render import Page, segment
 from console.watched import watched
 from countermand import ids
@@ -64,6 +65,7 @@ async def release(release_id: str, deps: Deps, session: SignedIn) -> Response:
         detection=detection,
         captions={name: charts.signal_caption(name, spec, last) for name, spec in detection.signals.items()},
         evidence={name: charts.evidence_caption(name, found) for name, found in triggers.items()},
+        measures={name: measure(spec) for name, spec in detection.signals.items()},
         mean_blocks=charts.MEAN_BLOCKS,
         table=charts.table(detection, rows[-RECENT:]),
         shares=charts.shares(last),

@@ -226,7 +226,7 @@ function frame(place, say) {
   return {
     width: place.clientWidth,
     height: 200,
-    padding: [8, 6, 0, 0],
+    padding: [8, 22, 0, 0],
     legend: { show: false },
     tzDate: utcDate,
     cursor: { y: false, drag: { x: false, y: false } },
@@ -241,12 +241,12 @@ function frame(place, say) {
 
 function signalChart(place, all) {
   const signal = all.signals[place.dataset.name];
-  const unit = signal.show === "per_10000" ? " per 10,000" : " %";
-  const said = (value) => (value == null ? "unknown" : `${value.toFixed(signal.show === "per_10000" ? 0 : 2)}${unit}`);
+  const said = (value) => (value == null ? "unknown" : `${value.toFixed(signal.digits)}${signal.unit}`);
   const options = frame(place, (data, i) => `candidate ${said(data[1][i])} (line ${said(data[3][i])}), baseline ${said(data[2][i])} (line ${said(data[4][i])})`);
   const dots = (ink) => ({ stroke: ink, paths: () => null, points: { show: true, size: 4, width: 0, fill: ink } });
-  options.scales.y = { range: (_, _low, high) => [0, Math.max(high * 1.12, 0.5)] };
-  options.axes[1].values = (_, splits) => splits.map((value) => `${value}${signal.show === "per_10000" ? "" : " %"}`);
+  const spare = (low, high) => (high - low || Math.abs(high) || 1) * 0.12;
+  options.scales.y = { range: (_, low, high) => [signal.from_zero ? 0 : low - spare(low, high), high + spare(signal.from_zero ? 0 : low, high)] };
+  options.axes[1].values = (_, splits) => splits.map((value) => `${+value.toPrecision(6)}${signal.unit === " %" ? " %" : ""}`);
   options.series = [
     {},
     dots(`${css("--candidate")}66`),

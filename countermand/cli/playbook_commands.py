@@ -1,4 +1,4 @@
-"""`playbook check`, `playbook explain`: offline, the same code as the console. `playbook send`: to the console."""
+"""`playbook check`, `explain`, `plan`: offline, the same code as the console. `playbook send`: to the console."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from countermand.cli import client
 from countermand.cli.exits import Exit, Failure
 from countermand.cli.output import Format, FormatOption, detail, print_json, print_json_line, say
 
-app = typer.Typer(no_args_is_help=True, help="Playbooks: check, explain, send to the console.")
+app = typer.Typer(no_args_is_help=True, help="Playbooks: check, explain, plan, send to the console.")
 
 PlaybookFile = Annotated[Path, typer.Argument(help="A playbook in YAML.", show_default=False)]
 
@@ -63,10 +63,50 @@ def explain(file: PlaybookFile, output: FormatOption = Format.table) -> None:
 
 
 @app.command()
+def plan(
+    file: PlaybookFile,
+    per_minute: Annotated[
+        str | None,
+        typer.Option(
+            "--per-minute", metavar="N[:M]", help="Outputs scored per minute on the candidate, and on the baseline."
+        ),
+    ] = None,
+    output: FormatOption = Format.table,
+) -> None:
+    """How long each criterion needs to see harm, and what the false-alarm budget is split into."""
+    from countermand.playbook.load import PlaybookErrors, parse
+    from countermand.playbook.planning import lines
+    from countermand.playbook.planning import plan as forecasts
+
+    try:
+        playbook = parse(_bytes(file), str(file))
+    except PlaybookErrors as error:
+        raise Failure(Exit.failed, str(error), next=f"countermand playbook check {file}") from None
+    traffic = _traffic(per_minute)
+    body = {
+        "schema": "countermand.playbook_plan/v1",
+        "name": playbook.name,
+        "version": playbook.version,
+        "items": [found.model_dump(mode="json") for found in forecasts(playbook.detection, traffic)],
+    }
+    detail(body, list(lines(playbook.detection, traffic)), output)
+
+
+@app.command()
 def send(file: PlaybookFile, output: FormatOption = Format.table) -> None:
     """Keep these exact bytes at the console; prints the digest that a release names."""
     body = client.Api.signed_in().post("/api/v1/playbooks", raw=_bytes(file), media_type="application/yaml")
     detail(body, [f"✓ {body['name']} version {body['version']}", str(body["digest"])], output)
+
+
+def _traffic(per_minute: str | None) -> tuple[int, int] | None:
+    if per_minute is None:
+        return None
+    parts = per_minute.split(":")
+    if len(parts) > 2 or not all(part.isascii() and part.isdigit() and 0 < int(part) < 10**9 for part in parts):
+        accepted = "a whole number, or two for candidate and baseline: 100 or 50:950"
+        raise Failure(Exit.usage, f"{per_minute!r} is not traffic", accepted=accepted)
+    return int(parts[0]), int(parts[-1])
 
 
 def _bytes(file: Path) -> bytes:

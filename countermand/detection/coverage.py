@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from countermand.detection.criterion_rules import CriterionRule
 from countermand.detection.models import Arm, Block, BlockState, Row
-from countermand.detection.rules import ThresholdRule, ToleranceRule
 
 
-def missing(criterion: ToleranceRule | ThresholdRule, block: Block | None) -> str | None:
+def missing(criterion: CriterionRule, block: Block | None) -> str | None:
     """Why the block cannot be used: its own reason, `no_block`, `no_scored` or `coverage`. None: it can."""
     if block is None:
         return "no_block"
@@ -18,16 +18,16 @@ def missing(criterion: ToleranceRule | ThresholdRule, block: Block | None) -> st
     return "coverage" if block.scored * of < least * block.served else None
 
 
-def usable(criterion: ToleranceRule | ThresholdRule, row: Row, arm: Arm) -> Block | None:
+def usable(criterion: CriterionRule, row: Row, arm: Arm) -> Block | None:
     """The block of one arm, or None when it cannot be used."""
-    block = row.find(criterion.signal, arm)
+    block = row.find(criterion.reads, arm)
     return block if missing(criterion, block) is None else None
 
 
-def first_missing(criterion: ToleranceRule | ThresholdRule, row: Row) -> tuple[Arm, str] | None:
+def first_missing(criterion: CriterionRule, row: Row) -> tuple[Arm, str] | None:
     """The first arm the criterion needs and cannot use, and why; None when the row counts for it."""
     for arm in criterion.arms:
-        reason = missing(criterion, row.find(criterion.signal, arm))
+        reason = missing(criterion, row.find(criterion.reads, arm))
         if reason is not None:
             return arm, reason
     return None

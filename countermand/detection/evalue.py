@@ -1,4 +1,4 @@
-"""The bet of one block: how surprising would a harmless release make these counts (detection.md §4.2, §4.7).
+"""The bet of one block: how surprising would a harmless release make these counts (detection.md §4.2).
 
 Standard library only. Every libm result is rounded down to micronats at once, so that a stranger's recount
 gives the same integers (DET-37).
@@ -7,7 +7,6 @@ gives the same integers (DET-37).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from math import exp, floor, fsum, log, log1p
 
 #: How much worse, as factors on the odds, the seven bets assume the candidate to be.
@@ -17,19 +16,18 @@ MICRO = 1_000_000
 _EDGE = 1e-9
 _GUESS = 1e-6
 
-Pair = tuple[int, int]
-
 
 def micronats(nats: float) -> int:
     """Nats × 10⁶, rounded down."""
     return floor(nats * MICRO)
 
 
-def log_add(x: int, y: int) -> int:
-    """ln(eˣ + eʸ) of two micronat integers."""
-    if x < y:
-        x, y = y, x
-    return x + floor(log1p(exp((y - x) / MICRO)) * MICRO)
+def log_add_all(values: Sequence[int], y: int) -> list[int]:
+    """ln(eˣ + eʸ) in micronats for each value x."""
+    return [
+        x + floor(log1p(exp((y - x) / MICRO)) * MICRO) if x >= y else y + floor(log1p(exp((x - y) / MICRO)) * MICRO)
+        for x in values
+    ]
 
 
 def log_mean(values: Sequence[int | float], count: int) -> int:
@@ -38,9 +36,10 @@ def log_mean(values: Sequence[int | float], count: int) -> int:
     return top + floor(log(fsum([exp((value - top) / MICRO) for value in values]) / count) * MICRO)
 
 
-def bets(
-    candidate: int, baseline: int, guess: float, ratio: float, absolute: float
-) -> list[tuple[float, float, float, float]]:
+Bet = tuple[float, float, float, float]
+
+
+def bets(candidate: int, baseline: int, guess: float, ratio: float, absolute: float) -> list[Bet]:
     """(λ_c, a, λ_t, m) of the seven bets, chosen from the block's sizes and the past alone.
 
     candidate, baseline: scored outputs per arm, both > 0. guess: the baseline's bad rate as the past shows.
@@ -50,17 +49,23 @@ def bets(
     b = min(max(guess, _GUESS), 1 - _GUESS)
     usual = min(max(ratio * b + absolute, _GUESS), 1 - _GUESS)
     odds = usual / (1 - usual)
+    assumed = [(factor * odds / (1 + factor * odds), b) for factor in ODDS]
+    return bets_on(assumed, candidate, baseline, ratio, absolute)
+
+
+def bets_on(
+    assumed: Sequence[tuple[float, float]], candidate: int, baseline: int, ratio: float, absolute: float
+) -> list[Bet]:
+    """As `bets`, on stated pairs of rates (candidate, baseline) that are not harmless."""
     low = max(_EDGE, (_EDGE - absolute) / ratio)
     high = min(1 - _EDGE, (1 - _EDGE - absolute) / ratio)
     if low > high:
-        return [(0.0, 0.0, 0.0, 0.0)] * len(ODDS)
+        return [(0.0, 0.0, 0.0, 0.0)] * len(assumed)
     total = ratio * candidate + baseline
     per_candidate = baseline / (ratio * candidate)
-    past = baseline * b
     chosen = []
-    for factor in ODDS:
-        worse = factor * odds
-        m = (candidate * (worse / (1 + worse) - absolute) + past) / total
+    for worse, b in assumed:
+        m = (candidate * (worse - absolute) + baseline * b) / total
         m = low if m < low else high if m > high else m
         a = ratio * m + absolute
         stake_t = (m - b) / (m * (1 - m)) if m > b else 0.0
@@ -88,63 +93,17 @@ def log_evidence(
 
     If bad rate of the candidate ≤ ratio × bad rate of the baseline + absolute, the mean of every E is ≤ 1.
     """
+    chosen = bets(candidate, baseline, guess, ratio, absolute)
+    return pay_off(chosen, candidate_bad, candidate, baseline_bad, baseline)
+
+
+def pay_off(chosen: Sequence[Bet], candidate_bad: int, candidate: int, baseline_bad: int, baseline: int) -> list[float]:
+    """ln E of stated bets on one block, in nats."""
     candidate_good, baseline_good = candidate - candidate_bad, baseline - baseline_bad
     return [
         candidate_bad * log1p(stake_c * (1 - a))
         + candidate_good * log1p(-stake_c * a)
         + baseline_bad * log1p(-stake_t * (1 - m))
         + baseline_good * log1p(stake_t * m)
-        for stake_c, a, stake_t, m in bets(candidate, baseline, guess, ratio, absolute)
+        for stake_c, a, stake_t, m in chosen
     ]
-
-
-def seed_guess(expect: Decimal) -> Pair:
-    """The guess before the first row: the expected bad rate with the weight of ten bad outputs (DET-8)."""
-    numerator, denominator = expect.as_integer_ratio()
-    return 10 * MICRO, 10 * MICRO * denominator // numerator
-
-
-def learn_guess(guess: Pair, bad: int, scored: int) -> Pair:
-    """The guess after one more baseline block; the past fades by 1/30 per block (DET-8)."""
-    return guess[0] * 29 // 30 + bad * MICRO, guess[1] * 29 // 30 + scored * MICRO
-
-
-#: Successive differences needed before the measured dispersion replaces the assumed one (DET-9).
-MIN_DIFFERENCES = 30
-
-#: Above this measured dispersion, outputs count as clustered (DET-9).
-CLUSTERED = 1.25
-
-Dispersion = tuple[int, int, int]
-
-
-def learn_dispersion(dispersion: Dispersion, before: Pair, now: Pair) -> Dispersion:
-    """(Σ squared difference, Σ binomial variance, both × 10¹² and fading by 1/120; number of differences).
-
-    before, now: (bad, scored) of two successive baseline blocks (DET-9).
-    """
-    x, y = before[0] / before[1], now[0] / now[1]
-    variance = x * (1 - x) / before[1] + y * (1 - y) / now[1]
-    squares, variances, count = dispersion
-    return (
-        squares * 119 // 120 + round((y - x) * (y - x) * 1e12),
-        variances * 119 // 120 + round(variance * 1e12),
-        min(count + 1, MIN_DIFFERENCES),
-    )
-
-
-def measured_dispersion(dispersion: Dispersion) -> float | None:
-    """How much noisier baseline blocks are than independent outputs; None while too little was seen."""
-    squares, variances, count = dispersion
-    return squares / variances if count >= MIN_DIFFERENCES and variances else None
-
-
-def tempering(dispersion: Dispersion, assumed: float, zero_tolerance: bool) -> float:
-    """φ ≥ 1, by which ln E is divided (DET-9). `assumed` serves until the dispersion is measured."""
-    measured = measured_dispersion(dispersion)
-    phi = assumed if measured is None else measured
-    if zero_tolerance:
-        phi = CLUSTERED * max(1.0, phi)
-    elif phi <= CLUSTERED:
-        phi = 1.0
-    return min(phi, 20.0)

@@ -2,75 +2,134 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import floor
 from operator import add
 
-from countermand.detection.coverage import usable
-from countermand.detection.evalue import (
-    MICRO,
-    ODDS,
-    learn_dispersion,
-    learn_guess,
-    log_add,
-    log_evidence,
-    log_mean,
-    seed_guess,
-    tempering,
-)
-from countermand.detection.models import Arm, Row
-from countermand.detection.rules import Rule, ToleranceRule
-from countermand.detection.state import ToleranceState
+from countermand.detection.criterion_rules import ToleranceRule
+from countermand.detection.evalue import MICRO, log_add_all, log_mean
+from countermand.detection.kinds.kind import Seen
+from countermand.detection.kinds.table import KINDS, bets
+from countermand.detection.models import Arm, Block, Row
+from countermand.detection.pooling import pooled
+from countermand.detection.rule import Rule
+from countermand.detection.state import ToleranceState, made
 
 
-def start(criterion: ToleranceRule) -> ToleranceState:
-    """No evidence; the guess comes from the playbook's `expect`."""
-    return ToleranceState(guess=seed_guess(criterion.expect))
+def start(criterion: ToleranceRule, history: Sequence[Row] = ()) -> ToleranceState:
+    """No evidence; the memory comes from the playbook and from rows before the release."""
+    kind = KINDS[criterion.kind]
+    memory = kind.start(criterion)
+    for row in history:
+        memory = kind.learn(criterion, memory, row)
+    return ToleranceState(memory=memory, shut=kind.shut(criterion, memory), evidence=())
 
 
 def advance(
-    rule: Rule, criterion: ToleranceRule, state: ToleranceState, row: Row, t: int
-) -> tuple[ToleranceState, bool]:
-    """(state after the row, did the row count). `t` counts the rows of the watch from 0, known or not."""
-    candidate, baseline = usable(criterion, row, Arm.candidate), usable(criterion, row, Arm.baseline)
-    evidence = _staked(rule, state.evidence, t)
+    rule: Rule, place: int, criterion: ToleranceRule, state: ToleranceState, row: Row, t: int
+) -> ToleranceState:
+    """The state after a row. `t` counts the rows of the watch from 0, known or not; `place` is the criterion's."""
+    whole, pending = pooled(criterion, state.pending, row, t)
+    if whole is None:
+        return _waiting(rule, criterion, state, pending, t)
+    row = whole
+    kind, cap, memory = KINDS[criterion.kind], rule.lane_of(place, t).cap_of(criterion.every), state.memory
+    evidence = _staked(rule, state.evidence, t, bets(criterion))
+    pessimistic = None if state.pessimistic is None else _staked(rule, state.pessimistic, t, bets(criterion))
     rising, since, counts = state.rising, state.since, state.counts
-    if candidate and baseline:
-        seen = (candidate.bad, candidate.scored, baseline.bad, baseline.scored)
-        phi = tempering(state.dispersion, rule.assumed_dispersion, criterion.zero)
-        nats = log_evidence(*seen, state.guess[0] / state.guess[1], *criterion.line)
-        gains = [floor(value / phi * MICRO) for value in nats]
-        cap = rule.cap
+    used: tuple[int, ...] = ()
+    seen = kind.look(criterion, memory, row)
+    nats = kind.gains(criterion, memory, seen, rule.assumed_dispersion) if seen is not None else None
+    if nats is not None and seen is not None and t >= criterion.warm_up:
+        gains = [floor(value * MICRO) for value in nats]
         # Temper first, then cap, each bet on its own: a short burst cannot fire, however high (DET-11).
-        evidence = [value + (gain if gain < cap else cap) for value, gain in zip(evidence, gains, strict=True)]
+        used = tuple([gain if gain < cap else cap for gain in gains])
+        worst = _if_missing_were_bad(rule, criterion, state, seen, row)
+        if worst is not None or pessimistic is not None:
+            capped = used if worst is None else [min(gain, cap) for gain in worst]
+            pessimistic = list(map(add, evidence if pessimistic is None else pessimistic, capped))
+        evidence = list(map(add, evidence, used))
         if rising == 0:
             since, counts = row.seq, seen
         else:
             counts = tuple(map(add, counts, seen))
-        rising = max(rising + log_mean(gains, len(ODDS)), 0)
-    guess, dispersion, previous = state.guess, state.dispersion, None
-    if baseline:
-        previous = (baseline.bad, baseline.scored)
-        guess = learn_guess(guess, *previous)
-        if state.previous:
-            dispersion = learn_dispersion(dispersion, state.previous, previous)
-    known = candidate is not None and baseline is not None
-    after = ToleranceState(
+        # The mean is at most the largest: in quiet times that settles it.
+        rising = max(rising + log_mean(gains, len(gains)), 0) if rising + max(gains) > 0 else 0
+    after = kind.learn(criterion, memory, row)
+    return made(
+        ToleranceState,
+        form="tolerance",
         evidence=tuple(evidence),
-        guess=guess,
-        previous=previous,
-        dispersion=dispersion,
+        pessimistic=None if pessimistic is None else tuple(pessimistic),
+        used=used,
+        memory=after,
         rising=rising,
         since=since,
         counts=counts,
-        unknown_rows=state.unknown_rows + (not known),
+        pending=pending,
+        shut=kind.shut(criterion, after),
+        unknown_rows=state.unknown_rows + (not used),
+        unknown=None if used else "missing" if seen is None else "training" if nats is None else "warm_up",
     )
-    return after, known
 
 
-def _staked(rule: Rule, evidence: tuple[int, ...], t: int) -> list[int]:
+def add_late(
+    rule: Rule, place: int, criterion: ToleranceRule, state: ToleranceState, row: Row, t: int, original: Sequence[int]
+) -> ToleranceState:
+    """The state after the late samples of a judged row, of which `original` was used, in micronats per bet.
+
+    Together they never exceed the cap of one block, and late samples of one arm alone add nothing (DET-17).
+    """
+    kind, cap = KINDS[criterion.kind], rule.lane_of(place, t).cap
+    if criterion.every > 1:
+        # What was used of one row inside a longer block is not known apart.
+        return state
+    seen = kind.look(criterion, state.memory, row)
+    nats = kind.gains(criterion, state.memory, seen, rule.assumed_dispersion) if seen is not None else None
+    if nats is None:
+        return state
+    left = [cap - max(0, gain) for gain in original] or [cap] * len(nats)
+    gains = [min(floor(value * MICRO), most) for value, most in zip(nats, left, strict=True)]
+    both = {"evidence": tuple(map(add, state.evidence, gains))}
+    if state.pessimistic is not None:
+        both["pessimistic"] = tuple(map(add, state.pessimistic, gains))
+    return state.model_copy(update=both)
+
+
+def _waiting(
+    rule: Rule, criterion: ToleranceRule, state: ToleranceState, pending: tuple[Block, ...], t: int
+) -> ToleranceState:
+    """The state between two blocks of a criterion with longer ones: evidence stays, new mass is staked."""
+    count = bets(criterion)
+    staked: dict[str, object] = {
+        "evidence": tuple(_staked(rule, state.evidence, t, count)),
+        "pending": pending,
+        "used": (),
+    }
+    if state.pessimistic is not None:
+        staked["pessimistic"] = tuple(_staked(rule, state.pessimistic, t, count))
+    return state.model_copy(update={**staked, "unknown": state.unknown if state.evidence else "pooling"})
+
+
+def _if_missing_were_bad(
+    rule: Rule, criterion: ToleranceRule, state: ToleranceState, seen: Seen, row: Row
+) -> list[int] | None:
+    """What the row would add if every unscored output of the candidate were bad; None when none is missing."""
+    block = row.find(criterion.reads, Arm.candidate)
+    if block is None or block.scored == block.served:
+        return None
+    kind = KINDS[criterion.kind]
+    worst = kind.worst(criterion, seen, block.served - block.scored)
+    nats = None if worst is None else kind.gains(criterion, state.memory, worst, rule.assumed_dispersion)
+    return None if nats is None else [floor(value * MICRO) for value in nats]
+
+
+def _staked(rule: Rule, evidence: Sequence[int], t: int, count: int) -> list[int]:
     """The evidence with the mass of row t staked on harm that begins now."""
     if t == 0:
-        return [rule.first_weight] * len(ODDS)
-    if t >= rule.watch_blocks:
-        return list(evidence)
-    return [log_add(value, rule.later_weight) for value in evidence]
+        return [rule.first_weight] * count
+    if t == rule.watch_blocks:
+        # The standing watch starts afresh and stakes one unit in every row (DET-13).
+        return [0] * count
+    weight = rule.later_weight if t < rule.watch_blocks else 0
+    return log_add_all(evidence, weight)

@@ -1,99 +1,32 @@
-"""Values of detection: blocks, rows and verdicts (detection.md §2, §11)."""
+"""Values of detection: verdicts and what they rest on (detection.md §11). Blocks and rows: `blocks`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
-from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Literal
 
-from pydantic import AwareDatetime, Field, model_validator
-
-from countermand.canonical import digest, instant
+from countermand.detection.blocks import Arm, Block, BlockState, Row, Sealed
 from countermand.plan.target import Value
 from countermand.playbook.terms import Severity
-from countermand.playbook.units import Duration
+
+__all__ = [
+    "CORE",
+    "Arm",
+    "ArmCounts",
+    "Block",
+    "BlockState",
+    "Budget",
+    "CriterionRecord",
+    "Gap",
+    "Guarantee",
+    "Row",
+    "Sealed",
+    "Verdict",
+    "VerdictWord",
+    "WatchVerdict",
+]
 
 CORE = "detection/1"
-
-
-class Sealed(Value):
-    """A value with parts derived once, such as its digest. A copy is checked and derives its own."""
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:  # noqa: ARG002
-        """Validated like a new value, whatever `deep` says."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return type(self).model_validate({**fields, **(update or {})})
-
-
-class Arm(StrEnum):
-    """The two sides of a release."""
-
-    candidate = "candidate"
-    baseline = "baseline"
-
-
-class BlockState(StrEnum):
-    """`unknown` blocks give no evidence and no healthy credit."""
-
-    ok = "ok"
-    unknown = "unknown"
-
-
-class Block(Value):
-    """Sealed counts of one signal and arm over one block time; immutable and hashed.
-
-    `bad` counts the outputs that were labelled bad, whichever way the signal's own value points: for a signal
-    of correct answers (`bad: lower`) these are the incorrect ones.
-    """
-
-    signal: str
-    arm: Arm
-    segment: str = "all"
-    state: BlockState
-    reason: str | None = None
-    served: int = Field(ge=0, lt=2**53)
-    scored: int = Field(ge=0, lt=2**53)
-    bad: int = Field(ge=0, lt=2**53)
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if not self.bad <= self.scored <= self.served:
-            raise ValueError(f"bad {self.bad} ≤ scored {self.scored} ≤ served {self.served} does not hold")
-        if (self.state is BlockState.unknown) != (self.reason is not None):
-            raise ValueError("an unknown block has a reason, an ok block has none")
-        return self
-
-
-class Row(Sealed):
-    """All sealed blocks of one block time."""
-
-    seq: int = Field(ge=0)
-    start: AwareDatetime
-    block: Duration
-    late_of: int | None = None
-    blocks: tuple[Block, ...]
-
-    @cached_property
-    def digest(self) -> str:
-        fields = self.model_dump(mode="json")
-        fields["start"] = instant(self.start)
-        fields["blocks"] = sorted(fields["blocks"], key=lambda b: (b["signal"], b["arm"], b["segment"]))
-        return digest(fields)
-
-    def find(self, signal: str, arm: Arm) -> Block | None:
-        """The block of all traffic of one signal and arm."""
-        return self._by_key.get((signal, arm, "all"))
-
-    @cached_property
-    def _by_key(self) -> dict[tuple[str, Arm, str], Block]:
-        return {(block.signal, block.arm, block.segment): block for block in self.blocks}
-
-    @model_validator(mode="after")
-    def _one_each(self) -> Self:
-        if len(self._by_key) != len(self.blocks):
-            raise ValueError("a row holds at most one block per signal, arm and segment")
-        return self
 
 
 class VerdictWord(StrEnum):
@@ -109,21 +42,47 @@ class Guarantee(Value):
     """What the false-alarm bound rests on (DET-25)."""
 
     word: Literal["bounded", "conditional", "none"]
-    reasons: tuple[Literal["clustering", "dispersion_assumed", "threshold_rule"], ...] = ()
+    reasons: tuple[
+        Literal[
+            "clustering",
+            "dispersion_assumed",
+            "no_control",
+            "clipped",
+            "threshold_rule",
+        ],
+        ...,
+    ] = ()
 
 
 class ArmCounts(Value):
-    """Counts of one arm, with the bad rate as a decimal string per 10,000; None when nothing was scored."""
+    """What one arm did, as far as its kind of signal counts it.
 
-    bad: int
+    per_10000: the bad rate as a decimal string; None when nothing was scored or nothing is counted as bad.
+    interval: its 95 % Wilson interval per 10,000, for orientation; it is not what decides (DET-34). Only explanations
+    carry it.
+    value: a mean in the signal's own units.
+    """
+
+    bad: int | None
     scored: int
     per_10000: str | None
+    interval: tuple[str, str] | None = None
+    value: str | None = None
+
+
+class Budget(Value):
+    """The false-alarm budget as decimal strings: of the release, of this trigger, and kept for changes (DET-30)."""
+
+    per_release: str
+    allotted: str
+    reserve: str
 
 
 class Gap(Value):
     """Why a criterion cannot judge a row: which arm is missing, why, and in words with what would end it.
 
-    The reason is the block's own, or `no_block`, `no_scored` or `coverage`.
+    The reason is the block's own, or `no_block`, `no_scored`, `coverage`, `no_values`, `no_group`, `no_history`,
+    `training` or `warm_up`.
     """
 
     arm: Arm
@@ -141,6 +100,8 @@ class CriterionRecord(Value):
     candidate counts. `times` is the ratio of the two bad rates. `coverage` is scored / served in this block.
     `micronats` and `odds` are this criterion's own evidence, `dispersion` is the φ that will temper its next
     block; a threshold rule has `breached` instead. `unknown_rows`: rows of the watch that gave no evidence.
+    `used_micronats`: what each bet added in this row. `pessimistic_odds`: the odds if every missing output of the
+    candidate were bad; shown, never used. `gate`: a second condition that must hold before evidence counts.
     """
 
     signal: str
@@ -158,6 +119,11 @@ class CriterionRecord(Value):
     unknown_rows: int
     dispersion: str | None
     sentence: str
+    kind: str = "rate"
+    lane: Literal["main", "severe"] = "main"
+    used_micronats: tuple[int, ...] = ()
+    pessimistic_odds: str | None = None
+    gate: Literal["open", "shut"] | None = None
 
 
 class Verdict(Value):
@@ -165,6 +131,8 @@ class Verdict(Value):
 
     `micronats` is the trigger's evidence in nats × 10⁶, `odds` the same as betting odds; both are None when a
     threshold rule decides alone. It fires at `limit_micronats`. `row` is the digest of the judged row.
+    All these are of one lane: the main one, unless the severe one fired. `distance`: evidence as a part of what is
+    needed, 1.00 fires. `standing`: after the declared length of the watch. A shadow never acts.
     """
 
     core: str
@@ -185,6 +153,11 @@ class Verdict(Value):
     criteria: tuple[CriterionRecord, ...]
     row: str
     sentence: str
+    lane: Literal["main", "severe"] = "main"
+    distance: str | None = None
+    standing: bool = False
+    shadow: bool = False
+    budget: Budget | None = None
 
 
 class WatchVerdict(Value):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Literal
 
-from countermand.detection import explain
+from countermand.detection import explain, sizes
 from countermand.detection.coverage import first_missing
-from countermand.detection.evalue import CLUSTERED, measured_dispersion, tempering
-from countermand.detection.figures import odds, per_10000, quotient
+from countermand.detection.criterion_rules import CriterionRule, ThresholdRule, ToleranceRule
+from countermand.detection.evalue import log_mean
+from countermand.detection.figures import odds, quotient
+from countermand.detection.guesses import CLUSTERED, measured_dispersion, tempering
+from countermand.detection.kinds.table import KINDS
 from countermand.detection.models import (
     Arm,
-    ArmCounts,
+    Budget,
     CriterionRecord,
     Gap,
     Guarantee,
@@ -18,18 +22,23 @@ from countermand.detection.models import (
     Verdict,
     VerdictWord,
 )
-from countermand.detection.rules import Rule, ThresholdRule, ToleranceRule
+from countermand.detection.rule import Rule
 from countermand.detection.state import State, ThresholdState, ToleranceState
 from countermand.playbook.units import format_duration, plain
+
+Reason = Literal["clustering", "dispersion_assumed", "no_control", "clipped"]
 
 
 def verdict(rule: Rule, state: State, row: Row) -> Verdict:
     """The verdict after `row`, which led to `state`."""
     word, guarantee = _word(state), _guarantee(rule, state)
+    newest = row.seq if state.seq is None else state.seq
     criteria = tuple(
-        _record(rule, criterion, own, row) for criterion, own in zip(rule.criteria, state.criteria, strict=True)
+        _record(rule, criterion, own, row, newest) for criterion, own in zip(rule.criteria, state.criteria, strict=True)
     )
-    spends = rule.alpha is not None
+    place = state.latched_lane or 0
+    lane, evidence = rule.lanes_at(state.rows - 1)[place], state.lanes[place].micronats
+    limit = None if lane.alpha is None else int(lane.limit)
     return Verdict(
         core=rule.core,
         rule=rule.digest,
@@ -41,19 +50,24 @@ def verdict(rule: Rule, state: State, row: Row) -> Verdict:
         blind=state.unknown_in_a_row >= rule.blind_after,
         latched_at=state.latched_at,
         guarantee=guarantee,
-        micronats=state.micronats,
-        limit_micronats=int(rule.limit) if spends else None,
-        odds=None if state.micronats is None else odds(state.micronats),
-        limit_odds=odds(int(rule.limit)) if spends else None,
-        alpha=None if rule.alpha is None else plain(rule.alpha),
+        micronats=evidence,
+        limit_micronats=limit,
+        odds=None if evidence is None else odds(evidence),
+        limit_odds=None if limit is None else odds(limit),
+        alpha=None if lane.alpha is None else plain(lane.alpha),
         criteria=criteria,
         row=row.digest,
         sentence=explain.trigger(rule, state, word, guarantee, criteria),
+        lane=lane.name,
+        distance=None if limit is None or evidence is None else quotient(max(evidence, 0), limit, 2),
+        standing=state.rows > rule.watch_blocks,
+        shadow=rule.shadow,
+        budget=_budget(rule),
     )
 
 
 def _word(state: State) -> VerdictWord:
-    """DET-24, in this order. Every criterion is required, so one unknown makes the trigger unknown."""
+    """DET-24, in this order: one required criterion that is unknown makes the trigger unknown."""
     if state.latched_at is not None:
         return VerdictWord.trigger
     if state.unknown_in_a_row:
@@ -61,58 +75,93 @@ def _word(state: State) -> VerdictWord:
     return VerdictWord.watch if state.hold else VerdictWord.ok
 
 
+def _budget(rule: Rule) -> Budget | None:
+    if rule.allotted is None:
+        return None
+    reserve = rule.per_release - rule.unreserved
+    return Budget(per_release=plain(rule.per_release), allotted=plain(rule.allotted), reserve=plain(reserve))
+
+
 def _guarantee(rule: Rule, state: State) -> Guarantee:
-    """DET-23 and DET-25: fixed limits alone carry no bound; dispersion makes it conditional."""
+    """DET-23 and DET-25: fixed limits alone carry no bound; dispersion and a missing control make it conditional."""
     if not rule.bounded:
         return Guarantee(word="none", reasons=("threshold_rule",))
-    measured = [measured_dispersion(own.dispersion) for own in state.criteria if isinstance(own, ToleranceState)]
+    reasons = tuple(dict.fromkeys(_reasons(rule, state)))
+    return Guarantee(word="conditional" if reasons else "bounded", reasons=reasons)
+
+
+def _reasons(rule: Rule, state: State) -> Iterator[Reason]:
+    pairs = [
+        (criterion, own)
+        for criterion, own in zip(rule.criteria, state.criteria, strict=True)
+        if isinstance(criterion, ToleranceRule) and isinstance(own, ToleranceState)
+    ]
+    if any(criterion.kind == "past_weeks" for criterion, _ in pairs):
+        yield "no_control"
+    if any(criterion.clipped for criterion, _ in pairs):
+        yield "clipped"
+    measured = [measured_dispersion(noise) for _, own in pairs for noise in own.memory.noise]
     if any(value is not None and value > CLUSTERED for value in measured):
-        return Guarantee(word="conditional", reasons=("clustering",))
-    if None in measured:
-        return Guarantee(word="conditional", reasons=("dispersion_assumed",))
-    return Guarantee(word="bounded")
+        yield "clustering"
+    elif None in measured:
+        yield "dispersion_assumed"
 
 
 def _record(
-    rule: Rule, criterion: ToleranceRule | ThresholdRule, state: ToleranceState | ThresholdState, row: Row
+    rule: Rule, criterion: CriterionRule, state: ToleranceState | ThresholdState, row: Row, newest: int
 ) -> CriterionRecord:
-    blocks = {arm: block for arm in Arm if (block := row.find(criterion.signal, arm))}
+    blocks = {arm: block for arm in Arm if (block := row.find(criterion.reads, arm))}
     fields: dict[str, Any] = {
         "signal": criterion.signal,
         "form": criterion.form,
-        "this_block": {arm: _counts(block.bad, block.scored) for arm, block in blocks.items()},
+        "this_block": {arm: sizes.counted(block.bad, block.scored) for arm, block in blocks.items()},
         "coverage": {arm: quotient(block.scored, block.served, 3) for arm, block in blocks.items() if block.served},
-        "unknown": _gap(criterion, row),
         "unknown_rows": state.unknown_rows,
+        "lane": criterion.lane,
     }
     match criterion, state:
         case ToleranceRule(), ToleranceState():
-            fields |= _tolerance(rule, criterion, state, row.seq)
+            fields |= _tolerance(rule, criterion, state, row, newest)
         case ThresholdRule(), ThresholdState():
-            fields |= _threshold(rule, criterion, state, row.seq)
+            fields |= _threshold(rule, criterion, state, row, newest)
     return CriterionRecord(**fields)
 
 
-def _tolerance(rule: Rule, criterion: ToleranceRule, state: ToleranceState, seq: int) -> dict[str, Any]:
-    bad, scored, usual_bad, usual_scored = state.counts
-    since = seq if state.since is None else state.since
+def _tolerance(rule: Rule, criterion: ToleranceRule, state: ToleranceState, row: Row, newest: int) -> dict[str, Any]:
+    kind = KINDS[criterion.kind]
+    since = newest if state.since is None else state.since
     micronats = state.micronats
-    phi = tempering(state.dispersion, rule.assumed_dispersion, criterion.zero)
-    return {
-        "tolerance": {"ratio": plain(criterion.ratio), "absolute": plain(criterion.absolute)},
-        "so_far": {Arm.candidate: _counts(bad, scored), Arm.baseline: _counts(usual_bad, usual_scored)},
+    phi = max(tempering(noise, rule.assumed_dispersion, criterion.zero) for noise in state.memory.noise)
+    so_far = sizes.of(criterion, state, state.counts)
+    fields: dict[str, Any] = {
+        "tolerance": {name: plain(value) for name, value in criterion.tolerance.items()},
+        "so_far": so_far,
         "since": since,
-        "times": quotient(bad * usual_scored, scored * usual_bad, 2) if usual_bad else None,
+        "times": None,
         "micronats": micronats,
         "odds": odds(micronats),
         "breached": None,
         "dispersion": f"{phi:.1f}",
-        "sentence": explain.tolerance(rule, criterion, state, seq - since + 1),
+        "kind": criterion.kind,
+        "used_micronats": state.used if row.late_of is None else (),
+        "unknown": _gap(criterion, state, row),
+        "gate": ("shut" if state.shut else "open") if criterion.size is not None else None,
+        "sentence": explain.tolerance(rule, criterion, state, newest - since + 1),
     }
+    if state.pessimistic is not None:
+        fields["pessimistic_odds"] = odds(log_mean(state.pessimistic, len(state.pessimistic)))
+    if criterion.kind not in ("rate", "judgement"):
+        seen = kind.look(criterion, state.memory, row)
+        fields["this_block"] = {} if seen is None else sizes.of(criterion, state, seen)
+    if criterion.kind in ("rate", "judgement", "missing") and state.counts:
+        bad, scored, usual_bad, usual_scored = state.counts
+        fields["times"] = quotient(bad * usual_scored, scored * usual_bad, 2) if usual_bad else None
+    return fields
 
 
-def _threshold(rule: Rule, criterion: ThresholdRule, state: ThresholdState, seq: int) -> dict[str, Any]:
-    rows = len(state.window)
+def _threshold(rule: Rule, criterion: ThresholdRule, state: ThresholdState, row: Row, newest: int) -> dict[str, Any]:
+    rows, total = len(state.window), state.total()
+    so_far = {arm: sizes.counted(*total[2 * i : 2 * i + 2]) for i, arm in enumerate(criterion.arms)}
     return {
         "tolerance": {
             criterion.outside: plain(criterion.limit),
@@ -120,25 +169,41 @@ def _threshold(rule: Rule, criterion: ThresholdRule, state: ThresholdState, seq:
             "kind": criterion.kind,
             "times": str(criterion.times),
         },
-        "so_far": {Arm.candidate: _counts(*state.total)},
-        "since": seq - rows + 1,
+        "so_far": so_far,
+        "since": newest - rows + 1,
         "times": None,
         "micronats": None,
         "odds": None,
         "breached": state.breached,
         "dispersion": None,
+        "kind": criterion.kind,
+        "unknown": _gap(criterion, state, row),
         "sentence": explain.threshold(rule, criterion, state, rows),
     }
 
 
-def _gap(criterion: ToleranceRule | ThresholdRule, row: Row) -> Gap | None:
-    missing = first_missing(criterion, row)
+def _gap(criterion: CriterionRule, state: ToleranceState | ThresholdState, row: Row) -> Gap | None:
+    if row.late_of is not None:
+        return None
+    if isinstance(criterion, ToleranceRule) and criterion.every > 1:
+        return _pooling(criterion, state, row)
+    if isinstance(criterion, ToleranceRule):
+        missing = KINDS[criterion.kind].missing(criterion, row)
+    else:
+        missing = first_missing(criterion, row)
+    if missing is None and isinstance(state, ToleranceState) and state.unknown in ("training", "warm_up", "pooling"):
+        missing = Arm.baseline, state.unknown
     if missing is None:
         return None
     arm, reason = missing
-    sentence = explain.unknown(criterion, arm, reason, row.find(criterion.signal, arm))
+    sentence = explain.unknown(criterion, arm, reason, row.find(criterion.reads, arm))
     return Gap(arm=arm, reason=reason, sentence=sentence)
 
 
-def _counts(bad: int, scored: int) -> ArmCounts:
-    return ArmCounts(bad=bad, scored=scored, per_10000=per_10000(bad, scored))
+def _pooling(criterion: ToleranceRule, state: ToleranceState | ThresholdState, row: Row) -> Gap | None:
+    """Between its blocks a criterion is as known as its last block was."""
+    if isinstance(state, ThresholdState) or not state.unknown:
+        return None
+    reason = state.unknown if state.unknown in ("training", "warm_up") else "pooling"
+    sentence = explain.unknown(criterion, Arm.baseline, reason, row.find(criterion.reads, Arm.baseline))
+    return Gap(arm=Arm.baseline, reason=reason, sentence=sentence)

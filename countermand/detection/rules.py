@@ -1,216 +1,222 @@
-"""What is decided before the first block arrives: one Rule per trigger, with every default filled in."""
+"""From the playbook to rules: defaults, tolerances, lanes and the budget (detection.md §4.6, §5, §9)."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import Field
+from countermand.detection import tolerances
+from countermand.detection.composition import Node
+from countermand.detection.criterion_rules import CriterionRule, LaneName, ThresholdRule, ToleranceRule
+from countermand.detection.kinds.past_weeks import seasonal
+from countermand.detection.models import Arm, Row
+from countermand.detection.rule import Lane, Rule
+from countermand.playbook.criteria import Combination, Criterion, Detection, Group, Severe, SignalSpec, Trigger
+from countermand.playbook.limits import Bound, BurnRate, FailedChecks, FailureLimit, NOfM, TimesBaseline, limit_of
+from countermand.playbook.limits import ThresholdRule as WrittenLimit
+from countermand.playbook.signals import Tolerance
 
-from countermand import canonical
-from countermand.detection.evalue import micronats
-from countermand.detection.models import CORE, Arm, Sealed
-from countermand.playbook import criteria
-from countermand.playbook.criteria import (
-    Bound,
-    Criterion,
-    Detection,
-    FailureLimit,
-    SignalSpec,
-    Tolerance,
-    Trigger,
-)
-from countermand.playbook.terms import Severity
-from countermand.playbook.units import Duration, Number
+__all__ = ["Lane", "Rule", "ThresholdRule", "ToleranceRule", "compile_rules"]
 
+#: The severe lane's part of a trigger's budget, and how many blocks serious harm must last (DET-15).
+SEVERE_SHARE = Decimal("0.2")
+SEVERE_BLOCKS = 3
 
-class SignalRule(Sealed):
-    """The parts of a signal that a criterion needs. `expect` is the usual share of bad outputs."""
-
-    signal: str
-    bad: Literal["higher", "lower"]
-    unit: str
-    show: Literal["percent", "per_10000"]
-    expect: Number
-    min_coverage: Number
-
-    @cached_property
-    def coverage_ratio(self) -> tuple[int, int]:
-        """`min_coverage` as exact integers (numerator, denominator)."""
-        return self.min_coverage.as_integer_ratio()
+#: Latency needs some rows until it knows the usual quantiles (DET-16).
+LATENCY_WARM_UP = 5
 
 
-class ToleranceRule(SignalRule):
-    """Harmless: bad rate of the candidate ≤ `ratio` × bad rate of the baseline + `absolute` (§3)."""
+def compile_rules(detection: Detection, history: Sequence[Row] = ()) -> tuple[Rule, ...]:
+    """One Rule per trigger, in playbook order; α = per_release · (1 − reserve) · share (DET-30).
 
-    form: Literal["tolerance"] = "tolerance"
-    ratio: Number
-    absolute: Number
-    arms: tuple[Arm, ...] = (Arm.candidate, Arm.baseline)
-
-    @cached_property
-    def line(self) -> tuple[float, float]:
-        """(ratio, absolute) as the floats the arithmetic uses."""
-        return float(self.ratio), float(self.absolute)
-
-    @property
-    def zero(self) -> bool:
-        """Nothing worse than the baseline is tolerated."""
-        return self.ratio == 1 and self.absolute == 0
-
-
-class ThresholdRule(SignalRule):
-    """The candidate's own value against a fixed limit, in the signal's own direction (§6); lengths in blocks.
-
-    bound: breached when the value over `window` was outside in `times` successive blocks.
-    failure_limit: breached when more than `times` measurements, one per `window`, were outside.
+    `history`: rows from before the release, which a signal without a concurrent baseline is compared with.
     """
-
-    form: Literal["threshold"] = "threshold"
-    kind: Literal["bound", "cumulative", "consecutive"]
-    outside: Literal["above", "below"]
-    limit: Number
-    window: int
-    times: int
-    arms: tuple[Arm, ...] = (Arm.candidate,)
-
-    @cached_property
-    def limit_ratio(self) -> tuple[int, int]:
-        """`limit` as exact integers (numerator, denominator)."""
-        return self.limit.as_integer_ratio()
+    return tuple(_rule(detection, trigger, history) for trigger in detection.triggers)
 
 
-class Rule(Sealed):
-    """One trigger, ready to run. At least `k` of its criteria must show harm: 1 is any, all of them is all.
-
-    `alpha` is the allowed probability that it ever fires wrongly during the watch; None when it has no
-    criterion with a tolerance, because then nothing bounds it.
-    """
-
-    core: str = CORE
-    trigger: str
-    severity: Severity
-    block: Duration
-    watch_blocks: int
-    sustain_blocks: int
-    blind_after: int
-    w0: Number
-    dispersion: Number
-    alpha: Number | None
-    k: int
-    criteria: tuple[Annotated[ToleranceRule | ThresholdRule, Field(discriminator="form")], ...]
-
-    @cached_property
-    def digest(self) -> str:
-        return canonical.digest(self)
-
-    @cached_property
-    def nats_to_fire(self) -> float:
-        """ln(1/α); infinite when only threshold rules can fire."""
-        return math.inf if self.alpha is None else -math.log(float(self.alpha))
-
-    @cached_property
-    def limit(self) -> int | float:
-        """Evidence at which the trigger fires, in micronats."""
-        return math.inf if self.alpha is None else math.ceil(self.nats_to_fire * 1_000_000)
-
-    @cached_property
-    def hold_limit(self) -> int | float:
-        """Evidence at which the ramp is held: α^(−1/2), in micronats (DET-24)."""
-        return math.inf if self.alpha is None else math.ceil(self.nats_to_fire * 500_000)
-
-    @cached_property
-    def cap(self) -> int:
-        """The most one block can add, in micronats: harm must last `sustain_blocks` blocks (§5.1)."""
-        return micronats((self.nats_to_fire - math.log(float(self.w0))) / self.sustain_blocks)
-
-    @cached_property
-    def assumed_dispersion(self) -> float:
-        return float(self.dispersion)
-
-    @cached_property
-    def first_weight(self) -> int:
-        """Mass staked on harm from the first row on, in micronats."""
-        return micronats(math.log(float(self.w0) + (1 - float(self.w0)) / self.watch_blocks))
-
-    @cached_property
-    def later_weight(self) -> int:
-        """Mass staked in each later row on harm that begins there, in micronats."""
-        return micronats(math.log((1 - float(self.w0)) / self.watch_blocks))
-
-    @property
-    def bounded(self) -> bool:
-        """Can it fire only with evidence? False when its threshold rules alone are enough (DET-23)."""
-        return sum(criterion.form == "threshold" for criterion in self.criteria) < self.k
-
-
-def compile_rules(detection: Detection) -> tuple[Rule, ...]:
-    """One Rule per trigger, in playbook order; α = per_release · (1 − reserve) · share (DET-30)."""
-    return tuple(_rule(detection, trigger) for trigger in detection.triggers)
-
-
-def _rule(detection: Detection, trigger: Trigger) -> Rule:
+def _rule(detection: Detection, trigger: Trigger, history: Sequence[Row]) -> Rule:
     budget = detection.false_alarms
+    main = [_criterion(detection, criterion, history, criterion.tolerate, "main") for criterion in trigger.criteria]
+    severe = list(_severe(detection, trigger, history))
     spends = any(criterion.tolerate for criterion in trigger.criteria)
+    allotted = budget.per_release * (1 - budget.reserve) * trigger.share if spends else None
+    standing = detection.false_alarms.standing / detection.block
+
+    def lane(name: LaneName, share: Decimal, sustain: int, node: Node) -> Lane:
+        lengths = {own.every for own in (*main, *severe) if isinstance(own, ToleranceRule)}
+        return Lane(
+            name=name,
+            alpha=None if allotted is None else allotted * share,
+            sustain_blocks=sustain,
+            standing_blocks=round(Decimal(standing) / share, 3),
+            w0=detection.w0,
+            one_clock=len(lengths) <= 1,
+            node=node,
+        )
+
+    lanes = [lane("main", 1 - SEVERE_SHARE if severe else Decimal(1), detection.sustain_blocks, _node(trigger))]
+    if severe:
+        node = Node(members=tuple(range(len(main), len(main) + len(severe))))
+        lanes.append(lane("severe", SEVERE_SHARE, _severe_blocks(detection, trigger), node))
     return Rule(
         trigger=trigger.id,
         severity=trigger.severity,
+        shadow=trigger.shadow,
         block=detection.block,
         watch_blocks=detection.watch_blocks,
-        sustain_blocks=detection.sustain_blocks,
         blind_after=detection.blind_after,
         w0=detection.w0,
         dispersion=detection.dispersion,
-        alpha=budget.per_release * (1 - budget.reserve) * trigger.share if spends else None,
-        k=trigger.needed,
-        criteria=tuple(
-            _criterion(criterion, detection.signals[criterion.signal], detection.block)
-            for criterion in trigger.criteria
-        ),
+        per_release=budget.per_release,
+        unreserved=budget.per_release * (1 - budget.reserve),
+        allotted=allotted,
+        lanes=tuple(lanes),
+        criteria=(*main, *severe),
     )
 
 
-def _criterion(criterion: Criterion, spec: SignalSpec, block: timedelta) -> ToleranceRule | ThresholdRule:
-    signal: dict[str, Any] = {
-        "signal": criterion.signal,
-        "bad": spec.bad,
-        "unit": spec.unit,
+def _node(combination: Combination, first: int = 0) -> Node:
+    """The tree of a trigger or group whose criteria are numbered from `first`."""
+    members: list[int | Node] = []
+    place = first
+    for member in combination.members:
+        members.append(_node(member, place) if isinstance(member, Group) else place)
+        place += len(member.criteria) if isinstance(member, Group) else 1
+    weights = tuple(member.weight for member in combination.members if member.weight is not None)
+    node = Node(k=combination.needed, weights=weights, members=tuple(members))
+    alone = [own for own, member in zip(members, combination.members, strict=True) if member.critical]
+    return Node(members=(*alone, node)) if alone else node
+
+
+def _severe(detection: Detection, trigger: Trigger, history: Sequence[Row]) -> Iterator[CriterionRule]:
+    """The criteria of the severe lane: as written, or the default for `any` and for one criterion (DET-15)."""
+    written = trigger.severe
+    if written == "none":
+        return
+    alone = trigger.form == "any" or len(trigger.criteria) == 1
+    if written is None and (not alone or detection.sustain_blocks <= SEVERE_BLOCKS):
+        return
+    for criterion in trigger.criteria:
+        spec = detection.signals[criterion.signal]
+        if criterion.tolerate is None:
+            continue
+        wider = tolerances.severe(spec, criterion.tolerate)
+        if isinstance(written, Severe):
+            wider = _written(spec, written) or wider
+        if wider is not None:
+            yield _criterion(detection, criterion, history, wider, "severe")
+
+
+def _written(spec: SignalSpec, severe: Severe) -> Tolerance | None:
+    """The parts of a written severe tolerance that fit a signal; None when none does."""
+    if spec.kind == "latency":
+        return Tolerance(slower_by=min(severe.slower_by, Decimal(10))) if severe.slower_by is not None else None
+    ratio = severe.ratio if spec.kind in ("rate", "judgement", "missing") else None
+    fits = spec.kind not in ("categories", "latency")
+    absolute = severe.absolute if fits else None
+    if ratio is None and absolute is None:
+        return None
+    return Tolerance(ratio=None if ratio is None else min(ratio, Decimal(10)), absolute=absolute)
+
+
+def _severe_blocks(detection: Detection, trigger: Trigger) -> int:
+    if isinstance(trigger.severe, Severe) and trigger.severe.sustain is not None:
+        return round(trigger.severe.sustain / detection.block)
+    return SEVERE_BLOCKS
+
+
+def _criterion(
+    detection: Detection,
+    criterion: Criterion,
+    history: Sequence[Row],
+    tolerate: Tolerance | None,
+    lane: LaneName,
+) -> CriterionRule:
+    if criterion.rule is not None:
+        spec = detection.signals[criterion.signal]
+        signal = _signal(detection, criterion.signal, spec)
+        limit = _limit(criterion.rule, detection.block)
+        return ThresholdRule(**signal, **limit, required=criterion.required, lane=lane)
+    if tolerate is None:
+        raise ValueError(f"{criterion!r} has neither a tolerance nor a threshold rule")
+    rule = tolerance_rule(detection, criterion.signal, tolerate, history)
+    by_default = LATENCY_WARM_UP if rule.kind == "latency" else 0
+    warm_up = by_default if criterion.warm_up is None else round(criterion.warm_up / detection.block)
+    changes = {"required": criterion.required, "lane": lane, "warm_up": warm_up if lane == "main" else 0}
+    return rule.model_copy(update=changes)
+
+
+def tolerance_rule(detection: Detection, name: str, tolerate: Tolerance, history: Sequence[Row] = ()) -> ToleranceRule:
+    """One signal against one tolerance, in the main lane and without warm-up."""
+    spec = detection.signals[name]
+    ratio, absolute = tolerances.line(spec, tolerate)
+    past = spec.baseline == "none"
+    return ToleranceRule(
+        **_signal(detection, name, spec),
+        kind="past_weeks" if past else spec.kind,
+        tolerance=tolerate.given,
+        ratio=ratio,
+        absolute=absolute,
+        every=round(spec.block / detection.block) if spec.block is not None else 1,
+        arms=(Arm.candidate,) if past else tuple(Arm),
+        range=spec.range,
+        clipped=spec.clipped,
+        slower_by=tolerate.slower_by,
+        quantiles=spec.quantiles if spec.kind == "latency" else (),
+        edges=spec.edges,
+        measured_in=spec.measured_in if spec.kind == "latency" else "",
+        group_by=spec.group_by or "",
+        groups=spec.groups or (),
+        categories=spec.categories or (),
+        size=tolerate.size,
+        bounds=seasonal(history, name) if past else (),
+    )
+
+
+def _signal(detection: Detection, name: str, spec: SignalSpec) -> dict[str, Any]:
+    """The parts that every criterion needs; a gap takes them from the signal whose groups it compares."""
+    source = detection.signals[spec.of] if spec.of is not None else spec
+    grouped = source if spec.kind == "gap" else spec
+    return {
+        "signal": name,
+        "reads": spec.of or name,
+        "bad": grouped.bad,
+        "unit": source.unit,
         "show": spec.show,
-        "expect": spec.expect if spec.bad == "higher" else 1 - spec.expect,
-        "min_coverage": spec.min_coverage,
+        "expect": tolerances.bad_value(grouped),
+        "min_coverage": source.min_coverage,
     }
-    match criterion:
-        case Criterion(tolerate=Tolerance() as tolerate):
-            # Blocks count bad outputs whichever way the signal points: one mapping for both (§4.6, DET-7).
-            return ToleranceRule(
-                **signal,
-                ratio=Decimal(1) if tolerate.ratio is None else tolerate.ratio,
-                absolute=Decimal(0) if tolerate.absolute is None else tolerate.absolute,
-            )
-        case Criterion(rule=criteria.ThresholdRule(bound=Bound() as bound)):
-            return ThresholdRule(
-                **signal,
-                **_limit(bound),
-                kind="bound",
-                window=bound.window // block,
-                times=max(bound.hold_for // block, 1),
-            )
-        case Criterion(rule=criteria.ThresholdRule(failure_limit=FailureLimit() as failures)):
-            return ThresholdRule(
-                **signal,
-                **_limit(failures),
-                kind=failures.count,
-                window=failures.interval // block,
-                times=failures.limit,
-            )
-        case _:
-            raise ValueError(f"{criterion!r} has neither a tolerance nor a threshold rule")
 
 
-def _limit(rule: Bound | FailureLimit) -> dict[str, Any]:
-    if rule.above is not None:
-        return {"outside": "above", "limit": rule.above}
-    return {"outside": "below", "limit": rule.below}
+def _limit(rule: WrittenLimit, block: timedelta) -> dict[str, Any]:
+    match rule.form:
+        case Bound() as bound:
+            outside, limit = limit_of(bound)
+            times = max(bound.hold_for // block, 1)
+            fields: dict[str, Any] = {"kind": "bound", "window": bound.window // block, "times": times}
+        case FailureLimit() as failures:
+            outside, limit = limit_of(failures)
+            fields = {"kind": failures.count, "window": failures.interval // block, "times": failures.limit}
+        case FailedChecks() as checks:
+            outside, limit = limit_of(checks)
+            fields = {"kind": "failed_checks", "window": checks.interval // block, "times": checks.threshold}
+        case NOfM() as some:
+            outside, limit = limit_of(some)
+            fields = {"kind": "n_of_m", "window": some.m, "times": some.n}
+        case BurnRate() as burn:
+            outside, limit = "above", burn.budget
+            pairs = tuple((pair.long // block, pair.short // block, pair.factor) for pair in burn.pairs)
+            longest = max(max(pair[:2]) for pair in pairs)
+            fields = {"kind": "burn_rate", "window": longest, "times": 1, "pairs": pairs}
+        case TimesBaseline() as times_baseline:
+            outside, limit = "above", times_baseline.ratio
+            fields = {
+                "kind": "times_baseline",
+                "window": times_baseline.window // block,
+                "interval": times_baseline.interval // block,
+                "times": times_baseline.limit,
+                "arms": tuple(Arm),
+            }
+    return {"outside": outside, "limit": limit, **fields}

@@ -2,72 +2,131 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
-from countermand.detection.evalue import ODDS, Dispersion, Pair, log_mean
+from countermand.detection.blocks import Block
+from countermand.detection.evalue import log_mean
+from countermand.detection.guesses import Dispersion, Pair
 from countermand.plan.target import Value
+
+V = TypeVar("V", bound=Value)
+_set = object.__setattr__
+
+
+class Memory(Value):
+    """What one criterion learned from past rows; how its kind uses the parts stands in that kind's module.
+
+    guess: pairs whose quotients are rates or means; empty before a first row has trained it. previous: the last
+    baseline block, None after a gap. noise: dispersion of each compared value. recent: other small integers.
+    """
+
+    guess: tuple[Pair, ...] = ()
+    previous: tuple[int, ...] | None = None
+    noise: tuple[Dispersion, ...] = ((0, 0, 0),)
+    recent: tuple[int, ...] = ()
 
 
 class ToleranceState(Value):
     """One tolerance criterion.
 
-    evidence: S of the seven bets in micronats, empty before the first row. guess, dispersion: see evalue.
-    previous: the last baseline block as (bad, scored), None after a gap. rising: evidence of all bets
-    together since row `since`, uncapped, 0 when used up. counts: (bad, scored) of candidate and baseline over
-    the known rows since then. unknown_rows: how many rows of the watch gave no evidence.
+    evidence: S of its bets in micronats, empty before the first row. pessimistic: the same if every missing output
+    of the candidate were bad, None while equal. used: what each bet added in the last row, empty if it was unknown.
+    rising: evidence of all bets together since row `since`, uncapped, 0 when used up. counts: sums of both arms over
+    the known rows since then, as the kind sees a row. pending: of a criterion with longer blocks, what is pooled.
+    shut: a second condition does not hold, so it counts as no evidence. unknown_rows: how many rows of the watch gave
+    no evidence; unknown: why the last one did not.
     """
 
     form: Literal["tolerance"] = "tolerance"
     evidence: tuple[int, ...] = ()
-    guess: Pair
-    previous: Pair | None = None
-    dispersion: Dispersion = (0, 0, 0)
+    pessimistic: tuple[int, ...] | None = None
+    used: tuple[int, ...] = ()
+    memory: Memory
     rising: int = 0
     since: int | None = None
-    counts: tuple[int, int, int, int] = (0, 0, 0, 0)
+    counts: tuple[int, ...] = ()
+    pending: tuple[Block, ...] = ()
+    shut: bool = False
     unknown_rows: int = 0
+    unknown: Literal["missing", "training", "warm_up", "pooling"] | None = None
 
     @property
     def micronats(self) -> int:
-        """Evidence of the criterion after at least one row: the mean over the seven bets."""
-        return log_mean(self.evidence, len(ODDS))
+        """Evidence of the criterion after at least one row: the mean over its bets."""
+        return log_mean(self.evidence, len(self.evidence))
 
 
 class ThresholdState(Value):
     """One threshold rule.
 
-    window: (bad, scored) per row of a bound's window or a failure_limit's running interval, oldest first,
-    (0, 0) for an unknown row. outside: successive blocks outside (bound), or failures that count
-    (failure_limit). unknown_rows: how many rows of the watch gave no value.
+    window: sums per row that the rule compares, oldest first, zeros for an unknown row. outside: successive blocks
+    outside (bound), or failures that count. waited: rows since the last measurement. unknown_rows: how many rows of
+    the watch gave no value; unknown: the last one did not.
     """
 
     form: Literal["threshold"] = "threshold"
-    window: tuple[Pair, ...] = ()
+    window: tuple[tuple[int, ...], ...] = ()
     outside: int = 0
+    waited: int = 0
     breached: bool = False
     unknown_rows: int = 0
+    unknown: bool = False
 
-    @property
-    def total(self) -> Pair:
-        """(bad, scored) of the window or interval whose value is compared."""
-        return sum(bad for bad, _ in self.window), sum(scored for _, scored in self.window)
+    def total(self, rows: int | None = None) -> tuple[int, ...]:
+        """Sums over the last `rows` rows of the window; over all of it by default."""
+        part = self.window if rows is None else self.window[-rows:]
+        return tuple(map(sum, zip(*part, strict=True)))
+
+
+class LaneState(Value):
+    """Evidence of one lane after the last row, in micronats; None when fixed limits alone decide."""
+
+    micronats: int | None = None
+    hold: bool = False
 
 
 class State(Value):
-    """One trigger. `rule`: digest of its Rule; `rows`: all rows so far, known or not (t of §5.1).
+    """One trigger. `rule`: digest of its Rule; `rows`: all rows in time so far, known or not (t of §5.1).
 
-    micronats: the trigger's evidence after the last row, None before the first and when threshold rules alone
-    decide. latched_at: `seq` of the row at which it fired; only closing the watch clears it.
+    lanes: the main lane first. latched_at: `seq` of the row at which it fired, and `latched_lane` in which; only
+    closing the watch clears them. late: the newest row whose late samples were judged.
     """
 
     core: str
     rule: str
     seq: int | None = None
     rows: int = 0
-    micronats: int | None = None
-    hold: bool = False
+    lanes: tuple[LaneState, ...]
     latched_at: int | None = None
+    latched_lane: int | None = None
+    late: int | None = None
     unknown_in_a_row: int = 0
     criteria: tuple[Annotated[ToleranceState | ThresholdState, Field(discriminator="form")], ...]
+
+    @property
+    def micronats(self) -> int | None:
+        """Evidence of the main lane."""
+        return self.lanes[0].micronats
+
+    @property
+    def hold(self) -> bool:
+        """Enough evidence in some lane to hold the ramp (DET-24)."""
+        return any(lane.hold for lane in self.lanes)
+
+
+@cache
+def _names(kind: type[Value]) -> set[str]:
+    return set(kind.model_fields)
+
+
+def made(kind: type[V], **fields: Any) -> V:
+    """A state from our own integers: every field is given and right, checking it again would double the cost."""
+    value = kind.__new__(kind)
+    _set(value, "__dict__", fields)
+    _set(value, "__pydantic_fields_set__", _names(kind))
+    _set(value, "__pydantic_extra__", None)
+    _set(value, "__pydantic_private__", None)
+    return value

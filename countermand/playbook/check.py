@@ -1,8 +1,7 @@
 """What a playbook that parses still gets wrong: errors that would surface in the middle of an incident, and
 warnings about choices that are allowed but seldom meant.
 
-Nothing here guesses traffic. How long `min_scored` takes, for example, depends on outputs per minute, which a
-playbook does not know.
+Nothing here guesses traffic: what takes too long is said only of signals that state `per_minute`.
 """
 
 from __future__ import annotations
@@ -10,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from typing import Literal
 
 from countermand.detection.positive import upper_bound
+from countermand.detection.rules import compile_rules
+from countermand.detection.tolerances import bad_value, line
 from countermand.playbook.model import Criterion, Playbook, Severity, SignalSpec
+from countermand.playbook.plain_words import percent
+from countermand.playbook.planning import cannot_fire, plan
 from countermand.playbook.source import Path
-from countermand.playbook.units import format_duration, plain
+from countermand.playbook.units import format_duration
 
 SEV1_LIMIT = timedelta(minutes=60)
 
@@ -34,21 +36,12 @@ def check(playbook: Playbook) -> list[Finding]:
     """Everything found, in no particular order; empty when there is nothing to say."""
     return [
         *_criteria(playbook),
+        *_too_slow(playbook),
         *_watch(playbook),
         *_approvals(playbook),
         *_way_back(playbook),
         *_verification(playbook),
     ]
-
-
-def percent(share: Decimal) -> str:
-    """Decimal('0.06') → `6 %`."""
-    return f"{plain(share * 100)} %"
-
-
-def bad_share(spec: SignalSpec) -> Decimal:
-    """The usual share of bad outputs, whichever way the signal itself points."""
-    return spec.expect if spec.bad == "higher" else 1 - spec.expect
 
 
 def _criteria(playbook: Playbook) -> Iterator[Finding]:
@@ -69,18 +62,20 @@ def _criterion(spec: SignalSpec, criterion: Criterion, path: Path) -> Iterator[F
     tolerate = criterion.tolerate
     if tolerate is None:
         return
-    ratio = Decimal(1) if tolerate.ratio is None else tolerate.ratio
-    absolute = tolerate.absolute or Decimal(0)
-    usual = bad_share(spec)
+    if spec.kind in ("latency", "categories"):
+        if tolerate.slower_by == 0 or tolerate.ratio == 1:
+            yield _zero((*path, "tolerate"), "nothing slower", "slower_by: 10%")
+        return
+    ratio, absolute = line(spec, tolerate)
+    usual = bad_value(spec)
+    if usual is None:
+        if ratio <= 1 and absolute <= 0:
+            yield _zero((*path, "tolerate"), "nothing worse", "absolute: 0.01")
+        return
     accepted = ratio * usual + absolute
     if accepted <= usual:
         what = "nothing worse" if accepted == usual else "only something better"
-        yield Finding(
-            (*path, "tolerate"),
-            "warning",
-            f"accepts {what} than the baseline: any true difference will fire in the end; "
-            "write for example ratio: 1.2 or absolute: 0.01",
-        )
+        yield _zero((*path, "tolerate"), what, "ratio: 1.2 or absolute: 0.01")
     elif accepted >= 1:
         yield Finding(
             (*path, "tolerate"),
@@ -94,6 +89,27 @@ def _criterion(spec: SignalSpec, criterion: Criterion, path: Path) -> Iterator[F
             f"ratio is taken of the bad outputs: it accepts {percent(accepted)} instead of {percent(usual)} "
             f"bad, that is {percent(1 - accepted)} instead of {percent(1 - usual)} good",
         )
+
+
+def _too_slow(playbook: Playbook) -> Iterator[Finding]:
+    """Criteria that find not even a doubling within the watch, where the playbook states its traffic."""
+    detection = playbook.detection
+    if not any(spec.per_minute for spec in detection.signals.values()):
+        return
+    for i, (rule, found) in enumerate(zip(compile_rules(detection), plan(detection), strict=True)):
+        trigger = detection.triggers[i]
+        tolerant = [j for j, criterion in enumerate(trigger.criteria) if criterion.tolerate]
+        for j, criterion in zip(tolerant, found.criteria, strict=True):
+            if (why := cannot_fire(rule, criterion)) is not None:
+                yield Finding(("detection", "triggers", i, *trigger.criterion_path(j)), "warning", why)
+
+
+def _zero(path: Path, accepts: str, write: str) -> Finding:
+    return Finding(
+        path,
+        "warning",
+        f"accepts {accepts} than the baseline: any true difference will fire in the end; write for example {write}",
+    )
 
 
 def _watch(playbook: Playbook) -> Iterator[Finding]:
@@ -162,7 +178,12 @@ def _verification(playbook: Playbook) -> Iterator[Finding]:
             f"{format_duration(needed)} or more",
         )
     for i, evidence in enumerate(verification.signals):
-        usual = bad_share(detection.signals[evidence.signal])
+        spec = detection.signals[evidence.signal]
+        usual = bad_value(spec)
+        if usual is None or spec.kind not in ("rate", "judgement"):
+            message = f"{evidence.signal!r} is a {spec.kind}; healthy again is shown by rates only"
+            yield Finding(("verification", "signals", i, "signal"), "error", message)
+            continue
         bad = round(usual * evidence.min_scored)
         upper = upper_bound(bad, evidence.min_scored, verification.confidence)
         if upper > evidence.at_most:

@@ -1,156 +1,58 @@
-"""The part of a playbook that says what is watched and when it counts as worse (detection.md)."""
+"""When what is measured counts as worse: criteria combined into triggers, and their budget (detection.md)."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from countermand.playbook.terms import Faults, Misfit, Name, Severity, SignalName, Strict, Text, repeated
-from countermand.playbook.units import Duration, Number, Positive, format_duration
+from countermand.playbook.combination import AtLeast, Combination, Criterion, Group, Member
+from countermand.playbook.limits import Bound, FailureLimit, ThresholdRule
+from countermand.playbook.signals import SignalFamily, SignalSpec, Tolerance, misfit
+from countermand.playbook.terms import Faults, Name, Severity, SignalName, Strict, Text, repeated
+from countermand.playbook.units import Duration, Number, Positive, format_duration, plain
+
+__all__ = [
+    "MAX_BLOCKS",
+    "AtLeast",
+    "Bound",
+    "Combination",
+    "Criterion",
+    "Detection",
+    "FailureLimit",
+    "FalseAlarms",
+    "Group",
+    "Health",
+    "Member",
+    "Protects",
+    "Severe",
+    "SignalFamily",
+    "SignalSpec",
+    "ThresholdRule",
+    "Tolerance",
+    "Trigger",
+]
 
 #: Longest sustain and longest window of a threshold rule, in blocks: a watch keeps them in its state (DET-4).
 MAX_BLOCKS = 60
 
-
-class SignalFamily(StrEnum):
-    """The families of the signal taxonomy."""
-
-    user_experience = "user_experience"
-    model_quality = "model_quality"
-    operational_health = "operational_health"
-    safety = "safety"
-    fairness = "fairness"
-    cost = "cost"
+#: Longest window of a burn rate, in blocks: 6 hours of minutes.
+MAX_BURN_BLOCKS = 360
 
 
-class SignalSpec(Strict):
-    """One measured thing, counted per arm and block."""
+class Severe(Strict):
+    """A second, wider tolerance that needs to be exceeded for a shorter time."""
 
-    kind: Literal["rate"] = Field(description="`rate`: a share of outputs.")
-    bad: Literal["higher", "lower"] = Field(
-        description="Which direction is worse: `higher` for failures, `lower` for a share of good outputs."
+    ratio: Annotated[Number, Field(ge=1, le=100)] | None = Field(
+        None, description="Multiple of the baseline's bad share that is serious: 3."
     )
-    expect: Annotated[Number, Field(gt=0, lt=1)] = Field(
-        description="The usual share, between 0 and 1, in the signal's own direction: 0.03 or 3%."
+    absolute: Annotated[Number, Field(gt=0)] | None = Field(None, description="Difference that is serious: 0.05.")
+    slower_by: Annotated[Number, Field(gt=0, le=100)] | None = Field(
+        None, description="For latency: how much slower is serious: 100%."
     )
-    family: SignalFamily = Field(description="The family of the signal taxonomy it belongs to.")
-    meaning: Text = Field(description="What is counted, in words a release manager understands.")
-    source: Name = Field(description="The source that labels outputs, as named in the source settings.")
-    unit: Name = Field("output", description="What one label is about: output, session, task, record, image …")
-    show: Literal["percent", "per_10000"] = Field("percent", description="How people see the share.")
-    min_coverage: Annotated[Number, Field(gt=0, le=1)] = Field(
-        Decimal("0.8"),
-        description="Share of due outputs that must be labelled; below it the block is unknown.",
-    )
-
-
-class Tolerance(Strict):
-    """How much worse than the baseline is accepted; ratio and absolute add up."""
-
-    ratio: Annotated[Number, Field(ge=Decimal("0.25"), le=10)] | None = Field(
-        None, description="Accepted multiple of the baseline's bad share: 1.2 = up to 20 % worse."
-    )
-    absolute: Annotated[Number, Field(ge=0, le=Decimal("0.5"))] | None = Field(
-        None, description="Accepted difference in share: 0.01 = one percentage point worse."
-    )
-
-    @model_validator(mode="after")
-    def _one_at_least(self) -> Self:
-        if self.ratio is None and self.absolute is None:
-            raise ValueError("tolerate needs `ratio` (1.2 = up to 20 % worse) or `absolute` (0.01 = one point worse)")
-        return self
-
-
-class Bound(Strict):
-    """Breached when the candidate's value over `window` is outside during every block of `for`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-    above: Annotated[Number, Field(ge=0, lt=1)] | None = Field(None, description="Breached above this share.")
-    below: Annotated[Number, Field(gt=0, le=1)] | None = Field(None, description="Breached below this share.")
-    window: Positive = Field(description="The span over which the share is taken, for example 5m.")
-    hold_for: Duration = Field(alias="for", description="How long it must stay outside, for example 10m.")
-
-    @model_validator(mode="after")
-    def _one_side(self) -> Self:
-        if (self.above is None) == (self.below is None):
-            raise ValueError("a bound has exactly one of `above` and `below`")
-        return self
-
-
-class FailureLimit(Strict):
-    """Breached when more than `limit` measurements, one per `interval`, were outside the bound."""
-
-    above: Annotated[Number, Field(ge=0, lt=1)] | None = Field(None, description="A failure above this share.")
-    below: Annotated[Number, Field(gt=0, le=1)] | None = Field(None, description="A failure below this share.")
-    interval: Positive = Field(description="One measurement per interval, for example 5m.")
-    limit: Annotated[int, Field(ge=0, le=1000, strict=True)] = Field(
-        description="How many failures are still accepted."
-    )
-    count: Literal["cumulative", "consecutive"] = Field(
-        "cumulative",
-        description="`cumulative` counts all failures of the watch, `consecutive` those in a row.",
-    )
-
-    @model_validator(mode="after")
-    def _one_side(self) -> Self:
-        if (self.above is None) == (self.below is None):
-            raise ValueError("a failure_limit has exactly one of `above` and `below`")
-        return self
-
-
-class ThresholdRule(Strict):
-    """A rule teams already run; it carries no bound on false alarms and its verdicts say so."""
-
-    bound: Bound | None = Field(None, description="An alert with a `for:` time.")
-    failure_limit: FailureLimit | None = Field(None, description="More failed measurements than accepted.")
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if (self.bound is None) == (self.failure_limit is None):
-            raise ValueError("a rule has exactly one of `bound` and `failure_limit`")
-        return self
-
-    @property
-    def spans(self) -> tuple[tuple[tuple[str, str], timedelta], ...]:
-        """Its durations, each with its place below the rule; all are whole numbers of blocks."""
-        if self.bound is not None:
-            return (("bound", "window"), self.bound.window), (("bound", "for"), self.bound.hold_for)
-        if self.failure_limit is not None:
-            return ((("failure_limit", "interval"), self.failure_limit.interval),)
-        return ()
-
-
-class Criterion(Strict):
-    """A signal with either a tolerance against the concurrent baseline or a plain threshold rule."""
-
-    signal: SignalName = Field(description="Name of a signal defined under `detection.signals`.")
-    tolerate: Tolerance | None = Field(None, description="How much worse than the baseline is accepted.")
-    rule: ThresholdRule | None = Field(None, description="A plain threshold; it carries no false-alarm bound.")
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if (self.tolerate is None) == (self.rule is None):
-            raise ValueError("a criterion has exactly one of `tolerate` (against the baseline) and `rule` (threshold)")
-        return self
-
-
-class AtLeast(Strict):
-    """k of n criteria."""
-
-    k: Annotated[int, Field(ge=1, strict=True)] = Field(description="How many of the criteria must hold.")
-    of: Annotated[tuple[Criterion, ...], Field(min_length=1)] = Field(description="The criteria.")
-
-    @model_validator(mode="after")
-    def _attainable(self) -> Self:
-        if self.k > len(self.of):
-            n = len(self.of)
-            raise Misfit((("k",), f"k = {self.k} of {n} criteria can never hold; write k between 1 and {n}"))
-        return self
+    sustain: Positive | None = Field(None, description="How long it must last; default 3 blocks.")
 
 
 class Protects(Strict):
@@ -160,7 +62,7 @@ class Protects(Strict):
     what: Text = Field(description="What is protected, and from what, in one sentence.")
 
 
-class Trigger(Strict):
+class Trigger(Combination):
     """Criteria combined, with a severity and the part of the false-alarm budget it may spend."""
 
     id: Name = Field(description="Short name people use for this trigger.")
@@ -169,38 +71,32 @@ class Trigger(Strict):
     share: Annotated[Number, Field(gt=0, le=1)] = Field(
         Decimal(1), description="Part of the false-alarm budget it may spend; all parts add up to at most 1."
     )
-    any: Annotated[tuple[Criterion, ...], Field(min_length=1)] | None = Field(
-        None, description="Fires when one of the criteria holds."
+    severe: Severe | Literal["none"] | None = Field(
+        None,
+        description="Wider limits that fire sooner; `none` switches them off. Added by itself to a trigger of one "
+        "criterion and to `any`.",
     )
-    all: Annotated[tuple[Criterion, ...], Field(min_length=1)] | None = Field(
-        None, description="Fires when all criteria hold at the same time."
+    shadow: bool = Field(False, description="Judged and shown, but it never acts and spends nothing.")
+
+    @property
+    def spends(self) -> bool:
+        """Does it use a part of the false-alarm budget?"""
+        return not self.shadow and any(criterion.tolerate for criterion in self.criteria)
+
+
+class Health(Strict):
+    """When a candidate is certified as not worse: positive evidence, not the absence of a trigger."""
+
+    not_worse_than: Annotated[Number, Field(gt=1, le=10)] = Field(
+        Decimal(2), description="The multiple of the baseline's bad share that is ruled out."
     )
-    at_least: AtLeast | None = Field(None, description="Fires when k of the criteria hold at the same time.")
-
-    @model_validator(mode="after")
-    def _exactly_one_form(self) -> Self:
-        if sum(form is not None for form in (self.any, self.all, self.at_least)) != 1:
-            raise ValueError("a trigger has exactly one of `any`, `all` and `at_least`")
-        return self
-
-    @property
-    def criteria(self) -> tuple[Criterion, ...]:
-        return self.any or self.all or (self.at_least.of if self.at_least else ())
-
-    @property
-    def needed(self) -> int:
-        """How many of the criteria must hold before it fires."""
-        return 1 if self.any else len(self.criteria) if self.all else self.at_least.k if self.at_least else 0
-
-    @property
-    def bounded(self) -> bool:
-        """Does the false-alarm budget hold? Not when its threshold rules alone can fire it (DET-23)."""
-        return sum(criterion.rule is not None for criterion in self.criteria) < self.needed
-
-    def criterion_path(self, index: int) -> tuple[str | int, ...]:
-        """Where the criterion stands below the trigger: `("at_least", "of", 1)`."""
-        form = ("any",) if self.any else ("all",) if self.all else ("at_least", "of")
-        return (*form, index)
+    confidence: Annotated[Number, Field(gt=Decimal("0.5"), lt=1)] = Field(
+        Decimal("0.95"), description="How sure before it is certified: 0.95."
+    )
+    required: Annotated[tuple[SignalName, ...], Field(min_length=1)] = Field(
+        description="The signals that must all be shown to be healthy."
+    )
+    min_time: Duration = Field(description="Never certified before this time, for example 30m.")
 
 
 class FalseAlarms(Strict):
@@ -211,6 +107,9 @@ class FalseAlarms(Strict):
     )
     reserve: Annotated[Number, Field(ge=0, lt=1)] = Field(
         Decimal("0.1"), description="Part of the budget kept for changes during the watch."
+    )
+    standing: Positive = Field(
+        timedelta(days=90), description="After the watch: accepted time between two wrong proposals per trigger."
     )
 
 
@@ -239,6 +138,8 @@ class Detection(Strict):
         description="When what is measured counts as worse."
     )
 
+    health: Health | None = Field(None, description="When the candidate is certified as healthy.")
+
     @property
     def sustain_blocks(self) -> int:
         return round(self.sustain / self.block)
@@ -249,19 +150,10 @@ class Detection(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        block = format_duration(self.block)
         faults = Faults()
         for name in ("watch", "sustain"):
-            value = getattr(self, name)
-            if value < self.block or value % self.block:
-                faults.add(f"{format_duration(value)!r} is not a whole number of blocks of {block}", name)
-        if self.sustain > MAX_BLOCKS * self.block:
-            faults.add(
-                f"{format_duration(self.sustain)!r} is more than {MAX_BLOCKS} blocks of {block}; "
-                f"1 to {MAX_BLOCKS} are accepted",
-                "sustain",
-            )
-        shares = sum(trigger.share for trigger in self.triggers if any(c.tolerate for c in trigger.criteria))
+            self._whole(faults, getattr(self, name), MAX_BLOCKS if name == "sustain" else None, name)
+        shares = sum(trigger.share for trigger in self.triggers if trigger.spends)
         if shares > 1:
             faults.add(
                 f"the shares of the triggers add up to {shares}; at most 1 is accepted "
@@ -271,21 +163,72 @@ class Detection(Strict):
         ids = [trigger.id for trigger in self.triggers]
         for i in repeated(ids):
             faults.add(f"trigger id {ids[i]!r} is used before; ids must differ", "triggers", i, "id")
+        for name, spec in self.signals.items():
+            self._check_of(faults, spec, "signals", name, "of")
+            if spec.block is not None:
+                self._whole(faults, spec.block, MAX_BLOCKS, "signals", name, "block")
         for i, trigger in enumerate(self.triggers):
             for j, criterion in enumerate(trigger.criteria):
-                place = ("triggers", i, *trigger.criterion_path(j))
-                if criterion.signal not in self.signals:
-                    faults.add(
-                        f"trigger {trigger.id!r} uses unknown signal {criterion.signal!r}; "
-                        f"defined are {', '.join(sorted(self.signals))}",
-                        *(*place, "signal"),
-                    )
-                for where, span in criterion.rule.spans if criterion.rule else ():
-                    if span % self.block or span > MAX_BLOCKS * self.block:
-                        faults.add(
-                            f"{format_duration(span)!r} is not a whole number of blocks of {block}, "
-                            f"at most {MAX_BLOCKS}",
-                            *(*place, "rule", *where),
-                        )
+                self._check_criterion(faults, trigger, criterion, "triggers", i, *trigger.criterion_path(j))
+            if isinstance(trigger.severe, Severe) and trigger.severe.sustain is not None:
+                self._whole(faults, trigger.severe.sustain, MAX_BLOCKS, "triggers", i, "severe", "sustain")
+        for i, name in enumerate(self.health.required if self.health else ()):
+            kind = self.signals[name].kind if name in self.signals else "unknown"
+            if kind not in ("rate", "judgement", "score"):
+                faults.add(f"{name!r} is {kind}; a rate or a score can be certified", "health", "required", i)
+            self._check_ruled_out(faults, name)
         faults.refuse()
         return self
+
+    def _check_ruled_out(self, faults: Faults, signal: str) -> None:
+        """What the certificate rules out must be worse than what a trigger accepts."""
+        bad = self.health.not_worse_than if self.health else Decimal(0)
+        for trigger in self.triggers:
+            for criterion in trigger.criteria:
+                ratio = criterion.tolerate.ratio if criterion.tolerate else None
+                if criterion.signal == signal and ratio is not None and ratio >= bad:
+                    faults.add(
+                        f"'{plain(bad)}' must exceed the ratio {plain(ratio)} that trigger {trigger.id!r} tolerates "
+                        f"for {signal!r}",
+                        "health",
+                        "not_worse_than",
+                    )
+
+    def _check_of(self, faults: Faults, spec: SignalSpec, *place: str | int) -> None:
+        if spec.of is not None:
+            kind = self.signals[spec.of].kind if spec.of in self.signals else "unknown"
+            if kind not in ("rate", "judgement") and (spec.kind == "gap" or kind in ("unknown", "missing", "gap")):
+                what = "a rate" if spec.kind == "gap" else "a signal with values of its own"
+                faults.add(f"{spec.of!r} is {kind}; {what} is needed", *place)
+
+    def _check_criterion(self, faults: Faults, trigger: Trigger, criterion: Criterion, *place: str | int) -> None:
+        spec = self.signals.get(criterion.signal)
+        if spec is None:
+            known = ", ".join(sorted(self.signals))
+            faults.add(
+                f"trigger {trigger.id!r} uses unknown signal {criterion.signal!r}; defined are {known}",
+                *(*place, "signal"),
+            )
+        elif criterion.tolerate is not None and (problem := misfit(spec, criterion.tolerate)):
+            faults.add(problem, *place, "tolerate")
+        elif criterion.rule is not None and spec.kind not in ("rate", "judgement"):
+            faults.add(f"a threshold rule needs a share, {criterion.signal!r} is a {spec.kind}", *place, "rule")
+        if criterion.warm_up:
+            self._whole(faults, criterion.warm_up, None, *place, "warm_up")
+        most = MAX_BURN_BLOCKS if criterion.rule and criterion.rule.burn_rate else MAX_BLOCKS
+        for where, span in criterion.rule.spans if criterion.rule else ():
+            if span % self.block or span > most * self.block:
+                block = format_duration(self.block)
+                faults.add(
+                    f"{format_duration(span)!r} is not a whole number of blocks of {block}, at most {most}",
+                    *(*place, "rule", *where),
+                )
+
+    def _whole(self, faults: Faults, span: timedelta, most: int | None, *place: str | int) -> None:
+        block = format_duration(self.block)
+        if span < self.block or span % self.block:
+            faults.add(f"{format_duration(span)!r} is not a whole number of blocks of {block}", *place)
+        if most is not None and span > most * self.block:
+            faults.add(
+                f"{format_duration(span)!r} is more than {most} blocks of {block}; 1 to {most} are accepted", *place
+            )

@@ -69,8 +69,8 @@ def in_words(error: ErrorDetails, written: Written) -> str:
 
 
 def path_of(error: ErrorDetails) -> Path:
-    """Where the error is; an error in a key is at that key."""
-    return tuple(part for part in error["loc"] if part != "[key]")
+    """Where the error is; an error in a key is at that key. Parts in brackets are not of the playbook."""
+    return tuple(part for part in error["loc"] if not str(part).startswith("["))
 
 
 def dotted(path: Path) -> str:
@@ -95,6 +95,8 @@ def _plain(limit: Any) -> str:
     match limit:
         case Decimal():
             return plain(limit)
+        case str():  # pydantic names some decimal limits by their repr
+            return limit.removeprefix("Decimal('").removesuffix("')")
         case _:
             return str(limit)
 
@@ -119,18 +121,24 @@ def _description(path: Path) -> str:
 def _model_at(path: Path) -> type[BaseModel] | None:
     here: Any = Playbook
     for part in path:
-        match _bare(here):
-            case type() as model if issubclass(model, BaseModel):
-                fields = {field.alias or name: field for name, field in model.model_fields.items()}
-                here = fields[str(part)].annotation
-            case container:
-                here = get_args(container)[1 if get_origin(container) is dict else 0]
-    here = _bare(here)
-    return here if isinstance(here, type) and issubclass(here, BaseModel) else None
+        inner = [_below(option, part) for option in _options(here)]
+        here = next((found for found in inner if found is not None), None)
+    return next((o for o in _options(here) if isinstance(o, type) and issubclass(o, BaseModel)), None)
 
 
-def _bare(annotation: Any) -> Any:
-    """The type below Annotated and `| None`."""
-    while get_origin(annotation) in (Annotated, Union, types.UnionType):
-        annotation = get_args(annotation)[0]
-    return annotation
+def _below(option: Any, part: str | int) -> Any:
+    """The type of one key of a model or of the entries of a container; None if there is no such key."""
+    if isinstance(option, type) and issubclass(option, BaseModel):
+        fields = {field.alias or name: field for name, field in option.model_fields.items()}
+        return fields[str(part)].annotation if str(part) in fields else None
+    arguments = get_args(option)
+    return arguments[1 if get_origin(option) is dict else 0] if arguments else None
+
+
+def _options(annotation: Any) -> list[Any]:
+    """The types that a value may have: what stands below Annotated, and the sides of a union."""
+    if get_origin(annotation) is Annotated:
+        return _options(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [option for side in get_args(annotation) for option in _options(side)]
+    return [annotation]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,7 +12,6 @@ from pathlib import Path
 import pytest
 import uvicorn
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
-from sse_starlette.sse import AppStatus
 
 from console import live
 from console.app import create_app
@@ -34,14 +32,13 @@ class Served:
     world: World
     url: str
     server: uvicorn.Server
-    task: asyncio.Task[None]
 
     async def stop(self) -> None:
         """End the server as a crash would look to the browser: every connection is cut."""
-        self.server.should_exit = self.server.force_exit = True
+        for listener in self.server.servers:
+            listener.close()
         for connection in tuple(self.server.server_state.connections):
             connection.transport.abort()  # type: ignore[union-attr]  # every HTTP protocol has one
-        await self.task
         hub: Hub | None = getattr(self.server.config.app.state, "hub", None)  # type: ignore[union-attr]
         if hub is not None and hub._reader is not None:
             await hub._reader  # ends by itself when nobody listens; the database is closed after that
@@ -87,13 +84,12 @@ async def serve(template: tuple[Path, WatchVerdict], tmp_path: Path) -> AsyncIte
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         world = await World.make(path, template[1], moment, port)
-        AppStatus.should_exit = False
         config = uvicorn.Config(create_app(world.deps), log_level="error", lifespan="off", ws="none")
+        config.load()
         server = uvicorn.Server(config)
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:  # noqa: ASYNC110  # uvicorn has no event for this
-            await asyncio.sleep(0.01)
-        running.append(Served(world, f"http://127.0.0.1:{port}", server, task))
+        server.lifespan = config.lifespan_class(config)
+        await server.startup(sockets=[listener])
+        running.append(Served(world, f"http://127.0.0.1:{port}", server))
         return running[-1]
 
     yield start

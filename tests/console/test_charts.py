@@ -9,8 +9,9 @@ import pytest
 
 from console import charts
 from console.charts import Event, series
+from console.measures import counted, measure, spoken, value
 from countermand.detection.models import Arm, Block, BlockState, Row
-from countermand.playbook.model import Detection, Playbook
+from countermand.playbook.model import Detection, Playbook, SignalSpec
 from tests import cases
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -112,3 +113,45 @@ def test_shares_say_how_many_outputs_they_rest_on() -> None:
         "25.0 % of 100 outputs came from the candidate over 1 second"
     )
     assert charts.shares([]) == "unknown: no output was reported"
+
+
+def of_kind(kind: str, **keys: Any) -> SignalSpec:
+    return SignalSpec.model_validate(
+        {"kind": kind, "family": "model_quality", "meaning": "a signal of a test", "source": "judge"} | keys
+    )
+
+
+def block_of(signal: str, **sums: Any) -> Row:
+    fields = {"state": BlockState.ok, "served": 100, "scored": 100, "bad": 0} | sums
+    blocks = tuple(Block(signal=signal, arm=arm, **fields) for arm in Arm)
+    return Row(seq=0, start=START, block=detection().block, blocks=blocks)
+
+
+def test_a_score_is_drawn_as_its_mean_in_its_own_range() -> None:
+    spec = of_kind("score", bad="lower", range=[1, 5])
+    found = counted("quality", spec, block_of("quality", sum=500_000, sumsq=2_500_000_000), Arm.candidate)
+    assert found is not None
+    assert value(spec, found) == 3.0
+    assert spoken(spec, found) == "mean 3 (100 outputs)"
+
+
+def test_a_latency_is_drawn_as_its_slowest_quantile() -> None:
+    spec = of_kind("latency", edges=[100, 200, 400])
+    found = counted("latency", spec, block_of("latency", hist={0: 90, 1: 8, 2: 2}), Arm.candidate)
+    assert found is not None
+    assert value(spec, found) == 400
+    assert spoken(spec, found) == "p99 400 ms (100 outputs)"
+
+
+def test_outputs_that_were_never_scored_are_counted_from_the_signal_they_belong_to() -> None:
+    spec = of_kind("missing", of="quality")
+    row = block_of("quality", scored=60, state=BlockState.unknown, reason="coverage")
+    found = counted("unscored", spec, row, Arm.candidate)
+    assert found is not None
+    assert value(spec, found) == 40.0
+
+
+def test_what_is_compared_by_parts_has_no_line_and_says_so() -> None:
+    spec = of_kind("categories", categories=["billing", "travel"])
+    assert measure(spec) is None
+    assert "Compared by parts" in charts.signal_caption("topics", spec, [block_of("topics", counts={"billing": 100})])

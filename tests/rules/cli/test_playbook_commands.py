@@ -1,4 +1,4 @@
-"""`playbook check` and `explain` work without a console."""
+"""`playbook check`, `explain` and `plan` work without a console."""
 
 from __future__ import annotations
 
@@ -60,3 +60,29 @@ def test_send_keeps_the_exact_bytes(console: FakeConsole, shell: Shell) -> None:
     assert "sha256:abc" in shell("playbook", "send", str(DEMO)).out
     assert console.sent[0].raw == DEMO.read_bytes()
     assert console.sent[0].headers["content-type"] == "application/yaml"
+
+
+def test_plan_says_how_long_each_criterion_needs_and_splits_the_budget(shell: Shell) -> None:
+    ended = shell("playbook", "plan", str(ROOT / "playbooks" / "conversational-agent.yaml"), "--per-minute", "1000")
+    assert ended.code == 0
+    assert "  0.27 % for harm\n" in ended.out
+    assert "moderation failures\n    1.5 times  at deploy " in ended.out
+    assert "twice the usual bad rate is found after about" in ended.out
+
+
+def test_plan_in_json_holds_the_delays_in_blocks(shell: Shell) -> None:
+    body = json.loads(shell("playbook", "plan", str(DEMO), "--per-minute", "600:5400", "-o", "json").out)
+    first = body["items"][0]["criteria"][0]
+    assert (first["signal"], first["traffic"]) == ("hallucinations", [20, 180])
+    assert [delay["times"] for delay in first["delays"]] == [1.5, 2.0, 3.0, 5.0]
+
+
+def test_plan_without_traffic_says_that_it_is_not_known(shell: Shell) -> None:
+    assert "hallucinations: no forecast, because its traffic is not known." in shell("playbook", "plan", str(DEMO)).out
+
+
+@pytest.mark.parametrize("traffic", ["0", "ten", "5:", "1:2:3", "-5"])
+def test_plan_refuses_what_is_not_traffic(shell: Shell, traffic: str) -> None:
+    ended = shell("playbook", "plan", str(DEMO), f"--per-minute={traffic}")
+    assert ended.code == 2
+    assert f"{traffic!r} is not traffic" in ended.err

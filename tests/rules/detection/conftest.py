@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 from bisect import bisect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 from countermand.detection.models import Arm, Block, BlockState, Row, Verdict
 from countermand.detection.rules import Rule, compile_rules
 from countermand.detection.state import State
-from countermand.detection.watch import start, step
+from countermand.detection.watch import advance, start, step
 from countermand.playbook.criteria import Detection
 
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -40,6 +41,13 @@ def _cumulative(n: int, p: float) -> tuple[float, ...]:
     return tuple(sums)
 
 
+def moments(scores: list[float]) -> dict[str, int]:
+    """Fields of a score block, from scores in [0, 1]."""
+    steps = [int(score * 10_000 + 0.5) for score in scores]
+    n = len(steps)
+    return {"served": n, "scored": n, "sum": sum(steps), "sumsq": sum(step * step for step in steps)}
+
+
 class Traffic:
     """Counts of bad outputs, drawn with a fixed seed."""
 
@@ -48,6 +56,29 @@ class Traffic:
 
     def bad(self, n: int, p: float) -> int:
         return self.quantile(n, p, self.draw.random())
+
+    def scores(self, n: int, mean: float, spread: float) -> list[float]:
+        """Scores between 0 and 1 with about this mean and standard deviation (Beta)."""
+        size = mean * (1 - mean) / spread**2 - 1
+        return [self.draw.betavariate(mean * size, (1 - mean) * size) for _ in range(n)]
+
+    def latencies(self, n: int, factor: float = 1.0) -> dict[int, int]:
+        """Buckets of n log-normal latencies with median 500 · factor ms."""
+        found: dict[int, int] = {}
+        for _ in range(n):
+            value = 500 * factor * math.exp(self.draw.gauss(0, 0.5))
+            bucket = math.ceil(math.log(value) / math.log(1.05))
+            found[bucket] = found.get(bucket, 0) + 1
+        return found
+
+    def mix(self, n: int, shares: list[float]) -> list[int]:
+        """How often each category came among n outputs."""
+        counts, left, rest = [], n, 1.0
+        for share in shares[:-1]:
+            here = self.bad(left, min(share / rest, 1.0)) if left and rest > 1e-12 else 0
+            counts.append(here)
+            left, rest = left - here, rest - share
+        return [*counts, left]
 
     @staticmethod
     def quantile(n: int, p: float, u: float) -> int:
@@ -58,6 +89,7 @@ class Bench:
     """Builders with sensible values, so that a test states only what it is about."""
 
     traffic = Traffic
+    moments = staticmethod(moments)
 
     def detection(self, triggers: list[dict[str, Any]] | None = None, **changes: Any) -> Detection:
         signal = {
@@ -82,7 +114,12 @@ class Bench:
             "signals": {"hallucinations": signal},
             **changes,
         }
-        fields["signals"] = {name: {**signal, **spec} for name, spec in fields["signals"].items()}
+        given = {name: {**signal, **spec} for name, spec in fields["signals"].items()}
+        fields["signals"] = {
+            name: {key: value for key, value in spec.items() if value is not None} for name, spec in given.items()
+        }
+        # The severe lane has tests of its own; elsewhere one lane keeps the arithmetic in sight.
+        common |= {"severe": "none"}
         fields["triggers"] = [{**common, **trigger} for trigger in triggers or tolerant]
         return Detection.model_validate(fields)
 
@@ -102,8 +139,22 @@ class Bench:
             bad=bad,
         )
 
+    def signal_rule(self, spec: dict[str, Any], tolerate: dict[str, str], **changes: Any) -> Rule:
+        """The rule of one trigger on one signal `s`, beside a rate called `hallucinations`."""
+        full = {"bad": None, "expect": None, "show": None, **spec}
+        return self.rule(
+            [{"id": "t", "any": [{"signal": "s", "tolerate": tolerate, **changes.pop("criterion", {})}]}],
+            signals={"s": full, "hallucinations": {}, **changes.pop("signals", {})},
+            **changes,
+        )
+
     def unknown(self, arm: Arm, reason: str = "no_traffic", signal: str = "hallucinations") -> Block:
         return Block(signal=signal, arm=arm, state=BlockState.unknown, reason=reason, served=0, scored=0, bad=0)
+
+    def filled(self, arm: Arm, signal: str = "s", segment: str = "all", **fields: Any) -> Block:
+        """A block of any kind of signal; what is scored was served."""
+        fields.setdefault("served", fields.get("scored"))
+        return Block(signal=signal, arm=arm, segment=segment, state=BlockState.ok, **fields)
 
     def row(self, seq: int, *blocks: Block, block: str = "60s", late_of: int | None = None) -> Row:
         start = MIDNIGHT + seq * timedelta(minutes=1)
@@ -128,6 +179,15 @@ class Bench:
             state, verdict = step(rule, state, row)
             yield state, verdict
 
+    def fires(self, rule: Rule, rows: Iterable[Row]) -> int | None:
+        """Rows until the trigger fires, or None."""
+        state = start(rule)
+        for row in rows:
+            state = advance(rule, state, row)
+            if state.latched_at is not None:
+                return state.rows
+        return None
+
     def last(self, rule: Rule, rows: list[Row]) -> tuple[State, Verdict]:
         return list(self.watch(rule, rows))[-1]
 
@@ -135,3 +195,9 @@ class Bench:
 @pytest.fixture(scope="session")
 def bench() -> Bench:
     return Bench()
+
+
+@pytest.fixture(scope="session")
+def full() -> bool:
+    """`make test-detection-full`: all the watches of the design sheet instead of 200."""
+    return os.environ.get("COUNTERMAND_FULL") == "1"

@@ -165,3 +165,77 @@ def test_only_verdicts_of_one_row_are_combined(bench):
     for wrong in (verdicts, []):
         with pytest.raises(ValueError, match="one and the same row"):
             combine(wrong)
+
+
+def member(signal, **fields):
+    return {**tolerant(signal), **fields}
+
+
+def nested(bench, **form):
+    return bench.rule([{"id": "composite", **form}], signals={signal: {} for signal in SIGNALS})
+
+
+def harmed_rows(bench, harmed, rows=40, seed=5):
+    traffic = bench.traffic(seed)
+    for seq in range(rows):
+        blocks = []
+        for signal in SIGNALS:
+            rate = 0.02 if signal in harmed else 0.005
+            blocks.append(bench.block(Arm.candidate, traffic.bad(1000, rate), 1000, signal=signal))
+            blocks.append(bench.block(Arm.baseline, traffic.bad(1000, 0.005), 1000, signal=signal))
+        yield bench.row(seq, *blocks)
+
+
+def test_weighted_evidence_is_the_weighted_mean(bench):
+    rule = nested(bench, weights=[member("s1", weight="0.7"), member("s2", weight="0.3")])
+    state, _ = bench.last(rule, list(harmed_rows(bench, {"s1"}, rows=4)))
+    one, two = (own.micronats for own in state.criteria)
+    exact = 1e6 * math.log(0.7 * math.exp(one / 1e6) + 0.3 * math.exp(two / 1e6))
+    assert exact - 4 < state.micronats <= exact
+
+
+def test_a_critical_member_fires_alone_and_the_others_only_together(bench):
+    members = [member("s1", critical=True), member("s2"), member("s3")]
+    rule = nested(bench, at_least={"k": 2, "of": members})
+    assert bench.fires(rule, harmed_rows(bench, {"s1"})) is not None
+    assert bench.fires(rule, harmed_rows(bench, {"s2"})) is None
+    assert bench.fires(rule, harmed_rows(bench, {"s2", "s3"})) is not None
+
+
+def test_groups_inside_groups(bench):
+    either = {"any": [member("s2"), member("s3")]}
+    rule = nested(bench, all=[member("s1"), either])
+    fired = {
+        name: bench.fires(rule, harmed_rows(bench, set(name.split()))) is not None
+        for name in ("s1", "s2", "s1 s3", "s1 s2")
+    }
+    assert fired == {"s1": False, "s2": False, "s1 s3": True, "s1 s2": True}
+
+
+def test_a_group_of_fixed_limits_alone_takes_the_bound_away(bench):
+    for group, bounded in (
+        ({"any": [fixed("s1"), tolerant("s2")]}, False),
+        ({"all": [fixed("s1"), tolerant("s2")]}, True),
+    ):
+        rule = nested(bench, any=[group, tolerant("s3")])
+        assert rule.bounded is bounded
+
+
+def test_a_criterion_that_is_not_required_does_not_blind_the_trigger(bench):
+    rule = nested(bench, any=[member("s1"), member("s2", required=False)])
+    row = bench.row(0, *[bench.block(arm, 5, 1000, signal="s1") for arm in Arm])
+    _, verdict = bench.last(rule, [row])
+    assert verdict.word is VerdictWord.ok
+    assert verdict.criteria[1].unknown.reason == "no_block"
+
+
+def test_a_shadow_is_judged_and_never_leads(bench):
+    shadow = {"id": "shadow", "any": [fixed("s2")], "shadow": True}
+    row = bench.row(
+        0,
+        *[bench.block(arm, 5, 1000, signal="s1") for arm in Arm],
+        bench.block(Arm.candidate, 90, 1000, signal="s2"),
+    )
+    watch = combine(judged(bench, row, {"id": "fine", "any": [tolerant("s1")]}, shadow))
+    assert watch.word is VerdictWord.ok
+    assert [(v.trigger, v.word, v.shadow) for v in watch.verdicts][1] == ("shadow", VerdictWord.trigger, True)

@@ -61,7 +61,9 @@ def test_watch_and_ok_say_how_far_it_is(bench):
     sentences = [v.sentence for _, v in bench.watch(sustained(bench, dispersion="1"), harmed(bench, 3))]
     assert sentences[0].startswith("No evidence of harm; 2.0 to 1 of the 111 to 1 needed. hallucinations: 41 of 812")
     assert "over the last minute;" in sentences[0]
-    assert sentences[1].startswith("Possible harm, not yet enough to act on: 11 to 1 of the 111 to 1 needed.")
+    assert sentences[1].startswith(
+        "Possible harm, not yet enough to act on: 11 to 1 of the 111 to 1 needed; at the present rate about "
+    )
 
 
 def test_evidence_below_one_is_no_number(bench):

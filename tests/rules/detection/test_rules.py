@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from countermand.canonical import canonical
-from countermand.detection.evalue import seed_guess
+from countermand.detection.guesses import seed_guess
 from countermand.detection.rules import Rule, ThresholdRule, compile_rules
 
 
@@ -72,7 +72,7 @@ def test_the_usual_share_of_good_answers_seeds_the_guess_of_bad_ones(bench):
     ],
 )
 def test_any_all_and_at_least_are_one_form(bench, form, k):
-    assert bench.rule([{"id": "a", **form}]).k == k
+    assert bench.rule([{"id": "a", **form}]).main.node.k == k
 
 
 def test_limits_are_counted_in_blocks(bench):
@@ -113,7 +113,7 @@ def test_the_digest_does_not_depend_on_how_a_number_is_written(bench):
 
 def test_a_changed_copy_has_a_digest_of_its_own(bench):
     rule = bench.rule()
-    assert rule.model_copy(update={"sustain_blocks": 3}).digest != rule.digest
+    assert rule.model_copy(update={"blind_after": 3}).digest != rule.digest
     row = bench.counted(0, (1, 100), (1, 100))
     assert row.digest != row.model_copy(update={"seq": 1}).digest
     assert row.digest == row.model_copy().digest

@@ -105,3 +105,62 @@ def test_the_longest_window_stays_small(bench):
     state, _ = bench.last(rule, rows)
     assert len(state.criteria[0].window) == 60
     assert len(state.criteria[0].model_dump_json()) <= 1024
+
+
+def test_failed_checks_fire_at_the_threshold_and_are_never_reset(bench):
+    rule = rule_of(bench, failed_checks={"above": "0.01", "interval": "1m", "threshold": 3})
+    assert breached(bench, rule, [OUT, IN, OUT, None, IN, OUT, IN, IN]) == ".....XXX"
+    slow = rule_of(bench, failed_checks={"above": "0.01", "interval": "2m", "threshold": 1})
+    # one check per two blocks, of the sums of both; exactly at the limit is inside
+    assert breached(bench, slow, [OUT, IN, (3, 100), IN, IN]) == "...XX"
+
+
+def test_n_of_m_counts_the_last_m_known_blocks(bench):
+    rule = rule_of(bench, n_of_m={"above": "0.01", "n": 2, "m": 3})
+    assert breached(bench, rule, [OUT, IN, OUT, IN, IN, OUT, None, OUT, IN]) == "..X....XX"
+
+
+def test_a_burn_rate_needs_both_windows_of_a_pair(bench):
+    pairs = [{"long": "4m", "short": "1m", "factor": 10}]
+    rule = rule_of(bench, burn_rate={"budget": "0.001", "pairs": pairs})
+    # the budget burns ten times too fast above 1 % of outputs
+    assert breached(bench, rule, [IN, OUT, IN, OUT, OUT, IN, None, OUT]) == "....X..X"
+    assert breached(bench, rule, [IN, IN, IN, OUT]) == "...."
+
+
+def test_times_the_baseline_is_measured_in_windows(bench):
+    rule = rule_of(bench, times_baseline={"ratio": 2, "window": "2m", "interval": "2m", "limit": 1})
+
+    def run_both(table):
+        rows = [
+            bench.row(seq, bench.unknown(Arm.candidate), bench.block(Arm.baseline, 1, 100))
+            if candidate is None
+            else bench.counted(seq, (candidate, 100), (baseline, 100))
+            for seq, (candidate, baseline) in enumerate(table)
+        ]
+        return "".join("X" if state.criteria[0].breached else "." for state, _ in bench.watch(rule, rows))
+
+    assert run_both([(3, 1), (2, 1), (3, 1), (2, 1)]) == "...X"
+    # twice is not more than twice; an unknown block adds nothing on either side
+    assert run_both([(2, 1), (2, 1), (None, 1), (3, 1), (9, 1)]) == "....."
+    assert run_both([(3, 1), (None, 1), (9, 1), (None, 1), (0, 1)]) == "...XX"
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (
+            {"failed_checks": {"above": "0.01", "interval": "1m", "threshold": 3}},
+            "above 100 per 10,000 is a failed check, 3 are a breach: 1 so far.",
+        ),
+        ({"n_of_m": {"above": "0.01", "n": 2, "m": 3}}, "above 100 per 10,000 in 2 of 3 blocks is a breach: 1 now."),
+        (
+            {"burn_rate": {"budget": "0.01", "pairs": [{"long": "1h", "short": "5m", "factor": "14.4"}]}},
+            "a budget of 100 per 10,000 used up 14.4 times over 1 hour and 5 minutes is a breach: not now.",
+        ),
+    ],
+)
+def test_each_rule_says_what_would_breach_it(bench, rule, said):
+    [(_, verdict)] = run(bench, rule_of(bench, **rule), [OUT])
+    assert verdict.criteria[0].sentence.endswith(said)
+    assert verdict.guarantee.reasons == ("threshold_rule",)

@@ -87,3 +87,12 @@ def test_a_threshold_that_needs_evidence_beside_it_keeps_the_promise() -> None:
     assert both in text
     assert problems(text.encode()) == []
     assert len(problems(text.replace("all:\n", "any:\n", 1).encode())) == 1
+
+
+def test_a_criterion_that_finds_nothing_within_the_watch_is_warned_of_when_its_traffic_is_stated() -> None:
+    stated = "expect: 0.03\n      per_minute: {}"
+    slow, fast = (DEMO.replace("expect: 0.03", stated.format(number), 1) for number in (30, 3000))
+    found = problems(slow.encode())
+    assert [(p.level, p.where) for p in found] == [("warning", "detection.triggers[0].any[0]")]
+    assert "2 times the usual rate is not found within the watch at the traffic stated" in found[0].message
+    assert problems(fast.encode()) == []

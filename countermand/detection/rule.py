@@ -1,0 +1,152 @@
+"""What is decided before the first block arrives: one Rule per trigger, with every default filled in."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import Annotated
+
+from pydantic import Field
+
+from countermand import canonical
+from countermand.detection.composition import Node, fixed_limits_suffice
+from countermand.detection.criterion_rules import LaneName, ThresholdRule, ToleranceRule
+from countermand.detection.evalue import micronats
+from countermand.detection.models import CORE, Sealed
+from countermand.playbook.terms import Severity
+from countermand.playbook.units import Duration, Number
+
+
+class Lane(Sealed):
+    """The same data against one set of tolerances, with its own part of the budget (§5.2).
+
+    `alpha` is the allowed probability that it ever fires wrongly during the watch; None when it has no criterion
+    with a tolerance, because then nothing bounds it. `standing_blocks`: blocks between two wrong alarms after it.
+    `one_clock`: all criteria have blocks of one length.
+    """
+
+    name: LaneName
+    alpha: Number | None
+    sustain_blocks: int
+    standing_blocks: Number
+    w0: Number
+    one_clock: bool = True
+    node: Node
+
+    @cached_property
+    def nats_to_fire(self) -> float:
+        """ln(1/α); infinite when only threshold rules can fire."""
+        return math.inf if self.alpha is None else -math.log(float(self.alpha))
+
+    @cached_property
+    def limit(self) -> int | float:
+        """Evidence at which the lane fires, in micronats."""
+        return math.inf if self.alpha is None else math.ceil(self.nats_to_fire * 1_000_000)
+
+    @cached_property
+    def hold_limit(self) -> int | float:
+        """Evidence at which the ramp is held: α^(−1/2), in micronats (DET-24)."""
+        return math.inf if self.alpha is None else math.ceil(self.nats_to_fire * 500_000)
+
+    @cached_property
+    def cap(self) -> int:
+        """The most one block can add, in micronats: harm must last `sustain_blocks` blocks (§5.1)."""
+        return micronats((self.nats_to_fire - math.log(float(self.w0))) / self.sustain_blocks)
+
+    def cap_of(self, every: int) -> int:
+        """The cap of a criterion whose blocks are `every` rows long."""
+        if every == 1:
+            return self.cap
+        blocks = -(-self.sustain_blocks // every)
+        return micronats((self.nats_to_fire - math.log(float(self.w0))) / blocks)
+
+    @cached_property
+    def standing(self) -> Lane:
+        """The lane after the declared length: it fires at `standing_blocks` to 1 and stakes nothing early (DET-13)."""
+        alpha = None if self.alpha is None else 1 / self.standing_blocks
+        return self.model_copy(update={"alpha": alpha, "w0": 1})
+
+
+class Rule(Sealed):
+    """One trigger, ready to run. The lanes combine its criteria; the main lane comes first.
+
+    per_release, unreserved, allotted: the false-alarm budget of the release, without its reserve, of this trigger.
+    """
+
+    core: str = CORE
+    trigger: str
+    severity: Severity
+    shadow: bool = False
+    block: Duration
+    watch_blocks: int
+    blind_after: int
+    late_horizon: int = 60
+    w0: Number
+    dispersion: Number
+    per_release: Number
+    unreserved: Number
+    allotted: Number | None
+    lanes: Annotated[tuple[Lane, ...], Field(min_length=1)]
+    criteria: tuple[Annotated[ToleranceRule | ThresholdRule, Field(discriminator="form")], ...]
+
+    @cached_property
+    def digest(self) -> str:
+        return canonical.digest(self)
+
+    @property
+    def main(self) -> Lane:
+        return self.lanes[0]
+
+    @property
+    def alpha(self) -> Number | None:
+        """α of the main lane; `limit`, `hold_limit` and `cap` belong to it too."""
+        return self.main.alpha
+
+    @property
+    def limit(self) -> int | float:
+        return self.main.limit
+
+    @property
+    def hold_limit(self) -> int | float:
+        return self.main.hold_limit
+
+    @property
+    def cap(self) -> int:
+        return self.main.cap
+
+    def lanes_at(self, t: int) -> tuple[Lane, ...]:
+        """The lanes in row t: those of the watch, or of the standing watch after it."""
+        return self.lanes if t < self.watch_blocks else self._standing
+
+    def lane_of(self, place: int, t: int) -> Lane:
+        """The lane of a criterion in row t."""
+        return self.lanes_at(t)[self._lane_places[place]]
+
+    @cached_property
+    def _standing(self) -> tuple[Lane, ...]:
+        return tuple(lane.standing for lane in self.lanes)
+
+    @cached_property
+    def _lane_places(self) -> tuple[int, ...]:
+        names = [lane.name for lane in self.lanes]
+        return tuple(names.index(criterion.lane) for criterion in self.criteria)
+
+    @cached_property
+    def assumed_dispersion(self) -> float:
+        return float(self.dispersion)
+
+    @cached_property
+    def first_weight(self) -> int:
+        """Mass staked on harm from the first row on, in micronats."""
+        return micronats(math.log(float(self.w0) + (1 - float(self.w0)) / self.watch_blocks))
+
+    @cached_property
+    def later_weight(self) -> int:
+        """Mass staked in each later row on harm that begins there, in micronats."""
+        return micronats(math.log((1 - float(self.w0)) / self.watch_blocks))
+
+    @cached_property
+    def bounded(self) -> bool:
+        """Can it fire only with evidence? False when its threshold rules alone are enough (DET-23)."""
+        fixed = [criterion.form == "threshold" for criterion in self.criteria]
+        return not any(fixed_limits_suffice(lane.node, fixed) for lane in self.lanes)
