@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
+import pytest
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
 from countermand.governance.decision import DecisionKind
 from countermand.ledger.record import Kind, verify_chain
-from countermand.playbook.model import MANDATORY, Step
+from countermand.playbook.model import MANDATORY, Playbook, Severity, Step
 from tests import cases
+from tests.waiting import until
 from tests.workflows.conftest import World
 
 
@@ -83,3 +88,43 @@ async def test_nobody_decides_so_the_declared_hold_is_taken_and_people_are_asked
         await world.approve_by_two()
         assert (await handle.result()).outcome == "reverted"
     assert world.target.split.candidate_bp == 0
+
+
+async def test_the_worst_trigger_decides_who_has_to_approve(world: World) -> None:
+    document = cases.playbook_document()
+    strict = {"roles": [{"role": "safety_lead", "min": 2}], "distinct_people": 2}
+    document["approvals"]["sev1"] = document["approvals"]["sev2"] | {"quorum": strict}
+    world.playbook = world.catalogue.the_playbook = Playbook.model_validate(document)
+    async with world.worker():
+        handle = await world.open_incident()
+        first = await world.reaches("asking")
+        assert first.plan is not None
+        assert first.plan.severity is Severity.sev2
+        await handle.signal("evidence_changed", world.verdict(120).model_copy(update={"severity": "sev1"}))
+
+        async def asked_anew() -> bool:
+            view = await world.view()
+            return len(view.asks) == 2 and view.asks[1].status == "pending"
+
+        await until(asked_anew, "a second request")
+        view = await world.view()
+    assert view.plan is not None
+    assert view.plan.severity is Severity.sev1
+    assert view.asks[1].opened.need_roles == ("safety_lead", "safety_lead")
+
+
+async def test_evidence_that_can_never_be_frozen_ends_in_a_record_and_changes_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(digest: str) -> NoReturn:
+        raise ApplicationError("the evidence store is gone", non_retryable=True)
+
+    monkeypatch.setattr(world.catalogue, "playbook_bytes", gone)
+    document = cases.playbook_document() | {"incident_time_limit": "3s"}
+    world.playbook = world.catalogue.the_playbook = Playbook.model_validate(document)
+    async with world.worker():
+        handle = await world.open_incident()
+        closing = await handle.result()
+    assert closing.outcome == "unresolved"
+    assert world.ledger.kinds()[Kind.freeze_failed.value] <= 3
+    assert world.target.effects == []

@@ -42,7 +42,6 @@ def plan() -> Plan:
         incident_id=INCIDENT,
         release=cases.release(),
         playbook=PLAYBOOK,
-        playbook_digest="sha256:playbook",
         governance_digest="sha256:governance",
         severity=Severity.sev2,
         state=state(5_000, 1),
