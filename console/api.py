@@ -18,6 +18,7 @@ from console.deps import Console, console
 from console.intake import read_body
 from console.problems import Problem
 from console.submit import MAX_REASON
+from console.watched import watched
 from countermand import __version__
 from countermand.canonical import canonical, instant
 from countermand.governance.decision import DecisionKind
@@ -213,18 +214,7 @@ async def put_release(body: Registration, person: SignedIn, deps: Deps) -> dict[
 
 @router.get("/releases")
 async def list_releases(deps: Deps, _: SignedIn) -> dict[str, Any]:
-    verdicts = await views.latest_verdicts(deps)
-    incidents = await views.all_incidents(deps)
-    return {
-        "items": [
-            _release_json(
-                status,
-                verdicts.get(status.release.release_id),
-                [view.incident_id for view in incidents if view.release_id == status.release.release_id],
-            )
-            for status in await deps.catalogue.releases()
-        ]
-    }
+    return {"items": await _releases_json(deps, await deps.catalogue.releases())}
 
 
 @router.get("/releases/{release_id}")
@@ -232,9 +222,23 @@ async def show_release(release_id: str, deps: Deps, _: SignedIn) -> dict[str, An
     status = await deps.catalogue.release(release_id)
     if status is None:
         raise Problem(404, "unknown_release", f"no release {release_id!r}", "List them: GET /api/v1/releases.")
-    verdicts = await views.latest_verdicts(deps)
-    incidents = [view.incident_id for view in await views.all_incidents(deps) if view.release_id == release_id]
-    return _release_json(status, verdicts.get(release_id), incidents)
+    return (await _releases_json(deps, [status]))[0]
+
+
+async def _releases_json(deps: Console, statuses: list[ReleaseStatus]) -> list[dict[str, Any]]:
+    """Releases with their verdict. One whose watch fell silent is `unknown`, whatever it said last."""
+    verdicts, incidents = await views.latest_verdicts(deps), await views.all_incidents(deps)
+    judged = await deps.signals.newest_evaluations([status.release.release_id for status in statuses])
+    found = []
+    for status in statuses:
+        name = status.release.release_id
+        detection = (await deps.catalogue.playbook(status.release.playbook_digest)).detection
+        now = watched(status, detection, judged.get(name, (-1, None))[1], deps.clock())
+        shown = _release_json(status, verdicts.get(name), [v.incident_id for v in incidents if v.release_id == name])
+        if now.word == "unknown" and shown["verdict"] is not None:
+            shown["verdict"] |= {"word": now.word, "sentence": now.sentence}
+        found.append(shown)
+    return found
 
 
 def _release_json(

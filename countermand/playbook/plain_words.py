@@ -16,7 +16,7 @@ _UNITS = {"ms": "millisecond", "s": "second", "m": "minute", "h": "hour", "d": "
 
 def in_words(span: timedelta) -> str:
     """The exact duration as people say it: `90 minutes`, `1 day`."""
-    number, unit = re.fullmatch(r"(\d+)(\w+)", format_duration(span)).groups()  # type: ignore[union-attr]
+    number, unit = re.fullmatch(r"(\d+)(\w+)", format_duration(span)).groups()  # type: ignore[union-attr]  # its own form
     return f"{number} {_UNITS[unit]}{'' if number == '1' else 's'}"
 
 

@@ -262,3 +262,21 @@ async def test_a_playbook_that_promises_a_message_without_a_template_is_refused_
     answer = await lena.problem("POST", "/api/v1/playbooks", content=text)
     assert answer[:2] == (422, "template_missing")
     assert "stage_completed for exec" in answer[2]
+
+
+async def test_a_release_whose_watch_fell_silent_is_unknown_whatever_it_said_last(
+    serve: Serve, signed_in: SignedIn
+) -> None:
+    served = await serve(Story.asked)
+    maria = await signed_in(served, cases.MARIA)
+
+    async def word() -> str:
+        one = (await maria.http.get(f"/api/v1/releases/{RELEASE}")).json()
+        listed = (await maria.http.get("/api/v1/releases")).json()["items"][0]
+        assert listed == one
+        return str(one["verdict"]["word"])
+
+    served.world.story.clock.set(BASE)
+    assert await word() == "trigger"
+    served.world.story.clock.set(BASE + timedelta(minutes=10))
+    assert await word() == "unknown"
