@@ -9,41 +9,48 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 # uv if it is on the PATH, else a hash-locked uv from venv and pip; if that cannot run here, pip itself.
-$(BIN)/.ready: requirements/dev.txt requirements/uv.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (PYTHON=… make …)"; exit 2; }
-	@echo "• creating $(VENV) (once)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@if command -v uv >/dev/null; then VIRTUAL_ENV=$(VENV) uv pip sync -q --require-hashes requirements/dev.txt; \
-	 elif $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt; then \
-	   VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q --require-hashes -r requirements/dev.txt; \
-	 else $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt; fi
+define INSTALL
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (PYTHON=… make …)"; exit 2; }
+@echo "• installing $(1) into $(VENV) (once)"
+@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+@if command -v uv >/dev/null; then VIRTUAL_ENV=$(VENV) uv pip install -q --require-hashes -r $(1); \
+ elif $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt; then \
+   VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q --require-hashes -r $(1); \
+ else $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r $(1); fi
+@touch $@
+endef
+
+$(BIN)/.app: requirements/app.txt requirements/uv.txt pyproject.toml
+	$(call INSTALL,requirements/app.txt)
 	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "countermand-checkout.pth").write_text(str(pathlib.Path.cwd()))'
 	@printf '#!/bin/sh\nexec "%s" -m countermand.cli "$$@"\n' "$(CURDIR)/$(BIN)/python" > $(BIN)/countermand && chmod +x $(BIN)/countermand
-	@touch $@
 
-demo: $(BIN)/.ready ## a bad release is rolled back before your eyes (AUTO=1: unattended)
+$(BIN)/.dev: $(BIN)/.app requirements/dev.txt
+	$(call INSTALL,requirements/dev.txt)
+
+demo: $(BIN)/.app ## a bad release is rolled back before your eyes (AUTO=1: unattended)
 	@$(BIN)/countermand demo $(if $(AUTO),--auto)
 
-test: $(BIN)/.ready ## the whole test suite
+test: $(BIN)/.dev ## the whole test suite
 	@$(BIN)/python -m pytest
 
-test-detection-full: $(BIN)/.ready ## the promises of detection with all their watches (hours)
+test-detection-full: $(BIN)/.dev ## the promises of detection with all their watches (hours)
 	@COUNTERMAND_FULL=1 $(BIN)/python -m pytest tests/rules/detection -q --timeout 7200
 
-check: $(BIN)/.ready ## ruff, mypy --strict, import-linter
+check: $(BIN)/.dev ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-bench: $(BIN)/.ready ## what the hot paths cost beside a floor of the same run
+bench: $(BIN)/.dev ## what the hot paths cost beside a floor of the same run
 	@$(BIN)/python -m bench
 
-schema: $(BIN)/.ready ## write docs/playbook.schema.json and docs/openapi.json anew
+schema: $(BIN)/.dev ## write docs/playbook.schema.json and docs/openapi.json anew
 	@$(BIN)/python -m countermand.playbook.schema
 	@$(BIN)/python -m console.openapi
 
-histories: $(BIN)/.ready ## record the replay corpus anew (docs/adr/0003-replay-corpus.md)
+histories: $(BIN)/.dev ## record the replay corpus anew (docs/adr/0003-replay-corpus.md)
 	@$(BIN)/python -m tests.replay.record
 
-screenshots: $(BIN)/.ready ## start a demo and write docs/images/*.png from it
+screenshots: $(BIN)/.dev ## start a demo and write docs/images/*.png from it
 	@$(BIN)/python -m scripts.screenshots
 
 lock: ## write the hash-locked requirements anew
