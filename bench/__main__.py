@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from activities.ports import LabelledOutput
+from activities.signal_ports import Batch, LabelledOutput
 from adapters.catalogue import SqlCatalogue
 from adapters.database import Database
 from adapters.ledger import SqlLedger
@@ -100,7 +100,8 @@ async def intake(database: Database, folder: Path, batches: int = 50) -> tuple[s
     catalogue, signals = SqlCatalogue(database), SqlSignals(database)
     digest = await catalogue.put_playbook(PLAYBOOK)
     playbook = await catalogue.playbook(digest)
-    signal = sorted(playbook.detection.signals)[0]
+    signal, spec = next((n, s) for n, s in sorted(playbook.detection.signals.items()) if s.kind == "rate")
+    source = spec.source
     bundle = Bundle(**{name: f"sha256:{name}" for name in Bundle.model_fields})
     release = Release(
         release_id="bench", environment="bench", service=playbook.service, candidate=bundle, baseline=bundle,
@@ -119,7 +120,8 @@ async def intake(database: Database, folder: Path, batches: int = 50) -> tuple[s
     ]  # fmt: skip
     began = time.perf_counter()
     for number, items in enumerate(prepared):
-        await signals.add("judge", f"b-{number}", f"sha-{number}", items, BEGIN + timedelta(minutes=5))
+        batch = Batch(batch_id=f"b-{number}", body_sha256=f"sha-{number}", items=tuple(items))
+        await signals.add(source, batch, BEGIN + timedelta(minutes=5), may=lambda _release, _environment: True)
     ours = batches * BATCH / (time.perf_counter() - began)
     floor = bare_inserts(folder / "intake-floor.db", batches, BATCH)
     return (

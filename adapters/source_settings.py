@@ -1,0 +1,45 @@
+"""The sources file: which systems are asked or may call, by the name that playbooks use.
+
+Base addresses stand here and nowhere else: no playbook, alert or payload can name one (SRC-5). Secrets are references
+to files, never values.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from ruamel.yaml import YAML
+
+from adapters.settings import SettingsInvalid
+
+
+class SettingsEntry(BaseModel):
+    """Base of every entry."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PushSettings(SettingsEntry):
+    """A source that sends by itself, with its own token."""
+
+    kind: Literal["push"]
+
+
+SourceSettings = Annotated[PushSettings, Field(discriminator="kind")]
+
+_FILE = TypeAdapter(dict[str, SourceSettings])
+
+
+def source_settings(path: Path) -> dict[str, SourceSettings]:
+    """Entries by name; a missing file means none. Raises SettingsInvalid with the place and what is accepted."""
+    if not path.exists():
+        return {}
+    loaded = YAML(typ="safe", pure=True).load(path.read_bytes()) or {}
+    try:
+        return _FILE.validate_python(loaded.get("sources", {}))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsInvalid(f"{path}: sources.{where} = {first['input']!r}: {first['msg']}") from error
