@@ -124,8 +124,8 @@ class SqlSignals:
             )
             late = (await session.exec(of_late)).all()
         return in_order(
-            [_read(release_id, *one) for one in stored],
-            [(after, _read(release_id, *one)) for after, *one in late],
+            [_read(release_id, seq, row, digest) for seq, row, digest in stored],
+            [(after, _read(release_id, seq, row, digest)) for after, seq, row, digest in late],
         )
 
     async def put_evaluations(self, release_id: str, records: Mapping[int, dict[str, object]]) -> None:
