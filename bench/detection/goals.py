@@ -82,7 +82,8 @@ def sentences(results: Results) -> list[str]:
 def _staying(results: Results, group: str, near: list[str], columns: tuple[str, ...], where: str) -> str:
     kept = [name for name in near if worst(results, name, columns).false_per_1000 <= MOST_FALSE]
     if kept:
-        return f"{group}, {_listed(kept)} stay at or under {MOST_FALSE:g} false alarms per 1,000 watch-days {where}."
+        stay = "stays" if len(kept) == 1 else "stay"
+        return f"{group}, {_listed(kept)} {stay} at or under {MOST_FALSE:g} false alarms per 1,000 watch-days {where}."
     cells = sorted((worst(results, name, columns) for name in near), key=lambda cell: cell.false_per_1000)
     if not cells:
         return "No rival has a comparable delay."

@@ -34,10 +34,8 @@ def obrien_fleming(traffic: Traffic) -> Floats:
     Source: O'Brien & Fleming, Biometrics 1979; Jennison & Turnbull, Group Sequential Methods.
     """
     z = z_values(traffic)
-    hit = np.zeros(z.shape, bool)
-    for look in range(1, LOOKS + 1):
-        hit[60 * look - 1] = z[60 * look - 1] > OBRIEN_FLEMING * np.sqrt(LOOKS / look)
-    return first(hit)
+    hours = np.arange(1, len(z) + 1)[:, None] / 60
+    return first((hours % 1 == 0) & (z > OBRIEN_FLEMING * np.sqrt(LOOKS / hours)))
 
 
 peeked_5 = partial(peeked, level=0.05)
