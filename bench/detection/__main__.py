@@ -19,8 +19,8 @@ from bench.detection.agreement import furthest
 from bench.detection.goals import figure, goals, sentences, worst
 from bench.detection.measure import Form, chunks, measure
 from bench.detection.rules.catalogue import RULES
-from bench.detection.rules.core import as_shipped, recommended
 from bench.detection.scenarios import SCENARIOS, SEED
+from bench.detection.settings import as_shipped, recommended
 from bench.detection.speed import measure_speed
 from bench.detection.traffic import DAY
 

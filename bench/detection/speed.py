@@ -11,8 +11,9 @@ from river.drift import ADWIN, PageHinkley
 from scipy.stats import mannwhitneyu
 
 from bench.detection.agreement import row
-from bench.detection.rules.core import Twin, recommended
+from bench.detection.rules.core import Twin
 from bench.detection.scenarios import SCENARIOS, USUAL
+from bench.detection.settings import recommended
 from bench.detection.traffic import Traffic
 from countermand.detection.watch import advance, start, step
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from bench.detection import agreement
-from bench.detection.rules.core import Twin, as_shipped, countermand, recommended
+from bench.detection.rules.core import Twin, countermand
 from bench.detection.scenarios import SCENARIOS
+from bench.detection.settings import as_shipped, recommended
 from countermand.detection.watch import start, step
 
 NATS = 1e-4
