@@ -63,7 +63,7 @@ def measured(form: Form, processes: int, console: Console) -> page.Run:
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("judging", total=len(chunks(form)))
         results = measure(form, processes, lambda: progress.advance(task))
-    return page.Run(form, results, speed, 2 * form.agreement * len(_COMPARED), worst_difference)
+    return page.Run(form, results, speed, 2 * form.agreement * len(_COMPARED), worst_difference, page.versions())
 
 
 def show(run: page.Run, console: Console) -> None:

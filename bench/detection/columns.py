@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import beta
@@ -33,9 +33,6 @@ class Cell:
     p95: float | None = None
     excess: float | None = None
     excess_p95: float | None = None
-
-    def as_json(self) -> dict[str, object]:
-        return {key: round(value, 6) if isinstance(value, float) else value for key, value in asdict(self).items()}
 
 
 def cell(rule: str, scenario: Scenario, minutes: Floats, excess: Floats, seconds: float) -> Cell:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,7 +75,7 @@ def test_rivals_without_a_comparable_delay_are_not_compared():
 
 
 def test_the_page_and_its_result_file_hold_every_rule_and_scenario(tmp_path):
-    run = page.Run(FORM, results(), Speed(100, 30, 7.5, 0.8, 2_000, 8e6, 2e6), compared=14, furthest=0.0)
+    run = page.Run(FORM, results(), Speed(100, 30, 7.5, 0.8, 2_000, 8e6, 2e6), 14, 0.0, page.versions())
     page.write(run, tmp_path)
     plots.draw(run.results, tmp_path)
     text, data = (tmp_path / page.PAGE).read_text(), json.loads((tmp_path / page.RESULTS).read_text())
@@ -87,6 +88,22 @@ def test_the_page_and_its_result_file_hold_every_rule_and_scenario(tmp_path):
         picture = (tmp_path / f"detection-{name}.svg").read_text()
         assert OURS in picture
         assert all(rule.name.replace("'", "&#x27;") in picture or rule.name in picture for rule in RULES)
+
+
+def test_the_committed_page_says_what_its_result_file_holds():
+    docs = Path(__file__).parents[2] / "docs"
+    data = json.loads((docs / page.RESULTS).read_text())
+    cells = [Cell(**fields) for fields in data["cells"]]
+    twin = data["twin"]
+    run = page.Run(
+        Form(**data["form"]),
+        {(one.rule, one.scenario): one for one in cells},
+        Speed(**data["speed"]),
+        twin["watches"],
+        twin["furthest_nats"],
+        data["versions"],
+    )
+    assert (docs / page.PAGE).read_text() == page.page(run), "write it anew: make bench-detection"
 
 
 def test_delays_count_from_the_harm_and_leave_out_earlier_false_alarms():
