@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-detection-full check bench lock histories schema screenshots clean
+.PHONY: help demo test test-detection-full check bench bench-detection lock histories schema screenshots clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,8 +40,12 @@ test-detection-full: $(BIN)/.dev ## the promises of detection with all their wat
 check: $(BIN)/.dev ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-bench: $(BIN)/.dev ## what the hot paths cost beside a floor of the same run
+bench: $(BIN)/.dev ## what the hot paths cost beside a floor of the same run; detection beside its rivals
 	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.detection --short
+
+bench-detection: $(BIN)/.dev ## detection beside its rivals at full size; writes docs/detection-benchmark.md
+	@$(BIN)/python -m bench.detection --full --out docs
 
 schema: $(BIN)/.dev ## write docs/playbook.schema.json and docs/openapi.json anew
 	@$(BIN)/python -m countermand.playbook.schema
