@@ -36,11 +36,13 @@ from countermand.detection.sealing import LATE_HORIZON
 from countermand.playbook.load import parse
 from countermand.playbook.signals import SignalSpec
 
-# One statement and one parameter on PostgreSQL: a parameter per value or a row per message is far slower.
+# One statement and one parameter per batch: a parameter per value or a row per message is far slower, and between the
+# rows of SQLite's executemany the thread would wait for the interpreter's lock.
 _INSERT = {
     "sqlite": "INSERT INTO observation"
     " (source_id, observation_id, batch_id, release_id, signal, arm, event_us, value, segments, late)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    " SELECT v.value->>0, v.value->>1, v.value->>2, v.value->>3, v.value->>4, v.value->>5, v.value->>6, v.value->>7,"
+    " v.value->>8, v.value->>9 FROM json_each(?) v WHERE true ON CONFLICT DO NOTHING",
     "postgresql": "INSERT INTO observation"
     " (source_id, observation_id, batch_id, release_id, signal, arm, event_us, value, segments, late)"
     " SELECT v->>0, v->>1, v->>2, v->>3, v->>4, v->>5, (v->>6)::bigint, (v->>7)::integer, v->>8,"
@@ -205,9 +207,7 @@ class SqlSignals:
         # In the order of the key: two batches with ids in common wait for each other, never in a circle.
         rows = [row for _, (_, row) in sorted(found.fresh.items())]
         connection = await session.connection()
-        result = await connection.exec_driver_sql(
-            _INSERT[self._db.dialect], rows if self._db.dialect == "sqlite" else (json.dumps(rows),)
-        )
+        result = await connection.exec_driver_sql(_INSERT[self._db.dialect], (json.dumps(rows),))
         if result.rowcount == len(rows):
             return
         earlier = await session.exec(
