@@ -26,6 +26,7 @@ from countermand.canonical import digest, digest_bytes, instant
 from countermand.detection.blocks import Arm, BlockState
 from countermand.detection.sealing import DERIVED, encoder
 from countermand.plan.model import Release
+from countermand.playbook.queries import AssessmentQuery
 from countermand.playbook.signals import SignalSpec
 
 _log = logging.getLogger(__name__)
@@ -67,8 +68,8 @@ class MlflowSource:
         self, request: PullRequest, name: str, spec: SignalSpec, served: Sequence[tuple[Arm, Trace]], found: Found
     ) -> Pulled:
         query = spec.query
-        if query is None:
-            return self._unknown(request, [name], "query_error", "the playbook says no `query`")
+        if not isinstance(query, AssessmentQuery):
+            return self._unknown(request, [name], "query_error", "the playbook names no assessment in `query`")
         encode = encoder(name, spec)
         read = [Labelled.of(arm, trace, spec.kind, query, encode) for arm, trace in served]
         late = [one for one in read if one.trace.request_time < request.start]
