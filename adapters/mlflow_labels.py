@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Self
 from adapters.mlflow_traces import Judge, Trace
 from countermand.detection.blocks import Arm
 from countermand.detection.sealing import Encode, NotKept
-from countermand.playbook.queries import AssessmentQuery, yes_or_no
+from countermand.playbook.assessments import AssessmentQuery, yes_or_no
 
 #: Outcome, value, category: one of them.
 Label = tuple[Literal["ok", "bad"] | None, float | None, str | None]

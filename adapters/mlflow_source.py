@@ -12,9 +12,10 @@ the store as a repetition with other content: one served output is one piece of 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import httpx
 
@@ -26,7 +27,7 @@ from countermand.canonical import digest, digest_bytes, instant
 from countermand.detection.blocks import Arm, BlockState
 from countermand.detection.sealing import DERIVED, encoder
 from countermand.plan.model import Release
-from countermand.playbook.queries import AssessmentQuery
+from countermand.playbook.assessments import AssessmentQuery
 from countermand.playbook.signals import SignalSpec
 
 _log = logging.getLogger(__name__)
@@ -49,14 +50,20 @@ class MlflowSource:
     async def pull(self, request: PullRequest) -> Pulled:
         """Labels known by now of the block and of the overlap before it; unknown blocks when they cannot be read."""
         signals = {name: spec for name, spec in sorted(request.signals.items()) if spec.kind not in DERIVED}
-        tag = self._settings.arm_tag
         arms = {_arm_value(text, request.release): arm for arm, text in self._settings.arms.items()}
         if len(arms) < len(Arm):
-            return self._unknown(request, signals, "inconsistent", f"both arms have {tag!r} = {next(iter(arms))!r}")
+            return self._unknown(request, signals, "inconsistent", f"both arms have the tag {next(iter(arms))!r}")
         try:
             found = await self._traces.between(request.start - self._settings.overlap, request.end)
         except NoAnswer as missing:
             return self._unknown(request, signals, missing.reason, str(missing))
+        # Tens of thousands of labels take seconds: other watches share this loop.
+        return await asyncio.to_thread(self._read, request, signals, arms, found)
+
+    def _read(
+        self, request: PullRequest, signals: Mapping[str, SignalSpec], arms: Mapping[str, Arm], found: Found
+    ) -> Pulled:
+        tag = self._settings.arm_tag
         served = [(arms[trace.tags[tag]], trace) for trace in found.traces if trace.tags.get(tag) in arms]
         parts = [self._signal(request, name, spec, served, found) for name, spec in signals.items()]
         return Pulled(
@@ -97,8 +104,7 @@ class MlflowSource:
             reason = "judge_changed" if judges.changed else "out_of_range" if beyond else None
             evidence = digest({**asked, "arm": arm.value, "served": len(own), "unfit": dict(unfit)})
             counts.append(_block(request, name, arm, reason, len(own) - labelled, evidence))
-        release = request.release.release_id
-        return Pulled(items=tuple(_output(release, name, one) for one in known if one.label), counts=tuple(counts))
+        return Pulled(items=tuple(_outputs(request.release.release_id, name, known)), counts=tuple(counts))
 
     def _unknown(self, request: PullRequest, signals: Iterable[str], reason: str, said: str) -> Pulled:
         _log.warning("%s from %s: %s unknown(%s): %s", self._settings.url, request.start, list(signals), reason, said)
@@ -115,20 +121,22 @@ def _arm_value(text: str, release: Release) -> str:
     return str(getattr(getattr(release, side), member))
 
 
-def _output(release_id: str, signal: str, one: Labelled) -> LabelledOutput:
+def _outputs(release_id: str, signal: str, read: Iterable[Labelled]) -> Iterator[LabelledOutput]:
     # The same trace is an output of every release that was watched then, and of every signal that reads it.
     reader = digest_bytes(f"{release_id}/{signal}".encode()).removeprefix("sha256:")[:16]
-    outcome, value, category = one.label or (None, None, None)
-    return LabelledOutput(
-        observation_id=f"{one.trace.trace_id}/{reader}",
-        release_id=release_id,
-        arm=one.arm,
-        signal=signal,
-        event_time=one.trace.request_time,
-        outcome=outcome,
-        value=value,
-        category=category,
-    )
+    for one in read:
+        if one.label is not None:
+            outcome, value, category = one.label
+            yield LabelledOutput(
+                observation_id=f"{one.trace.trace_id}/{reader}",
+                release_id=release_id,
+                arm=one.arm,
+                signal=signal,
+                event_time=one.trace.request_time,
+                outcome=outcome,
+                value=value,
+                category=category,
+            )
 
 
 def _block(

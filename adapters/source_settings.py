@@ -48,7 +48,7 @@ class MlflowSettings(SettingsEntry):
     """
 
     kind: Literal["mlflow"]
-    url: Annotated[str, Field(pattern=r"^https?://")]
+    url: Annotated[str, Field(pattern=r"^https?://[^\s@?#]+$")]
     token_file: Path | None = None
     experiments: Annotated[tuple[Annotated[str, Field(pattern=r"^[0-9]{1,30}$")], ...], Field(min_length=1)]
     arm_tag: Annotated[str, Field(min_length=1, max_length=250)]

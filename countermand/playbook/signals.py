@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from countermand.playbook.queries import AssessmentQuery
+from countermand.playbook.assessments import AssessmentQuery
 from countermand.playbook.terms import Faults, Name, SignalName, Strict, Text
 from countermand.playbook.units import Number, Positive, plain
 

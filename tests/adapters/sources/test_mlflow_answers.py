@@ -338,6 +338,7 @@ async def test_the_sources_file_opens_one_client_per_source(tmp_path: Path) -> N
     ("changes", "place"),
     [
         ({"url": "file:///etc"}, "url"),
+        ({"url": "http://user:secret@127.0.0.1:5000"}, "url"),
         ({"arms": {"candidate": "new", "baseline": "new"}}, "arms needs two different values"),
         ({"arms": {"candidate": "new"}}, "arms needs two different values"),
         ({"arms": {"candidate": "$candidate.colour", "baseline": "old"}}, "colour"),

@@ -1,4 +1,4 @@
-"""What a source that is asked needs to know about a signal: where its labels are and how they are read."""
+"""How a signal is read from the labels that judges and people attach to traces."""
 
 from __future__ import annotations
 

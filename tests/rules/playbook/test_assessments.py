@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from countermand.playbook.queries import AssessmentQuery
+from countermand.playbook.assessments import AssessmentQuery
 
 
 @pytest.mark.parametrize(("written", "meant"), [(False, "no"), (True, "yes"), ("No", "no"), (" yes ", "yes")])
