@@ -6,13 +6,16 @@ to files, never values.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 
+from adapters.prometheus_queries import Arms
 from adapters.settings import SettingsInvalid
+from countermand.playbook.units import Positive
 
 
 class SettingsEntry(BaseModel):
@@ -27,7 +30,23 @@ class PushSettings(SettingsEntry):
     kind: Literal["push"]
 
 
-SourceSettings = Annotated[PushSettings, Field(discriminator="kind")]
+class PrometheusSettings(SettingsEntry):
+    """A Prometheus that is asked.
+
+    scrape: how often it scrapes what is asked for. time_limit: for all answers about one block.
+    arms: by arm, the labels that its series have; a value may be `$release_id`, or a member of one of the release's
+    bundles: `$candidate.model`, `$baseline.prompt`.
+    """
+
+    kind: Literal["prometheus"]
+    url: Annotated[str, Field(pattern=r"^https?://[^\s@?#]+$")]
+    token_file: Path | None = None
+    scrape: Positive
+    time_limit: Positive = timedelta(seconds=10)
+    arms: Arms
+
+
+SourceSettings = Annotated[PushSettings | PrometheusSettings, Field(discriminator="kind")]
 
 _FILE = TypeAdapter(dict[str, SourceSettings])
 

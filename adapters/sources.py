@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from activities.signal_ports import PullSource
-from adapters.source_settings import SourceSettings
+from adapters.prometheus_source import PrometheusSource
+from adapters.source_settings import PrometheusSettings, SourceSettings
 
 
 class ConfiguredSources:
@@ -13,11 +15,16 @@ class ConfiguredSources:
 
     def __init__(self, settings: Mapping[str, SourceSettings]) -> None:
         self._settings = settings
-        self._open: dict[str, PullSource] = {}
+        self._open: dict[str, PrometheusSource] = {}
 
     def __call__(self, name: str) -> PullSource | None:
         """The source to ask; None for one that pushes."""
+        entry = self._settings.get(name)
+        if name not in self._open and isinstance(entry, PrometheusSettings):
+            self._open[name] = PrometheusSource(entry, lambda: datetime.now(UTC))
         return self._open.get(name)
 
     async def close(self) -> None:
         """Close every client that was opened."""
+        for source in self._open.values():
+            await source.close()

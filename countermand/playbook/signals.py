@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from countermand.playbook.queries import SignalQuery
 from countermand.playbook.terms import Faults, Name, SignalName, Strict, Text
 from countermand.playbook.units import Number, Positive, plain
 
@@ -39,7 +40,7 @@ _KEYS: dict[str, tuple[set[str], set[str]]] = {
     "categories": ({"categories"}, set()),
     "missing": ({"of"}, {"expect", "show"}),
 }
-_COMMON = {"kind", "family", "meaning", "source", "unit", "min_coverage", "per_minute", "block"}
+_COMMON = {"kind", "family", "meaning", "source", "unit", "min_coverage", "per_minute", "block", "query"}
 
 
 class SignalSpec(Strict):
@@ -77,6 +78,9 @@ class SignalSpec(Strict):
     block: Positive | None = Field(
         None, description="A longer block of its own for few labels, a multiple of `detection.block`: 10m."
     )
+    query: SignalQuery | None = Field(
+        None, description="What a source that is asked is asked for, such as Prometheus; sources that push need none."
+    )
     range: tuple[Number, Number] | None = Field(None, description="Lowest and highest possible score: [0, 1].")
     clipped: bool = Field(False, description="Scores outside the range are cut to it; verdicts then say so.")
     quantiles: Annotated[tuple[Annotated[Number, Field(gt=0, lt=1)], ...], Field(min_length=1, max_length=5)] = Field(
@@ -109,8 +113,24 @@ class SignalSpec(Strict):
             takes = ", ".join(sorted(needs | may))
             faults.add(f"{name!r} does not belong to a signal of kind {self.kind}; it takes {takes}", name)
         self._check_values(faults)
+        self._check_query(faults)
         faults.refuse()
         return self
+
+    def _check_query(self, faults: Faults) -> None:
+        if self.query is None:
+            return
+        if (why := self.query.misfit(self.kind)) is not None:
+            faults.add(why, "query")
+        if self.kind == "latency" and self.edges is None:
+            faults.add("a histogram is read by its buckets: `edges` must list every `le` of it but +Inf", "query")
+        if self.kind == "score" and self.range is not None and self.range[0] < 0:
+            low = plain(self.range[0])
+            faults.add(
+                f"scores below 0 ({low} is possible) make a sum that is no counter; export them shifted", "query"
+            )
+        if self.clipped:
+            faults.add("scores that come as sums cannot be clipped here; clip them where they are counted", "clipped")
 
     def _check_values(self, faults: Faults) -> None:
         if self.range is not None and self.range[0] >= self.range[1]:
