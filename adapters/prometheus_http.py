@@ -115,7 +115,7 @@ class PrometheusHttp:
             async with self._client.stream(
                 "GET", "api/v1/query", params=parameters, headers=self._credentials()
             ) as response:
-                body = b""
+                body = bytearray()
                 async for chunk in response.aiter_bytes():
                     body += chunk
                     if len(body) > _MAX_BYTES:
@@ -127,7 +127,7 @@ class PrometheusHttp:
         if response.status_code != 200:
             said = body[:200].decode(errors="replace")
             raise self._misconfigured(parameters["query"], f"status {response.status_code}, {said!r}")
-        return body
+        return bytes(body)
 
     def _read(self, query: str, raw: bytes) -> Answer:
         try:
