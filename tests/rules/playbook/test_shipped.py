@@ -129,7 +129,7 @@ def test_the_explanation_of_the_demo_says_what_matters() -> None:
     text = " ".join(explain(load(DEMO)).split())
     for said in (
         "lasts 10 seconds",
-        "more than 1.5 times the hallucinations of the current version",
+        "2 of these 3 at the same time: more than 1.2 times the hallucinations of the current version, enough alone",
         "more than 2 times the moderation failures of the current version plus 0.5 percentage points",
         "at most 1 in 100 harmless releases",
         "2 different people (1 safety lead and 1 release owner) must agree",
