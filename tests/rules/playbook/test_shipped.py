@@ -137,7 +137,7 @@ def test_the_explanation_of_the_demo_says_what_matters() -> None:
         "if nobody decides in 10 minutes: NO ROLLBACK, nothing changes, asked again every 10 minutes",
         "2. 50 % of the new version's users return, then 4 seconds of watching",
         "checked before and between: The current version answers",
-        "hallucinations at most 7 %, judged on 400 outputs",
+        "hallucinations at most 700 per 10,000, judged on 400 outputs",
         "customers: all users back and all-clear",
         "a review by the release owner, signed within 5 days",
     ):
