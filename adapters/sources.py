@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from activities.signal_ports import PullSource
-from adapters.source_settings import SourceSettings
+from adapters.alert_source import AlertSource
+from adapters.alerts import SqlAlerts
+from adapters.source_settings import AlertmanagerSettings, SourceSettings, WebhookSettings
 
 
 class ConfiguredSources:
     """Implements PullSources over the sources file. Clients are made on first use and closed together."""
 
-    def __init__(self, settings: Mapping[str, SourceSettings]) -> None:
+    def __init__(self, settings: Mapping[str, SourceSettings], alerts: SqlAlerts) -> None:
         self._settings = settings
+        self._alerts = alerts
         self._open: dict[str, PullSource] = {}
 
     def __call__(self, name: str) -> PullSource | None:
         """The source to ask; None for one that pushes."""
+        settings = self._settings.get(name)
+        if isinstance(settings, AlertmanagerSettings | WebhookSettings):
+            return AlertSource(name, settings, self._alerts)
         return self._open.get(name)
 
     async def close(self) -> None:
