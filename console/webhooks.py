@@ -35,7 +35,7 @@ router = APIRouter()
 Deps = Annotated[Console, Depends(console)]
 
 #: A refused message is not sent again, so this is far more than a thousand alerts need.
-MAX_MESSAGE = 8 * 1024 * 1024
+MAX_MESSAGE = 16 * 1024 * 1024
 
 
 class _Posted(BaseModel):
