@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from adapters.alert_values import Alert
 from adapters.source_settings import Matching
 from countermand.plan.model import Release
@@ -14,12 +16,12 @@ def versions(release: Release) -> frozenset[str]:
     return frozenset(found - {release.baseline.name})
 
 
-def is_about(alert: Alert, release: Release, matching: Matching) -> bool:
-    """Do the labels name this release or its candidate, in its environment?"""
-    if matching.environment_label and alert.labels.get(matching.environment_label) != release.environment:
+def is_about(labels: Mapping[str, str], release: Release, matching: Matching) -> bool:
+    """Do the labels of an alert name this release or its candidate, in its environment?"""
+    if matching.environment_label and labels.get(matching.environment_label) != release.environment:
         return False
     accepted = {matching.release_label: {release.release_id}, matching.version_label: versions(release)}
-    named = [alert.labels[label] in values for label, values in accepted.items() if label and label in alert.labels]
+    named = [labels[label] in values for label, values in accepted.items() if label and label in labels]
     return bool(named) and all(named)
 
 

@@ -37,7 +37,7 @@ class AlertSource:
         found = [
             alert
             for alert in await self._alerts.firing(
-                self._source_id, spec.alert or "", request.release.release_id, request.start, request.end
+                self._source_id, spec.alert or "", request.release, self._matching, request.start, request.end
             )
             if wanted <= alert.labels.items()
         ]

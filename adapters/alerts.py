@@ -97,18 +97,19 @@ class SqlAlerts:
         self._db = db
 
     async def add(
-        self, source_id: str, delivered: Delivered, matching: Matching, now: datetime, *, may: May
+        self, source_id: str, delivered: Delivered, matching: Matching, now: datetime, *, may: May | None
     ) -> AlertsAnswer:
         """Store a delivery durably, whole or not at all. Repetitions change nothing.
 
-        `may`: whether the sender's credential reaches a release; what it may not reach is unmatched.
+        `may`: whether the sender's credential reaches a release; what it may not reach is unmatched. None: it reaches
+        every release, also those that are registered later.
         """
         async with self._db.writing() as session:
             await self._one_at_a_time(session, source_id)
             await _hear(session, source_id, now, matching.expect_every, delivered.partial)
             open_releases = await session.exec(select(ReleaseTable).where(col(ReleaseTable.closed_at).is_(None)))
             releases = [Release.model_validate(one.release) for one in open_releases]
-            releases = [one for one in releases if may(one.release_id, one.environment)]
+            releases = [one for one in releases if may is None or may(one.release_id, one.environment)]
             changed: set[str] = set()
             unmatched: set[str] = set()
             for at in range(0, len(delivered.alerts), _CHUNK):
@@ -116,12 +117,13 @@ class SqlAlerts:
                 found = await session.exec(select(AlertTable).where(col(AlertTable.key).in_(part)))
                 rows = {row.key: row for row in found}
                 for key, alert in part.items():
-                    fits = {one.release_id for one in releases if is_about(alert, one, matching)}
+                    fits = {one.release_id for one in releases if is_about(alert.labels, one, matching)}
                     row = rows.get(key) or _new(session, source_id, key, alert, now)
                     if _said(row, alert, fits, now) or key not in rows:
                         changed.add(key)
                     about = row.releases or alert.name == matching.heartbeat
                     row.unmatched = None if about else why_unmatched(alert, matching)
+                    row.anywhere = row.anywhere or may is None
                     if not about:
                         unmatched.add(key)
             if delivered.unmapped is not None:
@@ -135,20 +137,26 @@ class SqlAlerts:
             )
 
     async def firing(
-        self, source_id: str, name: str, release_id: str, start: datetime, end: datetime
+        self, source_id: str, name: str, release: Release, matching: Matching, start: datetime, end: datetime
     ) -> list[StoredAlert]:
-        """The alerts of that name about that release that fired at any time in [start, end), in the order of keys."""
+        """The alerts of that name about that release that fired at any time in [start, end), in the order of keys.
+
+        One that came before its release was registered is matched here, without being repeated.
+        """
         query = select(AlertTable).where(
             AlertTable.source_id == source_id,
             AlertTable.name == name,
-            AlertTable.status != "unmapped",
             col(AlertTable.starts_us) < microseconds(end),
             or_(col(AlertTable.ends_us).is_(None), col(AlertTable.ends_us) > microseconds(start)),
-            _about(release_id),
+            or_(_about(release.release_id), col(AlertTable.anywhere)),
         )
         async with self._db.reading() as session:
             rows = (await session.exec(query.order_by(AlertTable.key))).all()
-        return [_stored(row) for row in rows]
+        return [
+            _stored(row)
+            for row in rows
+            if release.release_id in row.releases or is_about(row.labels, release, matching)
+        ]
 
     async def heard(self, source_id: str, start: datetime, end: datetime, expect_every: timedelta) -> Heard:
         """What is known about the source in [start, end), when it should be heard every `expect_every`."""
@@ -211,6 +219,7 @@ def _new(session: AsyncSession, source_id: str, key: str, alert: Alert, now: dat
         annotations={},
         releases=[],
         unmatched=None,
+        anywhere=False,
         first_at=now,
         last_at=now,
     )
@@ -268,6 +277,7 @@ async def _keep_unmapped(session: AsyncSession, source_id: str, unmapped: Unmapp
                 annotations={"payload": unmapped.payload},
                 releases=[],
                 unmatched=unmapped.why,
+                anywhere=False,
                 first_at=now,
                 last_at=now,
             )

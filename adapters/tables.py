@@ -230,7 +230,8 @@ class AlertTable(Table, table=True):
     """One alert of a source, by the sha256 of source, fingerprint and start (SRC-16), or a payload nobody understood.
 
     `starts_us` is never after it was first heard of; `ends_us` NULL: it fires. `releases`: whom it is about.
-    `unmatched`: why it is about no watched release.
+    `unmatched`: why it is about no watched release. `anywhere`: its sender may write to every release, so it can be
+    about one that is registered later.
     """
 
     __tablename__ = "alert"
@@ -251,6 +252,7 @@ class AlertTable(Table, table=True):
     annotations: dict[str, str] = Field(sa_type=JSON)
     releases: list[str] = Field(sa_type=JSON)
     unmatched: str | None = Field(sa_type=Text)
+    anywhere: bool
     first_at: datetime = Field(sa_type=UtcDateTime)
     last_at: datetime = Field(sa_type=UtcDateTime)
 

@@ -242,12 +242,15 @@ def _alert(rule: AlertRule, item: object, payload: object) -> Alert:
     labels = {"alertname": str(rule.name.take(item, payload)), **_texts(rule.labels, item, payload)}
     identity = rule.id.take(item, payload) if rule.id else None
     starts_at = rule.starts_at.take(item, payload)
+    status = rule.status.take(item, payload)
     ends_at = rule.ends_at.take(item, payload) if rule.ends_at else None
+    if ends_at is None and rule.fires_for and status == "firing":
+        ends_at = starts_at + rule.fires_for
     return Alert(
         fingerprint=digest(sorted(labels.items())) if identity is None else str(identity),
-        status=rule.status.take(item, payload),
+        status=status,
         starts_at=starts_at,
-        ends_at=starts_at + rule.fires_for if ends_at is None and rule.fires_for else ends_at,
+        ends_at=ends_at,
         labels=labels,
         annotations=_texts(rule.annotations, item, payload),
     )

@@ -87,14 +87,15 @@ async def alertmanager(request: Request, deps: Deps) -> JSONResponse:
         def may(release_id: str, environment: str) -> bool:
             return token.allows(SIGNALS_WRITE, release_id=release_id, environment=environment)
 
+        limited_to = may if token.releases is not None or token.environments is not None else None
         try:
             delivered = await _delivered(request, settings)
         except Problem as problem:
             # Nobody sends it again, so from now on the absence of alerts is not good news.
             lost = Delivered(partial=f"a message was refused: {problem.detail}")
-            await deps.alerts.add(token.subject, lost, settings, deps.clock(), may=may)
+            await deps.alerts.add(token.subject, lost, settings, deps.clock(), may=limited_to)
             raise
-        answer = await deps.alerts.add(token.subject, delivered, settings, deps.clock(), may=may)
+        answer = await deps.alerts.add(token.subject, delivered, settings, deps.clock(), may=limited_to)
     return JSONResponse(answer.model_dump(mode="json"), status_code=202)
 
 
@@ -186,7 +187,7 @@ async def _take(deps: Console, source: str, settings: WebhookSettings, delivery_
         unmapped=unmapped,
         partial=f"a payload was not understood: {found.misfits[0]}" if found.about_alerts and found.misfits else None,
     )
-    said = await deps.alerts.add(source, delivered, settings, deps.clock(), may=_anywhere)
+    said = await deps.alerts.add(source, delivered, settings, deps.clock(), may=None)
     return {
         "accepted": taken.accepted + said.accepted,
         "duplicates": taken.duplicates + said.repeated,

@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("annotations", sa.JSON(), nullable=False),
         sa.Column("releases", sa.JSON(), nullable=False),
         sa.Column("unmatched", sa.Text()),
+        sa.Column("anywhere", sa.Boolean(), nullable=False),
         sa.Column("first_at", UtcDateTime(), nullable=False),
         sa.Column("last_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("key", name="pk_alert"),

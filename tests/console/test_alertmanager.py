@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from adapters.database import utc_now
@@ -196,29 +195,3 @@ async def test_a_silence_that_swallows_alerts_of_a_watched_release_is_shown(tell
         gone = await door.alerts()
         assert gone["silences"] == []
         assert gone["sources"][0]["silences"].startswith("unknown: GET /api/v2/silences had no answer")
-
-
-async def test_only_the_address_from_the_settings_is_asked_and_no_redirect_is_followed(tell: Tell) -> None:
-    asked: list[str] = []
-
-    async def redirecting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append((await reader.readline()).decode().split()[1])
-        writer.write(b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(redirecting, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with a_door(await tell(Story.registered), url=f"http://127.0.0.1:{port}/am/") as door:
-        body = {
-            "version": "4",
-            "receiver": "x",
-            "alerts": [],
-            "truncatedAlerts": 5,
-            "externalURL": "http://127.0.0.1:1/elsewhere",
-        }
-        answer: httpx.Response = await door.post(body)
-    server.close()
-    assert answer.status_code == 202
-    assert "was answered 302" in answer.json()["partial"]
-    assert asked == ["/am/api/v2/alerts"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -202,6 +204,50 @@ async def test_a_message_that_is_refused_is_not_sent_again_so_the_source_becomes
     answer = await sender.alertmanager(body)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert "a message was refused" in (await sender.alerts())["sources"][1]["partial"]
+
+
+_REDIRECT = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (_REDIRECT, "was answered 302"),
+        (b"HTTP/1.1 500 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", "was answered 500"),
+        (_OK + b'{"data": []}', "has another form"),
+        (_OK + b" " * 9_000_000, "is over 8388608 bytes"),
+        (_OK.replace(b"\r\n\r\n", b"\r\nContent-Length: 9\r\n\r\n") + b"[", "had no answer"),
+        (b"", "had no answer"),
+        (None, "had no answer: TimeoutError"),
+        (_OK + b"[]", "0 of them were found firing"),
+    ],
+)
+async def test_only_the_address_from_the_settings_is_asked_once_and_its_failures_make_the_source_partial(
+    sender: Sender, answer: bytes | None, why: str
+) -> None:
+    asked: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).decode().split()[1])
+        if answer is None:
+            await reader.read()
+        else:
+            writer.write(answer)
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/am/"
+    settings = AlertmanagerSettings.model_validate(PAGER | {"url": url, "time_limit": "300ms" if not answer else "5s"})
+    sender.change(sources={"pager": settings})
+    message = a_message(an_alert(), truncatedAlerts=5, externalURL="http://127.0.0.1:1/elsewhere")
+    told = await sender.alertmanager(message)
+    server.close()
+    assert (told.status_code, told.json()["accepted"]) == (202, 1)
+    assert why in told.json()["partial"]
+    assert asked == ["/am/api/v2/alerts"]
 
 
 async def test_resolved_is_recorded_and_firing_with_the_same_start_afterwards_fires_again(sender: Sender) -> None:
