@@ -1,4 +1,4 @@
-"""One alert of another system as data, and its identity (SRC-16, SRC-22)."""
+"""Alerts of other systems as data: one alert and its identity, what is delivered, what is answered (SRC-16, SRC-22)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
+from activities.signal_ports import Rejected
 from adapters.intake import microseconds
 from countermand.plan.target import Value
 
@@ -45,3 +46,30 @@ class Alert(Value):
         """The same for every repetition. Alertmanager's API has starts in milliseconds, its webhook in nanoseconds."""
         start_ms = microseconds(self.starts_at) // 1_000
         return hashlib.sha256("\0".join((source_id, self.fingerprint, str(start_ms))).encode()).hexdigest()
+
+
+class Unmapped(Value):
+    """A payload that no mapping fits, kept so that people can see what was sent and why it was not understood."""
+
+    delivery_id: str
+    why: str
+    payload: Kept
+
+
+class Delivered(Value):
+    """What a source delivered at once. partial: why it is not all there is. unmapped: what could not be understood."""
+
+    alerts: tuple[Alert, ...] = ()
+    unmapped: Unmapped | None = None
+    rejected: tuple[Rejected, ...] = ()
+    partial: str | None = None
+
+
+class AlertsAnswer(Value):
+    """What happened to each alert of a delivery. accepted: new or changed. repeated: known as it is."""
+
+    accepted: int
+    repeated: int
+    unmatched: int
+    rejected: tuple[Rejected, ...]
+    partial: str | None

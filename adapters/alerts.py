@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, Text, cast, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from activities.signal_ports import May, Rejected
+from activities.signal_ports import May
 from adapters.alert_labels import is_about, why_unmatched
-from adapters.alert_values import Alert, Kept
+from adapters.alert_values import Alert, AlertsAnswer, Delivered, Unmapped
 from adapters.database import Database, run_sql
 from adapters.intake import microseconds
 from adapters.source_settings import Matching
@@ -24,33 +24,6 @@ from countermand.plan.target import Value
 
 # Keys that are looked up in one statement.
 _CHUNK = 500
-
-
-class Unmapped(Value):
-    """A payload that no mapping fits, kept so that people can see what was sent and why it was not understood."""
-
-    delivery_id: str
-    why: str
-    payload: Kept
-
-
-class Delivered(Value):
-    """What a source delivered at once. partial: why it is not all there is. unmapped: what could not be understood."""
-
-    alerts: tuple[Alert, ...] = ()
-    unmapped: Unmapped | None = None
-    rejected: tuple[Rejected, ...] = ()
-    partial: str | None = None
-
-
-class AlertsAnswer(Value):
-    """What happened to each alert of a delivery. accepted: new or changed. repeated: known as it is."""
-
-    accepted: int
-    repeated: int
-    unmatched: int
-    rejected: tuple[Rejected, ...]
-    partial: str | None
 
 
 class StoredAlert(Value):

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from ruamel.yaml import YAML
 
 from adapters.settings import SettingsInvalid
-from adapters.webhook_mapping import MappingRule
+from adapters.webhook_rules import MappingRule
 from countermand.playbook.units import Positive
 
 

@@ -47,8 +47,8 @@ async def alerts(
         "items": [_shown(alert) for alert in found],
         "silences": [silence for silences, _ in silenced for silence in silences],
         "sources": [
-            await _source(deps, name, settings) | {"silences": state}
-            for (name, settings), (_, state) in zip(sources, silenced, strict=True)
+            await _source(deps, name, settings) | {"silences": how}
+            for (name, settings), (_, how) in zip(sources, silenced, strict=True)
         ],
     }
 
@@ -65,9 +65,8 @@ async def _silences(
         return [], f"unknown: {error}"
     found = []
     for status, playbook in watched:
-        signals = [
-            spec for spec in playbook.detection.signals.values() if (spec.kind, spec.source) == ("alert", source)
-        ]
+        specs = playbook.detection.signals.values()
+        signals = [spec for spec in specs if spec.kind == "alert" and spec.source == source]
         expected = labels_expected(settings, status.release, signals)
         found += [
             {

@@ -18,9 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from activities.signal_ports import Batch, BatchAnswer, BatchConflict, Rejected
 from adapters.accounts import SIGNALS_WRITE
-from adapters.alert_values import Alert, Labels
+from adapters.alert_values import Alert, Delivered, Labels, Unmapped
 from adapters.alertmanager import Unreadable, firing
-from adapters.alerts import Delivered, Unmapped
 from adapters.source_settings import AlertmanagerSettings, WebhookSettings
 from adapters.webhook_deliveries import DeliveryConflict
 from adapters.webhook_mapping import Mapped, mapped

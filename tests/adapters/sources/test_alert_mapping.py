@@ -13,7 +13,8 @@ from ruamel.yaml import YAML
 
 from adapters.settings import SettingsInvalid
 from adapters.source_settings import WebhookSettings, source_settings
-from adapters.webhook_mapping import MAX_ITEMS, MappingRule, Misfit, Taken, mapped, value_at
+from adapters.webhook_mapping import MAX_ITEMS, mapped
+from adapters.webhook_rules import MappingRule, Misfit, Taken, value_at
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "docs/examples/webhooks").glob("*.yaml"))
 

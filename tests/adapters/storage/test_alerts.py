@@ -13,8 +13,8 @@ from activities.sealing import Sealer
 from activities.signal_ports import May, Pulled, PullRequest
 from activities.watching import Evaluator
 from adapters.alert_source import AlertSource
-from adapters.alert_values import Alert
-from adapters.alerts import AlertsAnswer, Delivered, SqlAlerts, Unmapped
+from adapters.alert_values import Alert, AlertsAnswer, Delivered, Unmapped
+from adapters.alerts import SqlAlerts
 from adapters.catalogue import SqlCatalogue
 from adapters.database import Database
 from adapters.signals import SqlSignals
