@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from adapters.arms import ArmValue
 from adapters.prometheus_queries import Arms
 from adapters.settings import SettingsInvalid
+from adapters.webhook_rules import MappingRule
 from countermand.detection.blocks import Arm
 from countermand.playbook.units import Duration, Positive
 
@@ -72,7 +73,54 @@ class PrometheusSettings(SettingsEntry):
     arms: Arms
 
 
-SourceSettings = Annotated[PushSettings | MlflowSettings | PrometheusSettings, Field(discriminator="kind")]
+class Matching(SettingsEntry):
+    """Whom alerts are about, by their labels, and how often their source must be heard.
+
+    release_label: its value is a release id. version_label: its value is the name of the candidate bundle, or a member
+    that only the candidate has. environment_label: its value is the environment; alerts without it match nothing.
+    expect_every: with nothing at all for so long, the absence of alerts says nothing. heartbeat: the alert that always
+    fires so that the source is heard; it is about no release.
+    """
+
+    release_label: str | None = None
+    version_label: str | None = None
+    environment_label: str | None = None
+    expect_every: Positive = timedelta(minutes=5)
+    heartbeat: str = "Watchdog"
+
+
+class AlertmanagerSettings(Matching):
+    """An Alertmanager, or a cluster of them, that posts to `/api/v1/signals/alertmanager` with the source's token.
+
+    url: where its API is read for alerts that a message left out and for silences; never taken from a message.
+    """
+
+    kind: Literal["alertmanager"]
+    url: Annotated[str, Field(pattern=r"^https?://[^/?#@]+(/[^?#]*)?$")] | None = None
+    time_limit: Positive = timedelta(seconds=3)
+
+    @model_validator(mode="after")
+    def _names_a_release(self) -> Self:
+        if self.release_label is None and self.version_label is None:
+            raise ValueError("`release_label` or `version_label` is needed; without them no alert finds its release")
+        return self
+
+
+class WebhookSettings(Matching):
+    """A system that posts signed payloads of its own form to `/api/v1/signals/webhook/<name>`.
+
+    secret_files: one file with a `whsec_…` secret, two while it is rotated. mapping: the first rule that fits is used.
+    """
+
+    kind: Literal["webhook"]
+    secret_files: Annotated[tuple[Path, ...], Field(min_length=1, max_length=2)]
+    mapping: Annotated[tuple[MappingRule, ...], Field(min_length=1, max_length=50)]
+
+
+SourceSettings = Annotated[
+    PushSettings | MlflowSettings | PrometheusSettings | AlertmanagerSettings | WebhookSettings,
+    Field(discriminator="kind"),
+]
 
 _FILE = TypeAdapter(dict[str, SourceSettings])
 

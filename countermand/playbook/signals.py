@@ -53,6 +53,7 @@ _KEYS: dict[str, tuple[set[str], set[str]]] = {
     "gap": ({"of", "group_by", "groups"}, {"show"}),
     "categories": ({"categories"}, set()),
     "missing": ({"of"}, {"expect", "show"}),
+    "alert": ({"alert"}, {"labels"}),
 }
 _COMMON = {"kind", "family", "meaning", "source", "unit", "min_coverage", "per_minute", "block", "query"}
 
@@ -60,10 +61,11 @@ _COMMON = {"kind", "family", "meaning", "source", "unit", "min_coverage", "per_m
 class SignalSpec(Strict):
     """One measured thing, summed per arm and block. Which keys it takes depends on `kind`."""
 
-    kind: Literal["rate", "judgement", "score", "latency", "gap", "categories", "missing"] = Field(
+    kind: Literal["rate", "judgement", "score", "latency", "gap", "categories", "missing", "alert"] = Field(
         description="`rate`: a share of outputs. `judgement`: the same, labelled by people. `score`: a number in a "
         "declared range. `latency`: a length of time. `gap`: how much worse one group is served than the rest. "
-        "`categories`: a mix of topics or types. `missing`: outputs that were due and never scored."
+        "`categories`: a mix of topics or types. `missing`: outputs that were due and never scored. `alert`: an alert "
+        "of another system that fires about the candidate."
     )
     bad: Literal["higher", "lower"] = Field(
         "higher", description="Which direction is worse: `higher` for failures, `lower` for a share of good outputs."
@@ -111,6 +113,12 @@ class SignalSpec(Strict):
     )
     categories: Annotated[tuple[Category, ...], Field(min_length=1, max_length=29)] | None = Field(
         None, description="The categories; whatever is none of them counts as `other`."
+    )
+    alert: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+        None, description="The name of the alert that is counted: HighErrorRate."
+    )
+    labels: Annotated[dict[str, str], Field(max_length=20)] | None = Field(
+        None, description="Only alerts that carry these labels: {severity: page}."
     )
 
     @model_validator(mode="after")
@@ -206,6 +214,7 @@ def misfit(spec: SignalSpec, tolerate: Tolerance) -> str | None:
         "latency": ({"slower_by"}, {"ratio"}),
         "gap": ({"absolute"},),
         "categories": ({"size"},),
+        "alert": (set(),),
     }
     forms = accepted["rate" if spec.kind == "judgement" else spec.kind]
     if not any(given <= form for form in forms):

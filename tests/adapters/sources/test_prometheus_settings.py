@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters.alerts import SqlAlerts
+from adapters.database import Database
 from adapters.prometheus_source import PrometheusSource
 from adapters.settings import SettingsInvalid
 from adapters.source_settings import PrometheusSettings, source_settings
@@ -38,7 +40,9 @@ async def test_an_entry_is_opened_once_on_first_use_and_a_pushing_source_is_not_
     assert isinstance(entry, PrometheusSettings)
     assert (entry.scrape, entry.time_limit) == (timedelta(seconds=15), timedelta(seconds=10))
     assert entry.arms[Arm.baseline] == {"track": "stable", "model": "$baseline.model"}
-    sources = ConfiguredSources(source_settings(tmp_path / "sources.yaml"))
+    sources = ConfiguredSources(
+        source_settings(tmp_path / "sources.yaml"), SqlAlerts(Database(f"sqlite+aiosqlite:///{tmp_path}/unused.db"))
+    )
     assert isinstance(sources("metrics"), PrometheusSource)
     assert sources("metrics") is sources("metrics")
     assert sources("judge") is None
