@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import PrivateAttr, SerializerFunctionWrapHandler, model_serializer
 
 from countermand.detection.blocks import Arm, Block, BlockState, Row, Sealed
 from countermand.plan.target import Value
@@ -133,6 +136,8 @@ class Verdict(Value):
     threshold rule decides alone. It fires at `limit_micronats`. `row` is the digest of the judged row.
     All these are of one lane: the main one, unless the severe one fired. `distance`: evidence as a part of what is
     needed, 1.00 fires. `standing`: after the declared length of the watch. A shadow never acts.
+
+    Most verdicts are never read: what `step` leaves out is found when it is first read, compared or written.
     """
 
     core: str
@@ -158,6 +163,33 @@ class Verdict(Value):
     standing: bool = False
     shadow: bool = False
     budget: Budget | None = None
+
+    _rest: Callable[[], dict[str, Any]] | None = PrivateAttr(None)
+
+    def _whole(self) -> Self:
+        if self._rest is not None:
+            found = {**self._rest(), **self.__dict__}
+            object.__setattr__(self, "__dict__", {name: found[name] for name in type(self).model_fields})
+            self._rest = None
+        return self
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in type(self).model_fields and self._rest is not None:
+                return getattr(self._whole(), name)
+            return super().__getattr__(name)
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = handler(self._whole())
+        return written
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Verdict) and super(Verdict, self._whole()).__eq__(other._whole())
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        return super(Verdict, self._whole()).__repr_args__()
 
 
 class WatchVerdict(Value):

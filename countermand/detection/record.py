@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Literal
 
 from countermand.detection import explain, sizes
@@ -23,7 +24,7 @@ from countermand.detection.models import (
     VerdictWord,
 )
 from countermand.detection.rule import Rule
-from countermand.detection.state import State, ThresholdState, ToleranceState
+from countermand.detection.state import State, ThresholdState, ToleranceState, made
 from countermand.playbook.units import format_duration, plain
 
 Reason = Literal["clustering", "dispersion_assumed", "no_control", "clipped"]
@@ -31,7 +32,26 @@ Reason = Literal["clustering", "dispersion_assumed", "no_control", "clipped"]
 
 def verdict(rule: Rule, state: State, row: Row) -> Verdict:
     """The verdict after `row`, which led to `state`."""
-    word, guarantee = _word(state), _guarantee(rule, state)
+    lane = state.lanes[state.latched_lane or 0]
+    return made(
+        Verdict,
+        {"_rest": partial(_rest, rule, state, row)},
+        core=rule.core,
+        rule=rule.digest,
+        trigger=rule.trigger,
+        severity=rule.severity,
+        seq=row.seq,
+        word=_word(state),
+        latched_at=state.latched_at,
+        micronats=lane.micronats,
+        row=row.digest,
+        shadow=rule.shadow,
+    )
+
+
+def _rest(rule: Rule, state: State, row: Row) -> dict[str, Any]:
+    """The fields that only people and records need."""
+    guarantee = _guarantee(rule, state)
     newest = row.seq if state.seq is None else state.seq
     criteria = tuple(
         _record(rule, criterion, own, row, newest) for criterion, own in zip(rule.criteria, state.criteria, strict=True)
@@ -39,31 +59,21 @@ def verdict(rule: Rule, state: State, row: Row) -> Verdict:
     place = state.latched_lane or 0
     lane, evidence = rule.lanes_at(state.rows - 1)[place], state.lanes[place].micronats
     limit = None if lane.alpha is None else int(lane.limit)
-    return Verdict(
-        core=rule.core,
-        rule=rule.digest,
-        trigger=rule.trigger,
-        severity=rule.severity,
-        seq=row.seq,
-        word=word,
-        hold=state.hold,
-        blind=state.unknown_in_a_row >= rule.blind_after,
-        latched_at=state.latched_at,
-        guarantee=guarantee,
-        micronats=evidence,
-        limit_micronats=limit,
-        odds=None if evidence is None else odds(evidence),
-        limit_odds=None if limit is None else odds(limit),
-        alpha=None if lane.alpha is None else plain(lane.alpha),
-        criteria=criteria,
-        row=row.digest,
-        sentence=explain.trigger(rule, state, word, guarantee, criteria),
-        lane=lane.name,
-        distance=None if limit is None or evidence is None else quotient(max(evidence, 0), limit, 2),
-        standing=state.rows > rule.watch_blocks,
-        shadow=rule.shadow,
-        budget=_budget(rule),
-    )
+    return {
+        "hold": state.hold,
+        "blind": state.unknown_in_a_row >= rule.blind_after,
+        "guarantee": guarantee,
+        "limit_micronats": limit,
+        "odds": None if evidence is None else odds(evidence),
+        "limit_odds": None if limit is None else odds(limit),
+        "alpha": None if lane.alpha is None else plain(lane.alpha),
+        "criteria": criteria,
+        "sentence": explain.trigger(rule, state, _word(state), guarantee, criteria),
+        "lane": lane.name,
+        "distance": None if limit is None or evidence is None else quotient(max(evidence, 0), limit, 2),
+        "standing": state.rows > rule.watch_blocks,
+        "budget": _budget(rule),
+    }
 
 
 def _word(state: State) -> VerdictWord:

@@ -118,18 +118,27 @@ class Rule(Sealed):
         """The lanes in row t: those of the watch, or of the standing watch after it."""
         return self.lanes if t < self.watch_blocks else self._standing
 
-    def lane_of(self, place: int, t: int) -> Lane:
-        """The lane of a criterion in row t."""
-        return self.lanes_at(t)[self._lane_places[place]]
+    def cap_of(self, place: int, t: int) -> int:
+        """The most that one block can add to a criterion in row t, in micronats."""
+        return self._caps[place] if t < self.watch_blocks else self._standing_caps[place]
+
+    @cached_property
+    def _caps(self) -> tuple[int, ...]:
+        return self._caps_in(self.lanes)
+
+    @cached_property
+    def _standing_caps(self) -> tuple[int, ...]:
+        return self._caps_in(self._standing)
+
+    def _caps_in(self, lanes: tuple[Lane, ...]) -> tuple[int, ...]:
+        names = [lane.name for lane in lanes]
+        return tuple(
+            lanes[names.index(own.lane)].cap_of(own.every if own.form == "tolerance" else 1) for own in self.criteria
+        )
 
     @cached_property
     def _standing(self) -> tuple[Lane, ...]:
         return tuple(lane.standing for lane in self.lanes)
-
-    @cached_property
-    def _lane_places(self) -> tuple[int, ...]:
-        names = [lane.name for lane in self.lanes]
-        return tuple(names.index(criterion.lane) for criterion in self.criteria)
 
     @cached_property
     def assumed_dispersion(self) -> float:
