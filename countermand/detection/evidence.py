@@ -135,7 +135,7 @@ def _if_missing_were_bad(
 def _staked(rule: Rule, evidence: Sequence[int], t: int, criterion: ToleranceRule) -> list[int]:
     """The evidence with the mass of row t staked on harm that begins now."""
     if 0 < t < rule.watch_blocks:
-        return log_add_all(evidence, rule.later_weight)
+        return log_add_all(evidence, rule.ramp_weight if t in rule.ramp_rows else rule.later_weight)
     if t == 0:
         return [rule.first_weight] * bets(criterion)
     if t == rule.watch_blocks:

@@ -56,9 +56,10 @@ def trigger(
     counted = " ".join(criteria[i].sentence for i in places[: _shown(lane.node)])
     now = "none" if evidence is None else spoken_odds(evidence)
     progress = "no limit is breached" if limit is None else f"{now} of the {spoken_odds(limit)} needed"
+    over = " The release's budget of false alarms is overdrawn." if "budget_overdrawn" in guarantee.reasons else ""
     match word:
         case VerdictWord.trigger:
-            return f"{_fired(rule, state)}{counted} {_certainty(lane, evidence, limit, guarantee, criteria)}"
+            return f"{_fired(rule, state)}{counted} {_certainty(lane, evidence, limit, guarantee, criteria)}{over}"
         case VerdictWord.unknown:
             unknown = (record.unknown for record in criteria if record.lane == "main")
             gaps = " ".join(gap.sentence for gap in unknown if gap)

@@ -51,7 +51,9 @@ class Guarantee(Value):
             "dispersion_assumed",
             "no_control",
             "clipped",
+            "budget_overdrawn",
             "threshold_rule",
+            "alert",
         ],
         ...,
     ] = ()
@@ -74,11 +76,16 @@ class ArmCounts(Value):
 
 
 class Budget(Value):
-    """The false-alarm budget as decimal strings: of the release, of this trigger, and kept for changes (DET-30)."""
+    """The false-alarm budget as decimal strings: of the release, of this trigger, and kept for changes (DET-30).
+
+    left: what no trigger had been given when this one was; below 0 if overdrawn. None in records from before it was
+    kept.
+    """
 
     per_release: str
     allotted: str
     reserve: str
+    left: str | None = None
 
 
 class Gap(Value):

@@ -27,7 +27,7 @@ from countermand.detection.rule import Rule
 from countermand.detection.state import State, ThresholdState, ToleranceState, made
 from countermand.playbook.units import format_duration, plain
 
-Reason = Literal["clustering", "dispersion_assumed", "no_control", "clipped"]
+Reason = Literal["clustering", "dispersion_assumed", "no_control", "clipped", "budget_overdrawn"]
 
 
 def verdict(rule: Rule, state: State, row: Row) -> Verdict:
@@ -89,7 +89,12 @@ def _budget(rule: Rule) -> Budget | None:
     if rule.allotted is None:
         return None
     reserve = rule.per_release - rule.unreserved
-    return Budget(per_release=plain(rule.per_release), allotted=plain(rule.allotted), reserve=plain(reserve))
+    return Budget(
+        per_release=plain(rule.per_release),
+        allotted=plain(rule.allotted),
+        reserve=plain(reserve),
+        left=plain(rule.left),
+    )
 
 
 def _guarantee(rule: Rule, state: State) -> Guarantee:
@@ -110,6 +115,8 @@ def _reasons(rule: Rule, state: State) -> Iterator[Reason]:
         yield "no_control"
     if any(criterion.clipped for criterion, _ in pairs):
         yield "clipped"
+    if rule.spends and rule.left < 0:
+        yield "budget_overdrawn"
     measured = [measured_dispersion(noise) for _, own in pairs for noise in own.memory.noise]
     if any(value is not None and value > CLUSTERED for value in measured):
         yield "clustering"

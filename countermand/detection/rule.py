@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from countermand import canonical
 from countermand.detection.composition import Node, fixed_limits_suffice
@@ -71,6 +72,8 @@ class Rule(Sealed):
     """One trigger, ready to run. The lanes combine its criteria; the main lane comes first.
 
     per_release, unreserved, allotted: the false-alarm budget of the release, without its reserve, of this trigger.
+    spent: what all rules of the release had been given when this one was made, this one included.
+    ramp_rows: rows at which the candidate gets more traffic; `ramp_mass` is staked there in equal parts.
     """
 
     core: str = CORE
@@ -86,6 +89,9 @@ class Rule(Sealed):
     per_release: Number
     unreserved: Number
     allotted: Number | None
+    spent: Number = Decimal(0)
+    ramp_mass: Number = Decimal(0)
+    ramp_rows: tuple[int, ...] = ()
     lanes: Annotated[tuple[Lane, ...], Field(min_length=1)]
     criteria: tuple[Annotated[ToleranceRule | ThresholdRule, Field(discriminator="form")], ...]
 
@@ -147,12 +153,40 @@ class Rule(Sealed):
     @cached_property
     def first_weight(self) -> int:
         """Mass staked on harm from the first row on, in micronats."""
-        return micronats(math.log(float(self.w0) + (1 - float(self.w0)) / self.watch_blocks))
+        return micronats(math.log(float(self.w0) + self._spread))
 
     @cached_property
     def later_weight(self) -> int:
         """Mass staked in each later row on harm that begins there, in micronats."""
-        return micronats(math.log((1 - float(self.w0)) / self.watch_blocks))
+        return micronats(math.log(self._spread))
+
+    @cached_property
+    def ramp_weight(self) -> int:
+        """The same in a row at which the candidate gets more traffic (DET-14)."""
+        return micronats(math.log(self._spread + float(self.ramp_mass) / len(self.ramp_rows)))
+
+    @cached_property
+    def _spread(self) -> float:
+        return (1 - float(self.w0) - float(self.ramp_mass)) / self.watch_blocks
+
+    @property
+    def spends(self) -> bool:
+        """Does it use a part of the release's budget? A shadow and fixed limits alone do not."""
+        return self.allotted is not None and not self.shadow
+
+    @property
+    def left(self) -> Decimal:
+        """What nobody had been given of the release's budget when this rule was made; below 0 if overdrawn."""
+        return self.per_release - self.spent
+
+    @model_validator(mode="after")
+    def _at_most_one(self) -> Self:
+        if self.w0 + self.ramp_mass >= 1 or bool(self.ramp_mass) != bool(self.ramp_rows):
+            raise ValueError(
+                f"w0 {self.w0!r} and ramp mass {self.ramp_mass!r} on {len(self.ramp_rows)} rows leave nothing for "
+                "the other rows; together less than 1 is accepted"
+            )
+        return self
 
     @cached_property
     def bounded(self) -> bool:

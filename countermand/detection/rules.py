@@ -33,7 +33,9 @@ def compile_rules(detection: Detection, history: Sequence[Row] = ()) -> tuple[Ru
 
     `history`: rows from before the release, which a signal without a concurrent baseline is compared with.
     """
-    return tuple(_rule(detection, trigger, history) for trigger in detection.triggers)
+    rules = [_rule(detection, trigger, history) for trigger in detection.triggers]
+    spent = sum((rule.allotted for rule in rules if rule.spends), Decimal(0))
+    return tuple(rule.model_copy(update={"spent": spent}) for rule in rules)
 
 
 def _rule(detection: Detection, trigger: Trigger, history: Sequence[Row]) -> Rule:
@@ -72,6 +74,8 @@ def _rule(detection: Detection, trigger: Trigger, history: Sequence[Row]) -> Rul
         per_release=budget.per_release,
         unreserved=budget.per_release * (1 - budget.reserve),
         allotted=allotted,
+        ramp_mass=detection.ramp.mass if detection.ramp else Decimal(0),
+        ramp_rows=tuple(at // detection.block for at in detection.ramp.at) if detection.ramp else (),
         lanes=tuple(lanes),
         criteria=(*main, *severe),
     )

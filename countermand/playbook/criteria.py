@@ -27,6 +27,7 @@ __all__ = [
     "Health",
     "Member",
     "Protects",
+    "Ramp",
     "Severe",
     "SignalFamily",
     "SignalSpec",
@@ -99,6 +100,17 @@ class Health(Strict):
     min_time: Duration = Field(description="Never certified before this time, for example 30m.")
 
 
+class Ramp(Strict):
+    """The moments at which the candidate gets more traffic: harm is looked for there first."""
+
+    mass: Annotated[Number, Field(gt=0, lt=1)] = Field(
+        Decimal("0.2"), description="Weight on 'turns bad when it gets more traffic'; less than 1 together with `w0`."
+    )
+    at: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=20)] = Field(
+        description="When the candidate's share grows, from the start of the watch: [30m, 2h]."
+    )
+
+
 class FalseAlarms(Strict):
     """The false-alarm budget of one release."""
 
@@ -130,6 +142,7 @@ class Detection(Strict):
     w0: Annotated[Number, Field(gt=0, lt=1)] = Field(
         Decimal("0.5"), description="Weight on 'bad from the start' against 'turns bad later'."
     )
+    ramp: Ramp | None = Field(None, description="When the candidate gets more traffic, if that is planned.")
     false_alarms: FalseAlarms = Field(description="How often a harmless release may be called worse.")
     signals: Annotated[dict[SignalName, SignalSpec], Field(min_length=1)] = Field(
         description="What is measured, by name."
@@ -153,6 +166,7 @@ class Detection(Strict):
         faults = Faults()
         for name in ("watch", "sustain"):
             self._whole(faults, getattr(self, name), MAX_BLOCKS if name == "sustain" else None, name)
+        self._check_ramp(faults)
         shares = sum(trigger.share for trigger in self.triggers if trigger.spends)
         if shares > 1:
             faults.add(
@@ -179,6 +193,20 @@ class Detection(Strict):
             self._check_ruled_out(faults, name)
         faults.refuse()
         return self
+
+    def _check_ramp(self, faults: Faults) -> None:
+        if self.ramp is None:
+            return
+        if self.w0 + self.ramp.mass >= 1:
+            faults.add(
+                f"w0 '{plain(self.w0)}' and '{plain(self.ramp.mass)}' leave nothing for harm that begins at another "
+                "time; together less than 1 is accepted",
+                *("ramp", "mass"),
+            )
+        for i, at in enumerate(self.ramp.at):
+            self._whole(faults, at, self.watch_blocks - 1, "ramp", "at", i)
+            if at in self.ramp.at[:i]:
+                faults.add(f"{format_duration(at)!r} stands there before; write each moment once", "ramp", "at", i)
 
     def _check_ruled_out(self, faults: Faults, signal: str) -> None:
         """What the certificate rules out must be worse than what a trigger accepts."""
