@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from countermand.detection import explain, sizes
 from countermand.detection.coverage import first_missing
 from countermand.detection.criterion_rules import CriterionRule, ThresholdRule, ToleranceRule
 from countermand.detection.evalue import log_mean
 from countermand.detection.figures import odds, quotient
-from countermand.detection.guesses import CLUSTERED, measured_dispersion, tempering
+from countermand.detection.guarantees import guarantee
+from countermand.detection.guesses import tempering
 from countermand.detection.kinds.table import KINDS
 from countermand.detection.models import (
     Arm,
@@ -26,8 +26,6 @@ from countermand.detection.models import (
 from countermand.detection.rule import Rule
 from countermand.detection.state import State, ThresholdState, ToleranceState, made
 from countermand.playbook.units import format_duration, plain
-
-Reason = Literal["clustering", "dispersion_assumed", "no_control", "clipped", "budget_overdrawn"]
 
 
 def verdict(rule: Rule, state: State, row: Row) -> Verdict:
@@ -51,7 +49,7 @@ def verdict(rule: Rule, state: State, row: Row) -> Verdict:
 
 def _rest(rule: Rule, state: State, row: Row) -> dict[str, Any]:
     """The fields that only people and records need."""
-    guarantee = _guarantee(rule, state)
+    bound = _guarantee(rule, state)
     newest = row.seq if state.seq is None else state.seq
     criteria = tuple(
         _record(rule, criterion, own, row, newest) for criterion, own in zip(rule.criteria, state.criteria, strict=True)
@@ -62,13 +60,13 @@ def _rest(rule: Rule, state: State, row: Row) -> dict[str, Any]:
     return {
         "hold": state.hold,
         "blind": state.unknown_in_a_row >= rule.blind_after,
-        "guarantee": guarantee,
+        "guarantee": bound,
         "limit_micronats": limit,
         "odds": None if evidence is None else odds(evidence),
         "limit_odds": None if limit is None else odds(limit),
         "alpha": None if lane.alpha is None else plain(lane.alpha),
         "criteria": criteria,
-        "sentence": explain.trigger(rule, state, _word(state), guarantee, criteria),
+        "sentence": explain.trigger(rule, state, _word(state), bound, criteria),
         "lane": lane.name,
         "distance": None if limit is None or evidence is None else quotient(max(evidence, 0), limit, 2),
         "standing": state.rows > rule.watch_blocks,
@@ -101,27 +99,12 @@ def _guarantee(rule: Rule, state: State) -> Guarantee:
     """DET-23 and DET-25: fixed limits alone carry no bound; dispersion and a missing control make it conditional."""
     if not rule.bounded:
         return Guarantee(word="none", reasons=("threshold_rule",))
-    reasons = tuple(dict.fromkeys(_reasons(rule, state)))
-    return Guarantee(word="conditional" if reasons else "bounded", reasons=reasons)
-
-
-def _reasons(rule: Rule, state: State) -> Iterator[Reason]:
     pairs = [
-        (criterion, own)
+        (criterion, own.memory)
         for criterion, own in zip(rule.criteria, state.criteria, strict=True)
         if isinstance(criterion, ToleranceRule) and isinstance(own, ToleranceState)
     ]
-    if any(criterion.kind == "past_weeks" for criterion, _ in pairs):
-        yield "no_control"
-    if any(criterion.clipped for criterion, _ in pairs):
-        yield "clipped"
-    if rule.spends and rule.left < 0:
-        yield "budget_overdrawn"
-    measured = [measured_dispersion(noise) for _, own in pairs for noise in own.memory.noise]
-    if any(value is not None and value > CLUSTERED for value in measured):
-        yield "clustering"
-    elif None in measured:
-        yield "dispersion_assumed"
+    return guarantee(pairs, overdrawn=rule.spends and rule.left < 0)
 
 
 def _record(

@@ -34,7 +34,7 @@ def compile_rules(detection: Detection, history: Sequence[Row] = ()) -> tuple[Ru
     `history`: rows from before the release, which a signal without a concurrent baseline is compared with.
     """
     rules = [_rule(detection, trigger, history) for trigger in detection.triggers]
-    spent = sum((rule.allotted for rule in rules if rule.spends), Decimal(0))
+    spent = sum((rule.allotted or 0 for rule in rules if rule.spends), Decimal(0))
     return tuple(rule.model_copy(update={"spent": spent}) for rule in rules)
 
 

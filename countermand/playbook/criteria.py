@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from countermand.playbook.combination import AtLeast, Combination, Criterion, Group, Member
+from countermand.playbook.health import Health, faults_of
 from countermand.playbook.limits import Bound, FailureLimit, ThresholdRule
 from countermand.playbook.signals import SignalFamily, SignalSpec, Tolerance, misfit
 from countermand.playbook.terms import Faults, Name, Severity, SignalName, Strict, Text, repeated
@@ -83,21 +84,6 @@ class Trigger(Combination):
     def spends(self) -> bool:
         """Does it use a part of the false-alarm budget?"""
         return not self.shadow and any(criterion.tolerate for criterion in self.criteria)
-
-
-class Health(Strict):
-    """When a candidate is certified as not worse: positive evidence, not the absence of a trigger."""
-
-    not_worse_than: Annotated[Number, Field(gt=1, le=10)] = Field(
-        Decimal(2), description="The multiple of the baseline's bad share that is ruled out."
-    )
-    confidence: Annotated[Number, Field(gt=Decimal("0.5"), lt=1)] = Field(
-        Decimal("0.95"), description="How sure before it is certified: 0.95."
-    )
-    required: Annotated[tuple[SignalName, ...], Field(min_length=1)] = Field(
-        description="The signals that must all be shown to be healthy."
-    )
-    min_time: Duration = Field(description="Never certified before this time, for example 30m.")
 
 
 class Ramp(Strict):
@@ -186,11 +172,10 @@ class Detection(Strict):
                 self._check_criterion(faults, trigger, criterion, "triggers", i, *trigger.criterion_path(j))
             if isinstance(trigger.severe, Severe) and trigger.severe.sustain is not None:
                 self._whole(faults, trigger.severe.sustain, MAX_BLOCKS, "triggers", i, "severe", "sustain")
-        for i, name in enumerate(self.health.required if self.health else ()):
-            kind = self.signals[name].kind if name in self.signals else "unknown"
-            if kind not in ("rate", "judgement", "score"):
-                faults.add(f"{name!r} is {kind}; a rate or a score can be certified", "health", "required", i)
-            self._check_ruled_out(faults, name)
+        if self.health is not None:
+            named = ((trigger.id, criterion) for trigger in self.triggers for criterion in trigger.criteria)
+            for place, message in faults_of(self.health, self.signals, named):
+                faults.add(message, "health", *place)
         faults.refuse()
         return self
 
@@ -207,20 +192,6 @@ class Detection(Strict):
             self._whole(faults, at, self.watch_blocks - 1, "ramp", "at", i)
             if at in self.ramp.at[:i]:
                 faults.add(f"{format_duration(at)!r} stands there before; write each moment once", "ramp", "at", i)
-
-    def _check_ruled_out(self, faults: Faults, signal: str) -> None:
-        """What the certificate rules out must be worse than what a trigger accepts."""
-        bad = self.health.not_worse_than if self.health else Decimal(0)
-        for trigger in self.triggers:
-            for criterion in trigger.criteria:
-                ratio = criterion.tolerate.ratio if criterion.tolerate else None
-                if criterion.signal == signal and ratio is not None and ratio >= bad:
-                    faults.add(
-                        f"'{plain(bad)}' must exceed the ratio {plain(ratio)} that trigger {trigger.id!r} tolerates "
-                        f"for {signal!r}",
-                        "health",
-                        "not_worse_than",
-                    )
 
     def _check_of(self, faults: Faults, spec: SignalSpec, *place: str | int) -> None:
         if spec.of is not None:

@@ -1,4 +1,4 @@
-"""The false-alarm budget of a release: what is staked when, and what a change during the watch may take (DET-14, 30)."""
+"""The false-alarm budget of a release: what is staked when, what a change may take (DET-14, DET-30)."""
 
 from __future__ import annotations
 
