@@ -39,6 +39,8 @@ def threshold(rule: Rule, criterion: ThresholdRule, state: ThresholdState, rows:
     The value is in the signal's own direction: where lower is bad, the good outputs are counted.
     """
     bad, scored, *baseline = state.total()
+    if criterion.kind == "firing":
+        return _firing(criterion, state, bad, scored)
     if not scored:
         return f"{name(criterion)}: nothing was counted on the candidate over {_last(rule, rows)}."
     good = criterion.bad == "lower" and criterion.kind not in ("burn_rate", "times_baseline")
@@ -48,6 +50,13 @@ def threshold(rule: Rule, criterion: ThresholdRule, state: ThresholdState, rows:
         against = f" against {baseline[0]:,} of {baseline[1]:,} on the baseline"
         against += f" ({rate(baseline[0], baseline[1], criterion.show)})" if baseline[1] else ""
     return f"{counted}{against} over {_last(rule, rows)}; {_breach(rule, criterion, state)}."
+
+
+def _firing(criterion: ThresholdRule, state: ThresholdState, firing: int, known: int) -> str:
+    now = f"fires for the candidate ({count(firing, 'instance')})" if firing else "does not fire for the candidate"
+    needed = f"{count(criterion.times, 'block')}{' in a row' if criterion.times > 1 else ''}"
+    so_far = f"firing for {needed} is a breach: {state.outside} so far"
+    return f"{name(criterion)}: the alert {now if known else 'may fire or not, its source is silent'}; {so_far}."
 
 
 def _breach(rule: Rule, criterion: ThresholdRule, state: ThresholdState) -> str:

@@ -40,6 +40,8 @@ def unknown(criterion: CriterionRule, arm: Arm, reason: str, block: Block | None
         return f"{name(criterion)}: not known, because two past weeks of this hour are needed to compare with."
     else:
         why = f"the block of the {arm} is unknown ({words(reason)})"
+    if criterion.form == "threshold" and criterion.kind == "firing":
+        return f"{name(criterion)}: not known in this block, because {why}. This ends when its source reports again."
     arms = " and by ".join(f"the {arm}" for arm in criterion.arms)
     return (
         f"{name(criterion)}: not known in this block, because {why}. This ends with the first block in "
@@ -116,7 +118,8 @@ def _certainty(
     lane: Lane, evidence: int | None, limit: int | None, guarantee: Guarantee, criteria: Sequence[CriterionRecord]
 ) -> str:
     if lane.alpha is None or limit is None or evidence is None:
-        return "A fixed limit fired; it has no bound on false alarms."
+        what = "An alert" if guarantee.reasons == ("alert",) else "A fixed limit"
+        return f"{what} fired; it has no bound on false alarms."
     said = f"Evidence {spoken_odds(evidence)}, limit {spoken_odds(limit)}"
     if guarantee.word == "none":
         return f"{said}; with its fixed limits this trigger has no bound on false alarms."

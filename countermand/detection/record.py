@@ -98,7 +98,9 @@ def _budget(rule: Rule) -> Budget | None:
 def _guarantee(rule: Rule, state: State) -> Guarantee:
     """DET-23 and DET-25: fixed limits alone carry no bound; dispersion and a missing control make it conditional."""
     if not rule.bounded:
-        return Guarantee(word="none", reasons=("threshold_rule",))
+        free = {own.kind == "firing" for own in rule.criteria if isinstance(own, ThresholdRule)}
+        reasons = (("threshold_rule",) if False in free else ()) + (("alert",) if True in free else ())
+        return Guarantee(word="none", reasons=reasons)
     pairs = [
         (criterion, own.memory)
         for criterion, own in zip(rule.criteria, state.criteria, strict=True)

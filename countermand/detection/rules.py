@@ -14,7 +14,16 @@ from countermand.detection.kinds.past_weeks import seasonal
 from countermand.detection.models import Arm, Row
 from countermand.detection.rule import Lane, Rule
 from countermand.playbook.criteria import Combination, Criterion, Detection, Group, Severe, SignalSpec, Trigger
-from countermand.playbook.limits import Bound, BurnRate, FailedChecks, FailureLimit, NOfM, TimesBaseline, limit_of
+from countermand.playbook.limits import (
+    Bound,
+    BurnRate,
+    FailedChecks,
+    FailureLimit,
+    Firing,
+    NOfM,
+    TimesBaseline,
+    limit_of,
+)
 from countermand.playbook.limits import ThresholdRule as WrittenLimit
 from countermand.playbook.signals import Tolerance
 
@@ -138,17 +147,18 @@ def _criterion(
     tolerate: Tolerance | None,
     lane: LaneName,
 ) -> CriterionRule:
+    spec = detection.signals[criterion.signal]
+    required = spec.kind != "alert" if criterion.required is None else criterion.required
     if criterion.rule is not None:
-        spec = detection.signals[criterion.signal]
         signal = _signal(detection, criterion.signal, spec)
         limit = _limit(criterion.rule, detection.block)
-        return ThresholdRule(**signal, **limit, required=criterion.required, lane=lane)
+        return ThresholdRule(**signal, **limit, required=required, lane=lane)
     if tolerate is None:
         raise ValueError(f"{criterion!r} has neither a tolerance nor a threshold rule")
     rule = tolerance_rule(detection, criterion.signal, tolerate, history)
     by_default = LATENCY_WARM_UP if rule.kind == "latency" else 0
     warm_up = by_default if criterion.warm_up is None else round(criterion.warm_up / detection.block)
-    changes = {"required": criterion.required, "lane": lane, "warm_up": warm_up if lane == "main" else 0}
+    changes = {"required": required, "lane": lane, "warm_up": warm_up if lane == "main" else 0}
     return rule.model_copy(update=changes)
 
 
@@ -223,4 +233,7 @@ def _limit(rule: WrittenLimit, block: timedelta) -> dict[str, Any]:
                 "times": times_baseline.limit,
                 "arms": tuple(Arm),
             }
+        case Firing() as firing:
+            outside, limit = "above", Decimal(0)
+            fields = {"kind": "firing", "window": 1, "times": max(firing.hold_for // block, 1)}
     return {"outside": outside, "limit": limit, **fields}

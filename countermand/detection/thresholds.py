@@ -24,7 +24,7 @@ def advance(criterion: ThresholdRule, state: ThresholdState, row: Row) -> Thresh
     breached = state.breached
     total = tuple(map(sum, zip(*window, strict=True)))
     match criterion.kind:
-        case "bound":
+        case "bound" | "firing":
             if known:
                 outside = outside + 1 if _is_outside(criterion, total) else 0
             breached = outside >= criterion.times
@@ -59,7 +59,7 @@ def _window(
     """(rows the rule compares, rows since the last measurement, is this row a measurement)."""
     sliding = (*state.window, now)[-criterion.window :]
     match criterion.kind:
-        case "bound" | "burn_rate":
+        case "bound" | "burn_rate" | "firing":
             return sliding, 0, known
         case "n_of_m":
             # Unknown blocks are not among the last m.

@@ -43,7 +43,7 @@ def advance(rule: Rule, state: State, row: Row, original: Verdict | None = None)
         return _late(rule, state, row, original)
     criteria: list[ToleranceState | ThresholdState] = []
     learned: evidence.Learned = {}
-    unknown = False
+    unknown, silent = False, True
     for place, (criterion, own) in enumerate(zip(rule.criteria, state.criteria, strict=True)):
         after: ToleranceState | ThresholdState
         if isinstance(criterion, ToleranceRule) and isinstance(own, ToleranceState):
@@ -54,6 +54,7 @@ def advance(rule: Rule, state: State, row: Row, original: Verdict | None = None)
             raise ValueError(f"a state of form {own.form!r} cannot serve a criterion of form {criterion.form!r}")
         criteria.append(after)
         unknown = unknown or (criterion.required and bool(after.unknown))
+        silent = silent and bool(after.unknown)
     return _judged(
         rule,
         state,
@@ -61,7 +62,8 @@ def advance(rule: Rule, state: State, row: Row, original: Verdict | None = None)
         seq=row.seq,
         rows=state.rows + 1,
         late=state.late,
-        unknown_in_a_row=state.unknown_in_a_row + 1 if unknown else 0,
+        # Nothing known at all is never health, whatever is required.
+        unknown_in_a_row=state.unknown_in_a_row + 1 if unknown or silent else 0,
     )
 
 

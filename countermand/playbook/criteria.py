@@ -196,7 +196,9 @@ class Detection(Strict):
     def _check_of(self, faults: Faults, spec: SignalSpec, *place: str | int) -> None:
         if spec.of is not None:
             kind = self.signals[spec.of].kind if spec.of in self.signals else "unknown"
-            if kind not in ("rate", "judgement") and (spec.kind == "gap" or kind in ("unknown", "missing", "gap")):
+            if kind not in ("rate", "judgement") and (
+                spec.kind == "gap" or kind in ("unknown", "missing", "gap", "alert")
+            ):
                 what = "a rate" if spec.kind == "gap" else "a signal with values of its own"
                 faults.add(f"{spec.of!r} is {kind}; {what} is needed", *place)
 
@@ -210,8 +212,8 @@ class Detection(Strict):
             )
         elif criterion.tolerate is not None and (problem := misfit(spec, criterion.tolerate)):
             faults.add(problem, *place, "tolerate")
-        elif criterion.rule is not None and spec.kind not in ("rate", "judgement"):
-            faults.add(f"a threshold rule needs a share, {criterion.signal!r} is a {spec.kind}", *place, "rule")
+        elif criterion.rule is not None and (problem := _misruled(spec, criterion.rule)):
+            faults.add(f"{problem}; {criterion.signal!r} is a signal of kind {spec.kind}", *place, "rule")
         if criterion.warm_up:
             self._whole(faults, criterion.warm_up, None, *place, "warm_up")
         most = MAX_BURN_BLOCKS if criterion.rule and criterion.rule.burn_rate else MAX_BLOCKS
@@ -231,3 +233,10 @@ class Detection(Strict):
             faults.add(
                 f"{format_duration(span)!r} is more than {most} blocks of {block}; 1 to {most} are accepted", *place
             )
+
+
+def _misruled(spec: SignalSpec, rule: ThresholdRule) -> str | None:
+    """Why a rule cannot be used with a signal; None when it can."""
+    if (spec.kind == "alert") != (rule.firing is not None):
+        return "`firing` is the rule of alerts and their only one"
+    return None if spec.kind in ("rate", "judgement", "alert") else "a threshold rule needs a share"

@@ -38,6 +38,7 @@ _KEYS: dict[str, tuple[set[str], set[str]]] = {
     "gap": ({"of", "group_by", "groups"}, {"show"}),
     "categories": ({"categories"}, set()),
     "missing": ({"of"}, {"expect", "show"}),
+    "alert": ({"alert"}, set()),
 }
 _COMMON = {"kind", "family", "meaning", "source", "unit", "min_coverage", "per_minute", "block"}
 
@@ -45,10 +46,11 @@ _COMMON = {"kind", "family", "meaning", "source", "unit", "min_coverage", "per_m
 class SignalSpec(Strict):
     """One measured thing, summed per arm and block. Which keys it takes depends on `kind`."""
 
-    kind: Literal["rate", "judgement", "score", "latency", "gap", "categories", "missing"] = Field(
+    kind: Literal["rate", "judgement", "score", "latency", "gap", "categories", "missing", "alert"] = Field(
         description="`rate`: a share of outputs. `judgement`: the same, labelled by people. `score`: a number in a "
         "declared range. `latency`: a length of time. `gap`: how much worse one group is served than the rest. "
-        "`categories`: a mix of topics or types. `missing`: outputs that were due and never scored."
+        "`categories`: a mix of topics or types. `missing`: outputs that were due and never scored. "
+        "`alert`: an alert of your monitoring that fires or does not."
     )
     bad: Literal["higher", "lower"] = Field(
         "higher", description="Which direction is worse: `higher` for failures, `lower` for a share of good outputs."
@@ -87,6 +89,9 @@ class SignalSpec(Strict):
     )
     measured_in: Name = Field("ms", description="Unit of the latency.")
     of: SignalName | None = Field(None, description="The signal whose groups or missing outputs are counted.")
+    alert: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        None, description="The name of the alert, as your monitoring sends it: HighErrorRate."
+    )
     group_by: Name | None = Field(None, description="The segment key whose groups are compared: language, region …")
     groups: Annotated[tuple[Label, ...], Field(min_length=1, max_length=8)] | None = Field(
         None, description="The groups, each compared with everybody else."
@@ -162,6 +167,8 @@ class Tolerance(Strict):
 
 def misfit(spec: SignalSpec, tolerate: Tolerance) -> str | None:
     """Why a tolerance cannot be used with a signal; None when it can."""
+    if spec.kind == "alert":
+        return "an alert fires or does not and is compared with nothing; write rule: {firing: {for: 2m}} instead"
     given = set(tolerate.given)
     accepted: dict[str, tuple[set[str], ...]] = {
         "rate": ({"ratio", "absolute"}, {"relative"}) if spec.bad == "lower" else ({"ratio", "absolute"},),

@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from countermand.playbook.criteria import Combination, Criterion, Group, SignalSpec, Tolerance
-from countermand.playbook.limits import Bound, BurnRate, FailedChecks, FailureLimit, NOfM, Outside, TimesBaseline
+from countermand.playbook.limits import (
+    Bound,
+    BurnRate,
+    FailedChecks,
+    FailureLimit,
+    Firing,
+    NOfM,
+    Outside,
+    TimesBaseline,
+)
 from countermand.playbook.limits import ThresholdRule as Limit
 from countermand.playbook.model import Playbook
 from countermand.playbook.plain_words import every, in_words, percent, spoken, words, wrapped
@@ -96,6 +105,9 @@ def _limit(name: str, rule: Limit, spec: SignalSpec) -> str:
             measured = f"more than {times.limit} measurements, one {every(times.interval)}"
             over = f"over {in_words(times.window)}"
             return f"more than {plain(times.ratio)} times the {name} of the current version {over} in {measured}"
+        case Firing() as firing:
+            lasts = f" for {in_words(firing.hold_for)}" if firing.hold_for else ""
+            return f"{name}: the alert {spec.alert} fires{lasts}"
 
 
 def _tolerance(name: str, tolerate: Tolerance, spec: SignalSpec) -> str:
