@@ -128,6 +128,8 @@ def _certainty(
         return f"{harmless}."
     if "no_control" in guarantee.reasons:
         return f"{harmless}, if past weeks are a fair comparison: nobody was kept on the current version."
+    if "routing_not_random" in guarantee.reasons:
+        return f"{harmless}, if those who get the candidate are like the others: traffic is not divided at random."
     phi = max((criterion.dispersion for criterion in criteria if criterion.dispersion), key=float)
     if phi == "1.0":
         return f"{harmless}, if outputs are independent of each other."

@@ -30,6 +30,7 @@ from countermand.detection.state import Memory
 from countermand.plan.target import Value
 from countermand.playbook.criteria import Detection
 from countermand.playbook.signals import Tolerance
+from countermand.playbook.terms import Routing
 from countermand.playbook.units import Duration, Number, plain
 
 #: How far below the boundary the alternatives lie, as parts of the way to the baseline.
@@ -55,6 +56,7 @@ class HealthRule(Sealed):
     max_rows: int
     block: Duration
     dispersion: Number
+    routing: Routing
     signals: tuple[ToleranceRule, ...]
     past: dict[str, tuple[tuple[int, int], ...]]
 
@@ -125,6 +127,7 @@ def compile_health(detection: Detection, history: Sequence[Row] = ()) -> HealthR
         max_rows=(health.time_limit or detection.watch) // detection.block,
         block=detection.block,
         dispersion=detection.dispersion,
+        routing=detection.routing,
         signals=tuple(signals),
         past={own.signal: seasonal_low(history, own.signal) for own in signals if own.kind == "past_weeks"},
     )
@@ -159,7 +162,7 @@ def step(rule: HealthRule, state: HealthState, row: Row, word: VerdictWord) -> t
     answer: Literal["certified", "not_yet", "not_certified"] = "not_yet" if missing else "certified"
     if first is None and rows >= rule.max_rows:
         answer = "not_certified"
-    bound = guarantee([(signal, own.memory) for signal, own in pairs])
+    bound = guarantee([(signal, own.memory) for signal, own in pairs], routing=rule.routing)
     certificate = Certificate(
         rule=rule.digest,
         seq=row.seq,

@@ -51,6 +51,7 @@ class Guarantee(Value):
             "dispersion_assumed",
             "no_control",
             "clipped",
+            "routing_not_random",
             "budget_overdrawn",
             "threshold_rule",
             "alert",
@@ -112,6 +113,8 @@ class CriterionRecord(Value):
     block; a threshold rule has `breached` instead. `unknown_rows`: rows of the watch that gave no evidence.
     `used_micronats`: what each bet added in this row. `pessimistic_odds`: the odds if every missing output of the
     candidate were bad; shown, never used. `gate`: a second condition that must hold before evidence counts.
+    `sources`: who labelled this block, where it says so. `blocks`: digests of the sealed blocks that were read, the
+    candidate's first, each arm's whole before its segments.
     """
 
     signal: str
@@ -134,6 +137,8 @@ class CriterionRecord(Value):
     used_micronats: tuple[int, ...] = ()
     pessimistic_odds: str | None = None
     gate: Literal["open", "shut"] | None = None
+    sources: tuple[str, ...] = ()
+    blocks: tuple[str, ...] = ()
 
 
 class Verdict(Value):

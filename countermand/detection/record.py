@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from countermand.canonical import digest
 from countermand.detection import explain, sizes
 from countermand.detection.coverage import first_missing
 from countermand.detection.criterion_rules import CriterionRule, ThresholdRule, ToleranceRule
@@ -106,13 +107,17 @@ def _guarantee(rule: Rule, state: State) -> Guarantee:
         for criterion, own in zip(rule.criteria, state.criteria, strict=True)
         if isinstance(criterion, ToleranceRule) and isinstance(own, ToleranceState)
     ]
-    return guarantee(pairs, overdrawn=rule.spends and rule.left < 0)
+    return guarantee(pairs, overdrawn=rule.spends and rule.left < 0, routing=rule.routing)
 
 
 def _record(
     rule: Rule, criterion: CriterionRule, state: ToleranceState | ThresholdState, row: Row, newest: int
 ) -> CriterionRecord:
     blocks = {arm: block for arm in Arm if (block := row.find(criterion.reads, arm))}
+    read = sorted(
+        (block for block in row.blocks if block.signal == criterion.reads),
+        key=lambda block: (block.arm is Arm.baseline, block.segment != "all", block.segment),
+    )
     fields: dict[str, Any] = {
         "signal": criterion.signal,
         "form": criterion.form,
@@ -120,6 +125,9 @@ def _record(
         "coverage": {arm: quotient(block.scored, block.served, 3) for arm, block in blocks.items() if block.served},
         "unknown_rows": state.unknown_rows,
         "lane": criterion.lane,
+        # Blocks sealed before sources were kept have none.
+        "sources": tuple(sorted({source for block in read if (source := getattr(block, "source", None))})),
+        "blocks": tuple(digest(block) for block in read),
     }
     match criterion, state:
         case ToleranceRule(), ToleranceState():

@@ -14,7 +14,7 @@ from countermand.detection.composition import Node, fixed_limits_suffice
 from countermand.detection.criterion_rules import LaneName, ThresholdRule, ToleranceRule
 from countermand.detection.evalue import micronats
 from countermand.detection.models import CORE, Sealed
-from countermand.playbook.terms import Severity
+from countermand.playbook.terms import Routing, Severity
 from countermand.playbook.units import Duration, Number
 
 
@@ -86,6 +86,7 @@ class Rule(Sealed):
     late_horizon: int = 60
     w0: Number
     dispersion: Number
+    routing: Routing = "random"
     per_release: Number
     unreserved: Number
     allotted: Number | None

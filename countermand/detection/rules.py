@@ -80,6 +80,7 @@ def _rule(detection: Detection, trigger: Trigger, history: Sequence[Row]) -> Rul
         blind_after=detection.blind_after,
         w0=detection.w0,
         dispersion=detection.dispersion,
+        routing=detection.routing,
         per_release=budget.per_release,
         unreserved=budget.per_release * (1 - budget.reserve),
         allotted=allotted,

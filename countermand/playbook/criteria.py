@@ -12,7 +12,7 @@ from countermand.playbook.combination import AtLeast, Combination, Criterion, Gr
 from countermand.playbook.health import Health, faults_of
 from countermand.playbook.limits import Bound, FailureLimit, ThresholdRule
 from countermand.playbook.signals import SignalFamily, SignalSpec, Tolerance, misfit
-from countermand.playbook.terms import Faults, Name, Severity, SignalName, Strict, Text, repeated
+from countermand.playbook.terms import Faults, Name, Routing, Severity, SignalName, Strict, Text, repeated
 from countermand.playbook.units import Duration, Number, Positive, format_duration, plain
 
 __all__ = [
@@ -127,6 +127,11 @@ class Detection(Strict):
     )
     w0: Annotated[Number, Field(gt=0, lt=1)] = Field(
         Decimal("0.5"), description="Weight on 'bad from the start' against 'turns bad later'."
+    )
+    routing: Routing = Field(
+        "random",
+        description="`by_class`: region, customer or the like decides who gets the candidate; then classes that differ "
+        "look like harm or hide it, and verdicts say so.",
     )
     ramp: Ramp | None = Field(None, description="When the candidate gets more traffic, if that is planned.")
     false_alarms: FalseAlarms = Field(description="How often a harmless release may be called worse.")

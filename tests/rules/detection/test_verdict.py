@@ -8,7 +8,7 @@ from copy import copy, deepcopy
 import pytest
 
 from countermand.canonical import digest
-from countermand.detection.models import Verdict, WatchVerdict
+from countermand.detection.models import Arm, Verdict, WatchVerdict
 from countermand.detection.watch import combine, start, step
 
 
@@ -46,3 +46,21 @@ def test_every_field_of_an_unread_verdict_can_be_read_first(bench):
     assert repr(fresh(bench)) == repr(whole)
     with pytest.raises(AttributeError, match="no_such_field"):
         _ = fresh(bench).no_such_field
+
+
+def test_a_record_names_the_sealed_blocks_it_rests_on(bench):
+    row = bench.row(
+        0, *(bench.filled(arm, "hallucinations", part, scored=9) for part in ("x=b", "all") for arm in reversed(Arm))
+    )
+    rule = bench.rule()
+    read = [row.find("hallucinations", arm, part) for arm in Arm for part in ("all", "x=b")]
+    assert step(rule, start(rule), row)[1].criteria[0].blocks == tuple(map(digest, read))
+
+
+def test_traffic_that_is_not_divided_at_random_makes_the_bound_conditional(bench):
+    rule = bench.rule(routing="by_class")
+    _, verdict = bench.last(rule, [bench.counted(seq, (60, 1000), (5, 1000)) for seq in range(9)])
+    assert verdict.guarantee.reasons[0] == "routing_not_random"
+    assert verdict.sentence.endswith(
+        "if those who get the candidate are like the others: traffic is not divided at random."
+    )
