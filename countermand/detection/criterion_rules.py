@@ -42,7 +42,7 @@ class ToleranceRule(SignalRule):
     """
 
     form: Literal["tolerance"] = "tolerance"
-    kind: Literal["rate", "judgement", "score", "latency", "gap", "categories", "missing", "past_weeks"]
+    kind: Literal["rate", "judgement", "score", "latency", "gap", "score_gap", "categories", "missing", "past_weeks"]
     tolerance: dict[str, Number]
     ratio: Number
     absolute: Number

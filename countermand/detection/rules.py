@@ -166,18 +166,23 @@ def _criterion(
 def tolerance_rule(detection: Detection, name: str, tolerate: Tolerance, history: Sequence[Row] = ()) -> ToleranceRule:
     """One signal against one tolerance, in the main lane and without warm-up."""
     spec = detection.signals[name]
-    ratio, absolute = tolerances.line(spec, tolerate)
-    past = spec.baseline == "none"
+    values = detection.signals[spec.of] if spec.kind == "gap" and spec.of is not None else spec
+    ratio, absolute = tolerances.line(spec, tolerate, values.range)
+    kind: str = spec.kind
+    if spec.baseline == "none":
+        kind = "past_weeks"
+    elif values.kind == "score" and kind == "gap":
+        kind = "score_gap"
     return ToleranceRule(
         **_signal(detection, name, spec),
-        kind="past_weeks" if past else spec.kind,
+        kind=kind,
         tolerance=tolerate.given,
         ratio=ratio,
         absolute=absolute,
         every=round(spec.block / detection.block) if spec.block is not None else 1,
-        arms=(Arm.candidate,) if past else tuple(Arm),
-        range=spec.range,
-        clipped=spec.clipped,
+        arms=(Arm.candidate,) if kind == "past_weeks" else tuple(Arm),
+        range=values.range,
+        clipped=values.clipped,
         slower_by=tolerate.slower_by,
         quantiles=spec.quantiles if spec.kind == "latency" else (),
         edges=spec.edges,
@@ -186,7 +191,7 @@ def tolerance_rule(detection: Detection, name: str, tolerate: Tolerance, history
         groups=spec.groups or (),
         categories=spec.categories or (),
         size=tolerate.size,
-        bounds=seasonal(history, name) if past else (),
+        bounds=seasonal(history, name) if kind == "past_weeks" else (),
     )
 
 

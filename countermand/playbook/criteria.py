@@ -199,13 +199,13 @@ class Detection(Strict):
                 faults.add(f"{format_duration(at)!r} stands there before; write each moment once", "ramp", "at", i)
 
     def _check_of(self, faults: Faults, spec: SignalSpec, *place: str | int) -> None:
-        if spec.of is not None:
-            kind = self.signals[spec.of].kind if spec.of in self.signals else "unknown"
-            if kind not in ("rate", "judgement") and (
-                spec.kind == "gap" or kind in ("unknown", "missing", "gap", "alert")
-            ):
-                what = "a rate" if spec.kind == "gap" else "a signal with values of its own"
-                faults.add(f"{spec.of!r} is {kind}; {what} is needed", *place)
+        if spec.of is None:
+            return
+        kind = self.signals[spec.of].kind if spec.of in self.signals else "unknown"
+        if spec.kind == "gap" and kind not in ("rate", "judgement", "score"):
+            faults.add(f"{spec.of!r} is {kind}; a rate or a score is needed", *place)
+        elif kind in ("unknown", "missing", "gap", "alert"):
+            faults.add(f"{spec.of!r} is {kind}; a signal with values of its own is needed", *place)
 
     def _check_criterion(self, faults: Faults, trigger: Trigger, criterion: Criterion, *place: str | int) -> None:
         spec = self.signals.get(criterion.signal)
@@ -215,7 +215,7 @@ class Detection(Strict):
                 f"trigger {trigger.id!r} uses unknown signal {criterion.signal!r}; defined are {known}",
                 *(*place, "signal"),
             )
-        elif criterion.tolerate is not None and (problem := misfit(spec, criterion.tolerate)):
+        elif criterion.tolerate is not None and (problem := misfit(spec, criterion.tolerate, self._values_of(spec))):
             faults.add(problem, *place, "tolerate")
         elif criterion.rule is not None and (problem := _misruled(spec, criterion.rule)):
             faults.add(f"{problem}; {criterion.signal!r} is a signal of kind {spec.kind}", *place, "rule")
@@ -229,6 +229,10 @@ class Detection(Strict):
                     f"{format_duration(span)!r} is not a whole number of blocks of {block}, at most {most}",
                     *(*place, "rule", *where),
                 )
+
+    def _values_of(self, spec: SignalSpec) -> SignalSpec:
+        """The signal whose values a gap compares; every other has its own."""
+        return self.signals.get(spec.of, spec) if spec.kind == "gap" and spec.of else spec
 
     def _whole(self, faults: Faults, span: timedelta, most: int | None, *place: str | int) -> None:
         block = format_duration(self.block)

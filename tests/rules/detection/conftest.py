@@ -140,11 +140,12 @@ class Bench:
         )
 
     def signal_rule(self, spec: dict[str, Any], tolerate: dict[str, str], **changes: Any) -> Rule:
-        """The rule of one trigger on one signal `s`, beside a rate called `hallucinations`."""
+        """The rule of one trigger on one signal `s`, beside a rate `hallucinations` and a score `utility`."""
+        utility = {"kind": "score", "bad": "lower", "range": ["1", "5"], "expect": None, "show": None}
         full = {"bad": None, "expect": None, "show": None, **spec}
         return self.rule(
             [{"id": "t", "any": [{"signal": "s", "tolerate": tolerate, **changes.pop("criterion", {})}]}],
-            signals={"s": full, "hallucinations": {}, **changes.pop("signals", {})},
+            signals={"s": full, "hallucinations": {}, "utility": utility, **changes.pop("signals", {})},
             **changes,
         )
 

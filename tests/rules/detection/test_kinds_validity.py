@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from statistics import fmean, stdev
 
 import pytest
 
-from countermand.detection.kinds import categories, past_weeks
+from countermand.detection.kinds import categories, past_weeks, score_gaps
 from countermand.detection.kinds.gaps import KAPPA, centres
 from countermand.detection.moments import (
     STEPS,
@@ -130,3 +131,25 @@ def test_the_mean_of_e_for_scores_is_at_most_one_up_to_chance(bench, shape, rati
                 mean = total / rounds
                 error = math.sqrt(max(square / rounds - mean * mean, 0) / rounds)
                 assert mean - 4 * error <= 1
+
+
+def test_the_mean_of_e_for_a_gap_of_scores_is_at_most_one_up_to_chance(bench):
+    """Monte Carlo over four cells at the boundary, with wrong guesses."""
+    draw, rounds = bench.traffic(25).draw, 400
+    for shape, sample in DISTRIBUTIONS.items():
+        for sizes in ((4, 20, 6, 30), (15, 15, 15, 15)):
+            true = [0.35, 0.2, 0.25, 0.15]
+            accepted = true[0] - true[1] - true[2] + true[3]
+            middle = score_gaps.centres([wrong(draw, mean) for mean in true], list(sizes), accepted)
+            noise, most = 0.02 * sum(1 / n for n in sizes), score_gaps.most(middle, list(sizes))
+            found: list[list[float]] = [[] for _ in STEPS]
+            for _ in range(rounds):
+                values = [[sample(draw, mean) for _ in range(n)] for n, mean in zip(sizes, true, strict=True)]
+                cells = [
+                    (float(k), len(x), sum(x), sum(z * z for z in x), m)
+                    for k, x, m in zip(KAPPA, values, middle, strict=True)
+                ]
+                for i, step in enumerate(STEPS):
+                    found[i].append(math.exp(log_evidence_of_moments(min(step / noise, most), cells, accepted)))
+            for one in found:
+                assert fmean(one) - 4 * stdev(one) / math.sqrt(rounds) <= 1, shape
