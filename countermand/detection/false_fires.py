@@ -53,7 +53,7 @@ def false_fires(
     if chance is not None:
         return FalseFires(per_1000=1000 * chance)
     days = max(ROWS // rows, 30)
-    fired = sum(fires(criterion, day, traffic) is not None for day in _days(usual, traffic, rows, days))
+    fired = sum(fires(criterion, day, traffic) is not None for day in simulated_days(usual, traffic, rows, days))
     return FalseFires(per_1000=1000 * fired / days, days=days)
 
 
@@ -190,7 +190,7 @@ def _binomial(n: int, p: float) -> tuple[int, list[float]]:
     ]
 
 
-def _days(usual: float, traffic: tuple[int, int], rows: int, days: int) -> Iterator[list[list[int]]]:
+def simulated_days(usual: float, traffic: tuple[int, int], rows: int, days: int) -> Iterator[list[list[int]]]:
     """Days of bad outputs per row, on both arms."""
     tables = [(first, list(accumulate(weights))) for first, weights in (_binomial(n, usual) for n in traffic)]
     for day in range(days):

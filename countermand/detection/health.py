@@ -26,7 +26,7 @@ from countermand.detection.kinds.table import KINDS
 from countermand.detection.models import CORE, Arm, Guarantee, Row, VerdictWord
 from countermand.detection.moments import largest_loss, log_evidence_of_moments
 from countermand.detection.rules import tolerance_rule
-from countermand.detection.state import Memory
+from countermand.detection.state import Memory, made
 from countermand.plan.target import Value
 from countermand.playbook.criteria import Detection
 from countermand.playbook.signals import Tolerance
@@ -163,7 +163,8 @@ def step(rule: HealthRule, state: HealthState, row: Row, word: VerdictWord) -> t
     if first is None and rows >= rule.max_rows:
         answer = "not_certified"
     bound = guarantee([(signal, own.memory) for signal, own in pairs], routing=rule.routing)
-    certificate = Certificate(
+    certificate = made(
+        Certificate,
         rule=rule.digest,
         seq=row.seq,
         word=answer,
@@ -172,7 +173,7 @@ def step(rule: HealthRule, state: HealthState, row: Row, word: VerdictWord) -> t
         row=row.digest,
         sentence=_sentence(rule, answer, missing, bound),
     )
-    return HealthState(rule=state.rule, rows=rows, certified_at=first, signals=signals), certificate
+    return made(HealthState, rule=state.rule, rows=rows, certified_at=first, signals=signals), certificate
 
 
 def _advance(rule: HealthRule, signal: ToleranceRule, state: SignalHealth, row: Row) -> SignalHealth:
@@ -193,7 +194,8 @@ def _advance(rule: HealthRule, signal: ToleranceRule, state: SignalHealth, row: 
         )
         if certified is None and log_mean(evidence, len(evidence)) >= rule.limit:
             certified = row.seq
-    return SignalHealth(
+    return made(
+        SignalHealth,
         evidence=evidence,
         memory=kind.learn(signal, memory, row),
         certified_at=certified,

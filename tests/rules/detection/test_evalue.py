@@ -32,7 +32,7 @@ def log_mean_of_e(bet, candidate, baseline, candidate_rate, baseline_rate):
 def test_no_bet_gains_on_average_when_the_release_is_exactly_at_the_tolerance(bench):
     draw = bench.traffic(1).draw
     worst, points = -math.inf, 0
-    while points < 50_000:
+    while points < 100_000:
         ratio, absolute = draw.uniform(0.3, 2), draw.uniform(-0.2, 0.3) if draw.random() < 0.7 else 0.0
         rate = draw.random() if draw.random() < 0.5 else math.exp(draw.uniform(-10, -0.1))
         candidate_rate = ratio * rate + absolute

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from countermand.detection import thresholds
 from countermand.detection.criterion_rules import ThresholdRule
-from countermand.detection.false_fires import false_fires, fires
+from countermand.detection.false_fires import false_fires, fires, simulated_days
 from countermand.detection.models import Arm
 from countermand.detection.state import ThresholdState
 
@@ -101,7 +101,7 @@ def test_what_is_simulated_agrees_with_what_is_computed():
     again = false_fires(limit("n_of_m", window=9, times=1, limit="0.0125"), MINUTE, 0.005, (1000, 1000))
     assert again.days == 208
     assert again.per_1000 == pytest.approx(computed, abs=4 * (computed * (1000 - computed) / 208) ** 0.5)
-    assert again == false_fires(limit("n_of_m", window=9, times=1, limit="0.0125"), MINUTE, 0.005, (1000, 1000))
+    assert list(simulated_days(0.005, (1000, 50), 20, 2)) == list(simulated_days(0.005, (1000, 50), 20, 2))
 
 
 def test_the_sentence_claims_no_more_than_it_knows():
