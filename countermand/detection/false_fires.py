@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from itertools import accumulate
 from math import ceil, exp, floor, lgamma, log, log1p, sqrt
 
@@ -39,12 +40,14 @@ class FalseFires(Value):
         return f"on {often} of 1,000 days without any harm it fires all the same ({how})"
 
 
+@lru_cache
 def false_fires(
     criterion: ThresholdRule, block: timedelta, usual: float, traffic: tuple[int, int]
 ) -> FalseFires | None:
     """How often the rule fires within a day of harmless traffic; None for alerts, which have no usual rate.
 
     usual: the usual bad rate, between 0 and 1. traffic: outputs scored per block on (candidate, baseline), both > 0.
+    Answers are kept, because a playbook is checked whenever it is read.
     """
     if criterion.kind == "firing":
         return None

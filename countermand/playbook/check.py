@@ -133,6 +133,8 @@ def _too_slow(playbook: Playbook) -> Iterator[Finding]:
 def _fires_without_harm(playbook: Playbook) -> Iterator[Finding]:
     """Fixed limits that fire too often by chance, where the playbook states their traffic."""
     detection = playbook.detection
+    if not any(spec.per_minute for spec in detection.signals.values()):
+        return
     for i, (trigger, rule) in enumerate(zip(detection.triggers, compile_rules(detection), strict=True)):
         places = {
             criterion.signal: ("detection", "triggers", i, *trigger.criterion_path(j))

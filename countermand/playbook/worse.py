@@ -37,7 +37,8 @@ def worse(playbook: Playbook) -> Iterator[str]:
         return
     rarely = _rarely(detection.false_alarms.per_release)
     but = f" No promise for {spoken(uncovered)}: plain thresholds." if uncovered else ""
-    yield wrapped(f"Promise: at most {rarely} harmless releases is called worse by mistake.{but}", 2, 4)
+    alike = ", if the users of both versions are alike" if detection.routing == "by_class" else ""
+    yield wrapped(f"Promise: at most {rarely} harmless releases is called worse by mistake{alike}.{but}", 2, 4)
 
 
 def usually(spec: SignalSpec) -> str:
