@@ -63,7 +63,8 @@ def false_fires(
 def fires(criterion: ThresholdRule, day: Sequence[Sequence[int]], traffic: tuple[int, int]) -> int | None:
     """The first row at which the rule is breached, from bad outputs per row of (candidate, baseline); None: never.
 
-    It is the rule of `thresholds` on known blocks of constant size, by running sums.
+    It is the rule of `thresholds` on known blocks of constant size, by running sums. Raises ValueError for kinds whose
+    measurements never overlap: they are computed.
     """
     sums = [list(accumulate(bad, initial=0)) for bad in day]
     n, m = traffic
@@ -88,9 +89,13 @@ def fires(criterion: ThresholdRule, day: Sequence[Sequence[int]], traffic: tuple
                 outside += now - last[t % criterion.window]
                 last[t % criterion.window] = now
                 breached = outside >= criterion.times
-            case _:
+            case "bound":
                 outside = outside + 1 if _is_outside(criterion, bad, n * rows) else 0
                 breached = outside >= criterion.times
+            case kind:
+                raise ValueError(
+                    f"a rule of kind {kind!r} is computed; burn_rate, times_baseline, n_of_m, bound are not"
+                )
         if breached:
             return t
     return None

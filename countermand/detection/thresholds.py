@@ -53,6 +53,21 @@ def advance(criterion: ThresholdRule, state: ThresholdState, row: Row) -> Thresh
     )
 
 
+def soonest(criterion: ThresholdRule) -> int:
+    """The fewest blocks after which the rule can be breached, if every block is outside."""
+    match criterion.kind:
+        case "cumulative" | "consecutive":
+            return (criterion.times + 1) * criterion.window
+        case "failed_checks":
+            return criterion.times * criterion.window
+        case "times_baseline":
+            return (criterion.times + 1) * criterion.interval
+        case "burn_rate":
+            return 1
+        case _:
+            return criterion.times
+
+
 def _window(
     criterion: ThresholdRule, state: ThresholdState, now: tuple[int, ...], *, known: bool
 ) -> tuple[tuple[tuple[int, ...], ...], int, bool]:

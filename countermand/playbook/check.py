@@ -13,6 +13,7 @@ from decimal import Decimal
 from countermand.detection.models import Row
 from countermand.detection.positive import upper_bound
 from countermand.detection.rules import compile_rules
+from countermand.detection.thresholds import soonest
 from countermand.detection.tolerances import bad_value, line
 from countermand.playbook.check_history import against_history
 from countermand.playbook.finding import Finding
@@ -35,6 +36,7 @@ def check(playbook: Playbook, history: Sequence[Row] = ()) -> list[Finding]:
     """
     return [
         *_criteria(playbook),
+        *_never_fires(playbook),
         *_too_slow(playbook),
         *_fires_without_harm(playbook),
         *against_history(playbook.detection, history),
@@ -115,6 +117,22 @@ def _wide_edges(spec: SignalSpec, tolerate: Tolerance, path: Path) -> Iterator[F
             f"a quantile above {plain(last[0])} {spec.measured_in} is not compared with anything: no edge is "
             f"{percent(by)} higher; declare edges beyond what is ever usual",
         )
+
+
+def _never_fires(playbook: Playbook) -> Iterator[Finding]:
+    """Criteria that even hopeless blocks from the start cannot fire within the watch."""
+    detection = playbook.detection
+    for i, (trigger, rule) in enumerate(zip(detection.triggers, compile_rules(detection), strict=True)):
+        for j, compiled in enumerate(rule.criteria[: len(trigger.criteria)]):
+            sustain = rule.main.sustain_blocks
+            needed = soonest(compiled) if compiled.form == "threshold" else compiled.warm_up + sustain
+            if needed > rule.watch_blocks:
+                yield Finding(
+                    ("detection", "triggers", i, *trigger.criterion_path(j)),
+                    "error",
+                    f"can never fire: it needs at least {format_duration(needed * detection.block)} "
+                    f"and the watch lasts {format_duration(detection.watch)}",
+                )
 
 
 def _too_slow(playbook: Playbook) -> Iterator[Finding]:

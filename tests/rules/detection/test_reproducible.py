@@ -57,7 +57,8 @@ def test_a_platform_whose_logarithms_differ_in_the_last_bit_keeps_states_and_ver
     draw = bench.traffic(88).draw
 
     def shaken(true):
-        return lambda x: math.nextafter(true(x), draw.choice((-math.inf, math.inf)))
+        # Results that are whole numbers are exact everywhere: e⁰ and ln 1.
+        return lambda x: y if (y := true(x)) in (0, 1) else math.nextafter(y, draw.choice((-math.inf, math.inf)))
 
     for module in (evalue, moments, categories, forecast):
         for name in ("log", "log1p", "exp"):
