@@ -15,6 +15,7 @@ from activities.freezing import FreezingActivities
 from activities.planning import PlanningActivities
 from activities.recording import RecordingActivities
 from activities.reviewing import ReviewingActivities
+from activities.sealing import Sealer
 from activities.staging import StagingActivities
 from activities.verifying import VerifyingActivities
 from activities.watching import WatchingActivities
@@ -26,6 +27,8 @@ from adapters.outbox import Outbox
 from adapters.settings import Settings
 from adapters.signals import SqlSignals
 from adapters.signing import GatewayKey
+from adapters.source_settings import source_settings
+from adapters.sources import ConfiguredSources
 from adapters.targets import ConfiguredTargets
 from adapters.templates import JinjaRenderer
 from runtime import WORKFLOWS, connect
@@ -38,6 +41,8 @@ async def run(settings: Settings) -> None:
     ledger, catalogue, signals = SqlLedger(database), SqlCatalogue(database), SqlSignals(database)
     people, renderer = FileDirectory(settings.governance), JinjaRenderer(settings.templates)
     targets = ConfiguredTargets(settings.target_settings(), ledger.put_blob)
+    sources = ConfiguredSources(source_settings(settings.sources))
+    sealer = Sealer(signals, sources)
     briefing = BriefingActivities(catalogue, people, GatewayKey(settings.gateway_key))
     communicating = CommunicatingActivities(ledger, renderer, Outbox(database), settings.console_url)
     planning = PlanningActivities(targets, ledger)
@@ -58,7 +63,7 @@ async def run(settings: Settings) -> None:
             staging.set_stage,
             staging.verify_traffic,
             staging.run_checks,
-            VerifyingActivities(signals, catalogue, ledger, utc_now).verify_health,
+            VerifyingActivities(signals, sealer, catalogue, ledger, utc_now).verify_health,
             communicating.communicate,
             reviewing.draft_review,
             reviewing.close_release,
@@ -71,7 +76,7 @@ async def run(settings: Settings) -> None:
     observing = Worker(
         client,
         task_queue=OBSERVE_QUEUE,
-        activities=[WatchingActivities(signals, catalogue, utc_now).observe],
+        activities=[WatchingActivities(signals, sealer, catalogue, utc_now).observe],
         max_concurrent_activities=5_000,
         graceful_shutdown_timeout=timedelta(seconds=1),
     )
@@ -82,6 +87,7 @@ async def run(settings: Settings) -> None:
         print("worker ready", flush=True)
         await stop.wait()
     await targets.close()
+    await sources.close()
     await database.close()
 
 

@@ -9,7 +9,8 @@ from datetime import datetime
 from temporalio import activity
 
 from activities.heartbeat import heartbeating
-from activities.ports import Catalogue, Ledger, RoleDirectory, SignalStore, Targets
+from activities.ports import Catalogue, Ledger, RoleDirectory, Targets
+from activities.signal_ports import SignalStore
 from countermand.canonical import digest_bytes
 from countermand.ledger.bodies import FreezeCompleted, FrozenItem
 from countermand.plan.build import member_of

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Annotated, Literal, Protocol
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
 
-from pydantic import AwareDatetime, Field
-
-from countermand.detection.models import Arm, Row
 from countermand.governance.decision import GatewayKeys
 from countermand.governance.directory import Directory
 from countermand.ledger.record import Entry, Kind, Record
@@ -63,90 +60,6 @@ class Ledger(Protocol):
 
     async def get_blob(self, sha256: str) -> tuple[bytes, str] | None:
         """(bytes, media type), or None."""
-        ...
-
-
-# --- signals --------------------------------------------------------------------------------------------------
-
-
-#: Ids of other systems; control characters are refused because not every database can store them.
-ForeignId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-
-
-class LabelledOutput(Value):
-    """One scored output. `outcome` None = served but not labelled: missing, never a pass."""
-
-    observation_id: ForeignId
-    release_id: ForeignId
-    arm: Arm
-    signal: Annotated[str, Field(min_length=1, max_length=63)]
-    event_time: AwareDatetime
-    outcome: Literal["ok", "bad"] | None
-
-
-class Rejected(Value):
-    """Why one item of a batch was not stored."""
-
-    index: int
-    code: Literal[
-        "unknown_release", "unknown_signal", "future", "too_old", "duplicate_id_other_value", "release_closed"
-    ]
-    detail: str
-
-
-class BatchAnswer(Value):
-    """What happened to a batch; `accepted` includes late items, which are kept and marked."""
-
-    batch_id: str
-    accepted: int
-    duplicates: int
-    late: int
-    rejected: tuple[Rejected, ...]
-
-
-class BatchConflict(Exception):
-    """The same batch id with another body."""
-
-
-class SignalStore(Protocol):
-    """Labelled outputs in, sealed blocks out."""
-
-    async def add(
-        self, source_id: str, batch_id: str, body_sha256: str, items: Sequence[LabelledOutput], now: datetime
-    ) -> BatchAnswer:
-        """Store a batch durably, whole or not at all; the same batch again returns the first answer.
-
-        Raises BatchConflict when `batch_id` is known with another body.
-        """
-        ...
-
-    async def seal(
-        self, release_id: str, *, signals: Sequence[str], start: datetime, block: timedelta, until: datetime
-    ) -> list[Row]:
-        """Seal every block that ends at or before `until` and is not sealed yet; returns the new rows in order.
-
-        Row `seq` counts blocks since `start`. Blocks without any output are sealed as unknown(no_traffic).
-        """
-        ...
-
-    async def rows(self, release_id: str, *, after_seq: int = -1, limit: int = 100_000) -> list[Row]:
-        """Sealed rows in order."""
-        ...
-
-    async def put_evaluations(self, release_id: str, records: Mapping[int, dict[str, object]]) -> None:
-        """Keep what was judged, by row `seq` (one statement; known rows stay as they are); pages draw from it."""
-        ...
-
-    async def evaluations(
-        self, release_id: str, *, after_seq: int = -1, limit: int = 100_000
-    ) -> list[tuple[int, dict[str, object]]]:
-        """(row `seq`, what was kept of its judgement) in order."""
-        ...
-
-    async def newest_evaluations(
-        self, release_ids: Sequence[str] | None = None
-    ) -> dict[str, tuple[int, dict[str, object]]]:
-        """The newest judged row of these releases (None: of all that are still watched), by release id."""
         ...
 
 

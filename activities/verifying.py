@@ -9,8 +9,10 @@ from datetime import datetime
 from temporalio import activity
 
 from activities.heartbeat import heartbeating
-from activities.ports import Catalogue, Ledger, SignalStore
+from activities.ports import Catalogue, Ledger
 from activities.recording import Checked, keep_checks
+from activities.sealing import Sealer
+from activities.signal_ports import SignalStore
 from countermand.detection.models import Row
 from countermand.ledger.bodies import CheckDone
 from countermand.plan.evidence import judge_health
@@ -32,12 +34,18 @@ class HealthRequest(Value):
 
 
 class VerifyingActivities:
-    """Ports: SignalStore, Catalogue, Ledger; a clock."""
+    """Ports: SignalStore, Catalogue, Ledger, and PullSources within the Sealer; a clock."""
 
     def __init__(
-        self, signals: SignalStore, catalogue: Catalogue, ledger: Ledger, clock: Callable[[], datetime]
+        self,
+        signals: SignalStore,
+        sealer: Sealer,
+        catalogue: Catalogue,
+        ledger: Ledger,
+        clock: Callable[[], datetime],
     ) -> None:
         self._signals = signals
+        self._sealer = sealer
         self._catalogue = catalogue
         self._ledger = ledger
         self._clock = clock
@@ -55,7 +63,7 @@ class VerifyingActivities:
             while True:
                 await self._seal(request)
                 for row in await self._signals.rows(request.release_id, after_seq=seen):
-                    seen = row.seq
+                    seen = max(seen, row.seq)
                     if row.start >= request.since:
                         rows.append(row)
                 results = tuple(
@@ -82,10 +90,4 @@ class VerifyingActivities:
         """Seal what is due: the watch may have reached its length while the incident was open."""
         status = await self._catalogue.release(request.release_id)
         if status is not None:
-            await self._signals.seal(
-                request.release_id,
-                signals=sorted(request.detection.signals),
-                start=status.watched_from,
-                block=request.detection.block,
-                until=self._clock() - request.detection.lateness,
-            )
+            await self._sealer.seal(status, request.detection, self._clock() - request.detection.lateness)

@@ -11,10 +11,13 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.heartbeat import heartbeating
-from activities.ports import Catalogue, SignalStore
+from activities.ports import Catalogue
+from activities.sealing import Sealer
+from activities.signal_ports import SignalStore
 from countermand.canonical import instant
-from countermand.detection.models import Row, VerdictWord, WatchVerdict
+from countermand.detection.models import Row, Verdict, VerdictWord, WatchVerdict
 from countermand.detection.rules import compile_rules
+from countermand.detection.sealing import LATE_HORIZON
 from countermand.detection.watch import combine, start, step
 from countermand.plan.target import Value
 from countermand.playbook.model import Detection
@@ -56,20 +59,30 @@ class Evaluator:
     def __init__(self, detection: Detection) -> None:
         self._rules = compile_rules(detection)
         self._states = [start(rule) for rule in self._rules]
+        # What late samples of a row are judged beside: the verdicts of that row.
+        self._judged: dict[int, list[Verdict]] = {}
 
     def judge(self, row: Row) -> WatchVerdict:
+        """The verdict after the row; rows come in the order in which they are stored, late ones included."""
+        originals = self._judged.pop(row.seq) if row.late_of is not None else [None] * len(self._rules)
         verdicts = []
-        for index, rule in enumerate(self._rules):
-            self._states[index], verdict = step(rule, self._states[index], row)
+        for index, (rule, original) in enumerate(zip(self._rules, originals, strict=True)):
+            self._states[index], verdict = step(rule, self._states[index], row, original)
             verdicts.append(verdict)
+        if row.late_of is None:
+            self._judged[row.seq] = verdicts
+            self._judged.pop(row.seq - LATE_HORIZON - 1, None)
         return combine(verdicts)
 
 
 class WatchingActivities:
-    """Ports: SignalStore, Catalogue; a clock."""
+    """Ports: SignalStore, Catalogue, and PullSources within the Sealer; a clock."""
 
-    def __init__(self, signals: SignalStore, catalogue: Catalogue, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, signals: SignalStore, sealer: Sealer, catalogue: Catalogue, clock: Callable[[], datetime]
+    ) -> None:
         self._signals = signals
+        self._sealer = sealer
         self._catalogue = catalogue
         self._clock = clock
 
@@ -96,8 +109,10 @@ class WatchingActivities:
         while True:
             evaluations = {}
             for row in new_rows:
-                verdict, row_start, rows = evaluator.judge(row), row.start, row.seq + 1
-                evaluations[row.seq] = evaluation_of(verdict, row)
+                verdict = evaluator.judge(row)
+                if row.late_of is None:
+                    row_start, rows = row.start, row.seq + 1
+                    evaluations[row.seq] = evaluation_of(verdict, row)
             if evaluations:
                 await self._signals.put_evaluations(request.release_id, evaluations)
             status = await self._catalogue.release(request.release_id)
@@ -111,13 +126,7 @@ class WatchingActivities:
                 return _result("pause", verdict, row_start, "nothing changed for a while")
             due = request.started_at + (rows + 1) * detection.block + detection.lateness
             await asyncio.sleep(max((due - self._clock()).total_seconds(), 0))
-            sealed = await self._signals.seal(
-                request.release_id,
-                signals=sorted(detection.signals),
-                start=request.started_at,
-                block=detection.block,
-                until=self._clock() - detection.lateness,
-            )
+            sealed = await self._sealer.seal(status, detection, self._clock() - detection.lateness)
             # Another attempt may have sealed them; then they are read.
             new_rows = sealed or await self._signals.rows(request.release_id, after_seq=rows - 1)
             if not new_rows:

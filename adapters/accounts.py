@@ -65,11 +65,6 @@ class ApiToken(Value):
     environments: tuple[str, ...] | None
     expires_at: datetime
 
-    @property
-    def limited(self) -> bool:
-        """Is this token good for some releases or environments only?"""
-        return self.releases is not None or self.environments is not None
-
     def allows(self, scope: str, *, release_id: str, environment: str) -> bool:
         """May this token use `scope` for this release in this environment?"""
         return (
@@ -181,16 +176,6 @@ class Accounts:
         async with self._db.reading() as session:
             account = await session.get_one(AccountTable, known.subject)
         return Account(subject=account.subject, name=account.name)
-
-    async def source_of_token(self, token: str) -> str | None:
-        """The source behind a bearer token that may write every signal; None for every other token.
-
-        A limited token is None here too: its caller must ask `token` and check `allows` for each release.
-        """
-        known = await self.token(token)
-        if known is None or known.kind != "source" or known.limited:
-            return None
-        return known.subject
 
     async def revoke_token(self, token: str) -> None:
         """End a bearer token that its holder gives back; nothing happens when it is unknown."""

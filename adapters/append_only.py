@@ -34,6 +34,9 @@ TRIGGERS: dict[str, dict[str, str]] = {
         "playbook_version_no_delete": "03805ed7d11aa13f99bb4eb4f251b9aa8befd1826b65a22a1d471cfc2658503d",
         "playbook_version_no_update": "f21f42388261755926901e2a550ac508df2cbabc97d5136a32990594d8a3ec15",
         "signal_block_guard": "0959792d5cf48d88ab7e991e1b9bddd15615b5af4ee245b61acee647fc35e31b",
+        "signal_block_late_guard": "d49d7129bfea60c2b432e49ec8722b224898b1b20b433fe04e0480e4b5653371",
+        "signal_block_late_no_delete": "50b7a1b4adf6b3b2919ce8ff8f80a012fe9b6ec4587144ab424f3bb361c98538",
+        "signal_block_late_no_update": "8d89d9026f2f7ef5188a1b2c801d410a1899da6d7d824592dd3eb5f901f43e1a",
         "signal_block_no_delete": "44088a97d7ee45ad3373f1a09cb7999d0e3ea1e27ba345629e62b1c0c6970a95",
         "signal_block_no_update": "8a89d6387317d6c8634b5f2b6e16a1d8fca4740f0d9dd6efaa908d6875f2c79b",
     },
@@ -43,6 +46,7 @@ TRIGGERS: dict[str, dict[str, str]] = {
         "ledger_record_guard": "0deb40053874b045fa7cac8ff3ee1d298bdc2076d8d68a28b2e453d26a354420",
         "playbook_version_append_only": "e1cb1fcb4d49f278c123b3301d234d4a1135835dbc42ad404ce744b497f99cd5",
         "signal_block_append_only": "28007d20aebbf2d91d7ff7cc9f9770adbf779acd71c0cd134fcd6e98a9e54714",
+        "signal_block_late_append_only": "2cd91af8377a54646f9ce331563143b3e32534fb2ec2140ec9287fa5501b31f4",
     },
 }
 

@@ -1,31 +1,52 @@
-"""What happens to each labelled output of a batch before it is stored: taken, refused, or a repetition."""
+"""What happens to each item of a batch before it is stored: taken, refused, or a repetition."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from activities.ports import LabelledOutput, Rejected
+from activities.signal_ports import Batch, CountedBlock, LabelledOutput, May, RejectCode, Rejected
+from countermand.detection.sealing import DERIVED, Encode, NotKept, encoder, groups_of
+from countermand.playbook.signals import SignalSpec
 
 #: Event times further ahead of our clock than this are refused as `future`.
 AHEAD = timedelta(minutes=2)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_BAD = {"ok": 0, "bad": 1, None: None}
 
-Code = Literal["unknown_release", "unknown_signal", "future", "duplicate_id_other_value", "release_closed"]
+Part = Literal["items", "counts", "events"]
+
+
+class SignalGate(NamedTuple):
+    """What one signal of a playbook takes, and from whom."""
+
+    source: str
+    kind: str
+    encode: Encode
+    groups: Mapping[str, frozenset[str]]
+
+    def segments(self, groups: Mapping[str, str] | None) -> str | None:
+        """The groups that some gap signal compares, as they are kept."""
+        if not groups or not self.groups:
+            return None
+        known = [f"{key}={group}" for key, group in sorted(groups.items()) if group in self.groups.get(key, ())]
+        return ";".join(known) or None
 
 
 class Gate(NamedTuple):
     """What decides about outputs of one release. Those before `late_before_us` are late: their block is sealed, or
-    the release was not registered yet."""
+    the release was not registered yet. Of these, the late block of those between `start_us` and
+    `too_old_before_us` is closed too."""
 
-    signals: frozenset[str]
+    signals: Mapping[str, SignalGate]
+    environment: str
     closed: bool
+    start_us: int
     late_before_us: int
+    too_old_before_us: int
 
 
 class Stored(NamedTuple):
@@ -38,13 +59,14 @@ class Stored(NamedTuple):
     signal: str
     arm: str
     event_us: int
-    bad: int | None
+    value: int | None
+    segments: str | None
     late: int
 
     @property
     def content(self) -> tuple[object, ...]:
         """What must be equal when the same id comes again."""
-        return self.release_id, self.signal, self.arm, self.event_us, self.bad
+        return self[3:9]
 
 
 @dataclass
@@ -52,11 +74,12 @@ class Sorted:
     """A batch after sorting; `fresh` holds the first row of each id with its index in the batch."""
 
     fresh: dict[str, tuple[int, Stored]] = field(default_factory=dict)
+    counted: list[tuple[int, CountedBlock, int, bool]] = field(default_factory=list)
     duplicates: int = 0
     rejected: list[Rejected] = field(default_factory=list)
 
-    def reject(self, index: int, code: Code, detail: str) -> None:
-        self.rejected.append(Rejected(index=index, code=code, detail=detail))
+    def reject(self, index: int, code: RejectCode, detail: str, part: Part = "items") -> None:
+        self.rejected.append(Rejected(index=index, code=code, detail=detail, part=part))
 
     def repeat(self, index: int, row: Stored, first: tuple[object, ...]) -> None:
         """`row` has an id whose `first` content is stored or about to be."""
@@ -75,42 +98,111 @@ def microseconds(at: datetime) -> int:
     return (at - _EPOCH) // _MICROSECOND
 
 
-def sort_batch(
-    source_id: str, batch_id: str, items: Sequence[LabelledOutput], gates: Mapping[str, Gate], now: datetime
-) -> Sorted:
-    """Decide about every item that can be decided about without looking at stored outputs."""
-    batch = Sorted()
-    latest = microseconds(now + AHEAD)
-    for index, item in enumerate(items):
-        gate = gates.get(item.release_id)
+def gates_of(signals: Mapping[str, SignalSpec]) -> dict[str, SignalGate]:
+    """What each signal of a playbook takes; made once per playbook."""
+    groups = groups_of(signals)
+    return {
+        name: SignalGate(spec.source, spec.kind, encoder(name, spec), groups.get(name, {}))
+        for name, spec in signals.items()
+    }
+
+
+def sort_batch(source_id: str, batch: Batch, gates: Mapping[str, Gate], now: datetime, may: May) -> Sorted:
+    """Decide about every item that can be decided about without looking at what is stored."""
+    found = Sorted(rejected=list(batch.rejected))
+    judge = _Judge(source_id, gates, now, may)
+    for index, item in enumerate(batch.items):
         event_us = microseconds(item.event_time)
-        if gate is None:
-            batch.reject(index, "unknown_release", f"release {item.release_id!r} is not registered; register it first")
-        elif gate.closed:
-            batch.reject(index, "release_closed", f"release {item.release_id!r} is not watched any more")
-        elif item.signal not in gate.signals:
-            batch.reject(
-                index,
+        try:
+            gate, signal = judge.admits(item, event_us)
+            value = signal.encode(item.outcome, item.value, item.category)
+        except NotKept as refused:
+            found.reject(index, refused.code, str(refused))  # type: ignore[arg-type]
+            continue
+        row = Stored(
+            source_id,
+            item.observation_id,
+            batch.batch_id,
+            item.release_id,
+            item.signal,
+            item.arm.value,
+            event_us,
+            value,
+            signal.segments(item.groups),
+            int(event_us < gate.late_before_us),
+        )
+        _, first = found.fresh.setdefault(item.observation_id, (index, row))
+        if first is not row:
+            found.repeat(index, row, first.content)
+    for index, counted in enumerate(batch.counts):
+        start_us = microseconds(counted.start)
+        try:
+            gate, signal = judge.admits(counted, start_us)
+            _fits(counted, signal)
+        except NotKept as refused:
+            found.reject(index, refused.code, str(refused), "counts")  # type: ignore[arg-type]
+            continue
+        found.counted.append((index, counted, start_us, start_us < gate.late_before_us))
+    return found
+
+
+class _Judge:
+    """The questions that every item is asked, in this order."""
+
+    def __init__(self, source_id: str, gates: Mapping[str, Gate], now: datetime, may: May) -> None:
+        self._source_id, self._gates, self._may = source_id, gates, may
+        self._latest = microseconds(now + AHEAD)
+        # What does not depend on the time of an item is asked once per batch.
+        self._known: dict[tuple[str, str], tuple[Gate, SignalGate]] = {}
+
+    def admits(self, item: LabelledOutput | CountedBlock, event_us: int) -> tuple[Gate, SignalGate]:
+        """The gates the item passed. Raises NotKept with the reason why it did not."""
+        key = item.release_id, item.signal
+        passed = self._known.get(key)
+        if passed is None:
+            passed = self._known[key] = self._gates_for(*key)
+        if event_us > self._latest:
+            raise NotKept("future", "it is more than 2 min ahead of the clock here; send the time of the output")
+        gate = passed[0]
+        if gate.start_us <= event_us < gate.too_old_before_us:
+            raise NotKept("too_old", "its block and that block's late samples are sealed; nothing can be added")
+        return passed
+
+    def _gates_for(self, release: str, name: str) -> tuple[Gate, SignalGate]:
+        gate = self._gates.get(release)
+        if gate is None or not self._may(release, gate.environment):
+            raise NotKept(
+                "unknown_release", f"release {release!r} is not registered, or this source may not write to it"
+            )
+        if gate.closed:
+            raise NotKept("release_closed", f"release {release!r} is not watched any more")
+        signal = gate.signals.get(name)
+        if signal is None:
+            raise NotKept(
                 "unknown_signal",
-                f"signal {item.signal!r} is not in the playbook of release {item.release_id!r}, "
+                f"signal {name!r} is not in the playbook of release {release!r}, "
                 f"which defines {', '.join(sorted(gate.signals))}",
             )
-        elif event_us > latest:
-            batch.reject(index, "future", f"event_time {item.event_time} is more than 2 min ahead of the clock here")
-        else:
-            late = int(event_us < gate.late_before_us)
-            row = Stored(
-                source_id,
-                item.observation_id,
-                batch_id,
-                item.release_id,
-                item.signal,
-                item.arm.value,
-                event_us,
-                _BAD[item.outcome],
-                late,
+        if signal.source != self._source_id:
+            raise NotKept(
+                "wrong_source",
+                f"signal {name!r} comes from source {signal.source!r} by the playbook, not {self._source_id!r}",
             )
-            _, first = batch.fresh.setdefault(item.observation_id, (index, row))
-            if first is not row:
-                batch.repeat(index, row, first.content)
-    return batch
+        return gate, signal
+
+
+def _fits(counted: CountedBlock, signal: SignalGate) -> None:
+    """Raises NotKept when the sums are not those of the signal's kind, or its segment is not compared."""
+    if signal.kind in DERIVED:
+        signal.encode(None, None, None)
+    sums = {"score": "sum", "latency": "hist", "categories": "counts"}
+    wanted = sums.get(signal.kind, "bad")
+    for name in ("bad", "sum", "hist", "counts"):
+        if name != wanted and getattr(counted, name) not in (None, 0, {}):
+            raise NotKept("wrong_kind", f"{counted.signal!r} is of kind {signal.kind}: give {wanted!r}, not {name!r}")
+    if counted.scored and getattr(counted, wanted) in (None, {}):
+        raise NotKept("wrong_kind", f"{counted.signal!r} is of kind {signal.kind}: {wanted!r} is missing")
+    if counted.segment != "all":
+        key, _, group = counted.segment.partition("=")
+        if group not in signal.groups.get(key, ()):
+            raise NotKept("wrong_kind", f"segment {counted.segment!r} of {counted.signal!r} is compared by no signal")

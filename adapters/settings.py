@@ -36,6 +36,7 @@ class Settings(BaseModel):
     database_url: str
     governance: Path
     targets: Path
+    sources: Path
     templates: Path
     console_url: str
     console_host: str
@@ -65,6 +66,7 @@ class Settings(BaseModel):
             database_url=environment.get("COUNTERMAND_DATABASE_URL", f"sqlite+aiosqlite:///{data / 'countermand.db'}"),
             governance=Path(environment.get("COUNTERMAND_GOVERNANCE", data / "governance.yaml")),
             targets=Path(environment.get("COUNTERMAND_TARGETS", data / "targets.yaml")),
+            sources=Path(environment.get("COUNTERMAND_SOURCES", data / "sources.yaml")),
             templates=Path(environment.get("COUNTERMAND_TEMPLATES", root / "templates")),
             console_url=environment.get("COUNTERMAND_CONSOLE_URL", f"http://{host}:{port}"),
             console_host=host,

@@ -17,7 +17,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    SmallInteger,
     String,
     Text,
 )
@@ -26,7 +25,7 @@ from sqlmodel import Field, SQLModel
 from adapters.database import UtcDateTime
 
 #: Rows of these are never changed or deleted; triggers and rights hold it, the self-check looks after them.
-APPEND_ONLY = ("ledger_record", "evidence_blob", "playbook_version", "signal_block")
+APPEND_ONLY = ("ledger_record", "evidence_blob", "playbook_version", "signal_block", "signal_block_late")
 
 # A 64-bit key that is also SQLite's own row id.
 _Sequence = BigInteger().with_variant(Integer(), "sqlite")
@@ -106,6 +105,18 @@ class SealedTable(Table, table=True):
     digest: str = Field(sa_type=String(71))
 
 
+class LateTable(Table, table=True):
+    """One Row of samples that came after their block was sealed; judged after row `closed_after` (DET-17)."""
+
+    __tablename__ = "signal_block_late"
+
+    release_id: str = Field(sa_column=Column(Text, ForeignKey("release.release_id"), primary_key=True))
+    seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    closed_after: int = Field(sa_type=BigInteger)
+    row: str = Field(sa_type=Text)
+    digest: str = Field(sa_type=String(71))
+
+
 # --- operational ------------------------------------------------------------------------------------------
 
 
@@ -125,15 +136,17 @@ class ReleaseTable(Table, table=True):
 
 
 class ObservationTable(Table, table=True):
-    """One labelled output: the buffer between intake and sealed blocks. `bad` NULL = not labelled.
+    """One labelled output: the buffer between intake and sealed blocks.
 
-    `event_us` counts microseconds since 1970 so that one expression finds the block on both databases. No
-    foreign keys and one index: this is the table that takes tens of thousands of rows a second.
+    `value`: what `countermand.detection.sealing` keeps of it, NULL = served and not labelled. `segments`: the groups
+    that gap signals compare, `key=group` joined by `;`. `event_us` counts microseconds since 1970 so that one
+    expression finds the block on both databases. No foreign keys and one index: this is the table that takes tens of
+    thousands of rows a second.
     """
 
     __tablename__ = "observation"
     __table_args__ = (
-        CheckConstraint("bad IN (0, 1)", name="bad"),
+        CheckConstraint("value >= 0", name="value"),
         CheckConstraint("arm IN ('candidate', 'baseline')", name="arm"),
         Index(None, "release_id", "event_us"),
     )
@@ -145,8 +158,38 @@ class ObservationTable(Table, table=True):
     signal: str = Field(sa_type=Text)
     arm: str = Field(sa_type=Text)
     event_us: int = Field(sa_type=BigInteger)
-    bad: int | None = Field(sa_type=SmallInteger)
+    value: int | None = Field(sa_type=Integer)
+    segments: str | None = Field(sa_type=Text)
     late: bool
+
+
+class CountedTable(Table, table=True):
+    """Sums that a source made itself, until they join the block that holds `start_us`."""
+
+    __tablename__ = "counted_block"
+    __table_args__ = (Index(None, "release_id", "start_us"),)
+
+    source_id: str = Field(sa_type=Text, primary_key=True)
+    release_id: str = Field(sa_type=Text, primary_key=True)
+    signal: str = Field(sa_type=Text, primary_key=True)
+    arm: str = Field(sa_type=Text, primary_key=True)
+    segment: str = Field(sa_type=Text, primary_key=True)
+    start_us: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    block: dict[str, Any] = Field(sa_type=JSON)
+    late: bool
+
+
+class EventTable(Table, table=True):
+    """Something outside that may explain a change; `release_id` NULL: whatever is watched at that time."""
+
+    __tablename__ = "external_event"
+
+    source_id: str = Field(sa_type=Text, primary_key=True)
+    event_id: str = Field(sa_type=Text, primary_key=True)
+    release_id: str | None = Field(sa_type=Text)
+    begins_us: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+    ends_us: int = Field(sa_type=BigInteger)
+    what: str = Field(sa_type=Text)
 
 
 class BatchTable(Table, table=True):

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from fastapi import Request
 
-from activities.ports import Catalogue, Ledger, RoleDirectory, SignalStore
+from activities.ports import Catalogue, Ledger, RoleDirectory
+from activities.signal_ports import SignalStore
 from adapters.accounts import Accounts
 from adapters.database import Database
 from adapters.outbox import Outbox

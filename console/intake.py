@@ -3,55 +3,62 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from activities.ports import BatchConflict, ForeignId, LabelledOutput
+from activities.signal_ports import Batch, BatchConflict
+from adapters.accounts import SIGNALS_WRITE, ApiToken
 from console.auth import bearer
+from console.batches import batch_of
 from console.deps import Console, console
 from console.problems import Problem
 
 router = APIRouter()
 
 MAX_BODY = 1024 * 1024
-MAX_ITEMS = 5_000
-
-
-class Batch(BaseModel):
-    """The body of a push. Unknown fields are refused; the source is known from the credential, never from here."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    schema_: Literal["countermand.signals/v1"] = Field(alias="schema")
-    batch_id: ForeignId
-    items: Annotated[tuple[LabelledOutput, ...], Field(min_length=1, max_length=MAX_ITEMS)]
+MEDIA_TYPES = ("application/json", "application/x-ndjson")
 
 
 @router.post("/api/v1/signals", status_code=202)
 async def push(request: Request, deps: Annotated[Console, Depends(console)]) -> JSONResponse:
-    """Store a batch whole or not at all; what was rejected is said item by item."""
-    source_id = await deps.accounts.source_of_token(bearer(request))
-    if source_id is None:
+    """Store a batch whole or not at all; what was rejected is said item by item.
+
+    `application/json`: PushBody. `application/x-ndjson`: a first line with `schema` and `batch_id`, then one item per
+    line.
+    """
+    token = await source_token(request, deps)
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip()
+    if media_type not in MEDIA_TYPES:
+        raise Problem(415, "wrong_media_type", f"{media_type!r}", f"Send {' or '.join(MEDIA_TYPES)}.")
+    batch = batch_of(await inflated(request, MAX_BODY), lines=media_type == MEDIA_TYPES[1])
+    return await stored(deps, token, batch)
+
+
+async def source_token(request: Request, deps: Console) -> ApiToken:
+    """The token of a signal source that calls. Raises 401 for every other caller."""
+    token = await deps.accounts.token(bearer(request))
+    if token is None or token.kind != "source":
         raise Problem(
             401,
             "unauthenticated",
             "This token is unknown, expired or not a signal source's.",
             "Make one on the server: `python -m console.admin source add NAME`.",
         )
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise Problem(415, "wrong_media_type", f"{request.headers.get('content-type')!r}", "Send application/json.")
-    raw = await _inflated(request)
-    batch = _parse(raw)
+    return token
+
+
+async def stored(deps: Console, token: ApiToken, batch: Batch) -> JSONResponse:
+    """The answer to a batch after its durable write. Raises 409, 422 and 503 as sources.md §3 has them."""
+
+    def may(release_id: str, environment: str) -> bool:
+        return token.allows(SIGNALS_WRITE, release_id=release_id, environment=environment)
+
     try:
-        answer = await deps.signals.add(
-            source_id, batch.batch_id, hashlib.sha256(raw).hexdigest(), batch.items, deps.clock()
-        )
+        answer = await deps.signals.add(token.subject, batch, deps.clock(), may=may)
     except BatchConflict as error:
         raise Problem(
             409,
@@ -65,10 +72,12 @@ async def push(request: Request, deps: Annotated[Console, Depends(console)]) -> 
         ) from error
     body = answer.model_dump(mode="json")
     if answer.rejected and not answer.accepted and not answer.duplicates:
+        first = answer.rejected[0]
         raise Problem(
             422,
             "all_rejected",
-            f"None of the {len(batch.items)} items was accepted.",
+            f"None of the {len(answer.rejected)} items was accepted; {first.part}/{first.index}: {first.code}: "
+            f"{first.detail}",
             "See `rejected`.",
             **body,
         )
@@ -86,41 +95,19 @@ async def read_body(request: Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-async def _inflated(request: Request) -> bytes:
-    """The body, inflated; the size limit holds before and after inflation."""
-    raw = await read_body(request, MAX_BODY)
+async def inflated(request: Request, limit: int) -> bytes:
+    """The body, inflated; the limit of bytes holds before and after inflation."""
+    raw = await read_body(request, limit)
     if request.headers.get("content-encoding") == "gzip":
         try:
             with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
-                raw = file.read(MAX_BODY + 1)
+                raw = file.read(limit + 1)
         except (OSError, EOFError) as error:
             raise Problem(400, "not_gzip", f"The body is not gzip: {error}", "Send gzip or plain JSON.") from error
-        if len(raw) > MAX_BODY:
-            raise _too_large(MAX_BODY)
+        if len(raw) > limit:
+            raise _too_large(limit)
     return raw
 
 
 def _too_large(limit: int) -> Problem:
     return Problem(413, "too_large", f"The body is over {limit} bytes.", "Send less at once.")
-
-
-def _parse(raw: bytes) -> Batch:
-    try:
-        return Batch.model_validate_json(raw)
-    except ValidationError as error:
-        problems = [
-            {
-                "where": "/".join(str(part) for part in item["loc"]),
-                "detail": item["msg"],
-                "value": repr(item["input"])[:100],
-            }
-            for item in error.errors(include_url=False, include_context=False)[:20]
-        ]
-        malformed = error.errors()[0]["type"] == "json_invalid"
-        raise Problem(
-            400 if malformed else 422,
-            "not_json" if malformed else "schema",
-            f"{problems[0]['where'] or 'body'}: {problems[0]['detail']} (got {problems[0]['value']})",
-            "The schema is countermand.signals/v1 in the OpenAPI file; nothing was kept.",
-            problems=problems,
-        ) from error

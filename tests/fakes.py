@@ -12,8 +12,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from temporalio.exceptions import ApplicationError
 
 from activities.ports import (
-    BatchAnswer,
-    LabelledOutput,
     LedgerConflict,
     Message,
     Receipt,
@@ -38,6 +36,7 @@ from countermand.plan.target import (
     TargetState,
 )
 from countermand.playbook.model import Audience, Playbook, Step
+from countermand.playbook.signals import SignalSpec
 
 
 def now() -> datetime:
@@ -255,13 +254,8 @@ class FakeSignals:
         ]
         return Row(seq=seq, start=start, block=self.block, blocks=tuple(blocks))
 
-    async def add(
-        self, source_id: str, batch_id: str, body_sha256: str, items: Sequence[LabelledOutput], now: datetime
-    ) -> BatchAnswer:
-        return BatchAnswer(batch_id=batch_id, accepted=len(items), duplicates=0, late=0, rejected=())
-
     async def seal(
-        self, release_id: str, *, signals: Sequence[str], start: datetime, block: timedelta, until: datetime
+        self, release_id: str, *, signals: Mapping[str, SignalSpec], start: datetime, block: timedelta, until: datetime
     ) -> list[Row]:
         self.signals = tuple(signals)
         seq = len(self.sealed)

@@ -48,7 +48,7 @@ class BlockState(StrEnum):
 
 
 def _absent(value: Any) -> bool:
-    return value is None or value == {}
+    return value is None or value in ({}, ())
 
 
 class Block(Value):
@@ -60,6 +60,7 @@ class Block(Value):
     sum, sumsq: of each score's position in its declared range in steps of 1/10,000, and of its square.
     hist: outputs by latency bucket; bucket k holds values above edge k − 1 up to edge k.
     counts: outputs by category.
+    source: who delivered it; evidence: digests of what a source was asked and answered.
     What a kind does not use stays out of the JSON, so that its digest does not depend on the others.
     """
 
@@ -75,6 +76,8 @@ class Block(Value):
     sumsq: Count | None = Field(None, exclude_if=_absent)
     hist: dict[Annotated[int, Field(ge=0)], Count] = Field(default_factory=dict, exclude_if=_absent)
     counts: dict[Category, Count] = Field(default_factory=dict, exclude_if=_absent)
+    source: str | None = Field(None, exclude_if=_absent)
+    evidence: tuple[str, ...] = Field((), exclude_if=_absent)
 
     def __add__(self, other: Block) -> Block:
         """The block of both sets of outputs. Raises ValueError unless signal, arm and segment are the same."""
@@ -93,6 +96,8 @@ class Block(Value):
             sumsq=_plus(self.sumsq, other.sumsq),
             hist=dict(Counter(self.hist) + Counter(other.hist)),
             counts=dict(Counter(self.counts) + Counter(other.counts)),
+            source=self.source or other.source,
+            evidence=tuple(sorted({*self.evidence, *other.evidence})),
         )
 
     @model_validator(mode="after")
@@ -113,6 +118,13 @@ class Block(Value):
         return self
 
 
+class Context(Value):
+    """What else was so during a block: the bundles by digest, and external events that overlap it. Never judged."""
+
+    bundles: dict[Arm, str]
+    events: tuple[str, ...] = ()
+
+
 class Row(Sealed):
     """All sealed blocks of one block time.
 
@@ -124,6 +136,7 @@ class Row(Sealed):
     block: Duration
     late_of: int | None = None
     blocks: tuple[Block, ...]
+    context: Context | None = Field(None, exclude_if=_absent)
 
     @cached_property
     def digest(self) -> str:

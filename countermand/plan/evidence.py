@@ -110,9 +110,9 @@ def judge_health(evidence: HealthEvidence, rows: Iterable[Row], confidence: Deci
     """
     bad = scored = 0
     for row in rows:
-        for block in row.blocks:
-            if block.signal == evidence.signal and block.arm is Arm.baseline and block.state is BlockState.ok:
-                bad, scored = bad + block.bad, scored + block.scored
+        block = row.find(evidence.signal, Arm.baseline)
+        if block is not None and block.state is BlockState.ok:
+            bad, scored = bad + block.bad, scored + block.scored
         if scored >= evidence.min_scored:
             break
     name = evidence.signal

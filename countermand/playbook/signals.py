@@ -7,8 +7,10 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
+from countermand.playbook.assessments import AssessmentQuery
+from countermand.playbook.queries import SignalQuery
 from countermand.playbook.terms import Faults, Name, SignalName, Strict, Text
 from countermand.playbook.units import Number, Positive, plain
 
@@ -16,6 +18,19 @@ Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -]{0
 
 #: Categories are keys of sealed blocks.
 Category = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")]
+
+
+#: Labels that hang on traces are named by an `assessment`; everything else is counted. Tags are not of the playbook.
+Query = Annotated[
+    Annotated[SignalQuery, Tag("[counters]")] | Annotated[AssessmentQuery, Tag("[assessment]")],
+    Discriminator(
+        lambda value: (
+            "[assessment]"
+            if isinstance(value, AssessmentQuery) or (isinstance(value, dict) and "assessment" in value)
+            else "[counters]"
+        )
+    ),
+]
 
 
 class SignalFamily(StrEnum):
@@ -40,7 +55,7 @@ _KEYS: dict[str, tuple[set[str], set[str]]] = {
     "missing": ({"of"}, {"expect", "show"}),
     "alert": ({"alert"}, set()),
 }
-_COMMON = {"kind", "family", "meaning", "source", "unit", "min_coverage", "per_minute", "block"}
+_COMMON = {"kind", "family", "meaning", "source", "unit", "min_coverage", "per_minute", "block", "query"}
 
 
 class SignalSpec(Strict):
@@ -79,6 +94,9 @@ class SignalSpec(Strict):
     block: Positive | None = Field(
         None, description="A longer block of its own for few labels, a multiple of `detection.block`: 10m."
     )
+    query: Query | None = Field(
+        None, description="What a source that is asked is asked for: counters, or labels; sources that push need none."
+    )
     range: tuple[Number, Number] | None = Field(None, description="Lowest and highest possible score: [0, 1].")
     clipped: bool = Field(False, description="Scores outside the range are cut to it; verdicts then say so.")
     quantiles: Annotated[tuple[Annotated[Number, Field(gt=0, lt=1)], ...], Field(min_length=1, max_length=5)] = Field(
@@ -114,8 +132,26 @@ class SignalSpec(Strict):
             takes = ", ".join(sorted(needs | may))
             faults.add(f"{name!r} does not belong to a signal of kind {self.kind}; it takes {takes}", name)
         self._check_values(faults)
+        self._check_query(faults)
         faults.refuse()
         return self
+
+    def _check_query(self, faults: Faults) -> None:
+        if self.query is None:
+            return
+        if (why := self.query.misfit(self.kind)) is not None:
+            faults.add(why, "query")
+        if not isinstance(self.query, SignalQuery):
+            return
+        if self.kind == "latency" and self.edges is None:
+            faults.add("a histogram is read by its buckets: `edges` must list every `le` of it but +Inf", "query")
+        if self.kind == "score" and self.range is not None and self.range[0] < 0:
+            low = plain(self.range[0])
+            faults.add(
+                f"scores below 0 ({low} is possible) make a sum that is no counter; export them shifted", "query"
+            )
+        if self.clipped:
+            faults.add("scores that come as sums cannot be clipped here; clip them where they are counted", "clipped")
 
     def _check_values(self, faults: Faults) -> None:
         if self.range is not None and self.range[0] >= self.range[1]:

@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
-from activities.ports import LabelledOutput, Message
+from activities.ports import Message
+from activities.signal_ports import Batch, LabelledOutput
 from activities.watching import Evaluator, evaluation_of
 from adapters.accounts import Accounts
 from adapters.catalogue import SqlCatalogue
@@ -120,9 +121,10 @@ async def make_template(path: Path) -> WatchVerdict:
     random = Random(7)  # noqa: S311  # reproducible traffic
     items = list(_outputs(random, start))
     for i in range(0, len(items), 2_000):
-        await signals.add("judge", f"batch-{i}", f"{i}", items[i : i + 2_000], BASE)
+        batch = Batch(batch_id=f"batch-{i}", body_sha256=f"{i}", items=tuple(items[i : i + 2_000]))
+        await signals.add("judge", batch, BASE, may=lambda _release, _environment: True)
     detection = (await catalogue.playbook(playbook_digest)).detection
-    rows = await signals.seal(RELEASE, signals=sorted(detection.signals), start=start, block=BLOCK, until=BASE)
+    rows = await signals.seal(RELEASE, signals=detection.signals, start=start, block=BLOCK, until=BASE)
     evaluator, first = Evaluator(detection), None
     judged = {}
     for row in rows:

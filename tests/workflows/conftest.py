@@ -23,6 +23,7 @@ from activities.freezing import FreezingActivities
 from activities.planning import PlanningActivities
 from activities.recording import RecordingActivities
 from activities.reviewing import ReviewingActivities
+from activities.sealing import Sealer
 from activities.staging import StagingActivities
 from activities.verifying import VerifyingActivities
 from activities.watching import WatchingActivities
@@ -102,7 +103,8 @@ class World:
         planning = PlanningActivities(self.target, self.ledger)
         staging = StagingActivities(self.target, self.ledger, self.people, self.keys, fakes.now)
         reviewing = ReviewingActivities(self.ledger, fakes.FakeRenderer(), self.catalogue, fakes.now)
-        watching = WatchingActivities(self.signals, self.catalogue, fakes.now)
+        sealer = Sealer(self.signals, lambda _name: None)
+        watching = WatchingActivities(self.signals, sealer, self.catalogue, fakes.now)
         async with (
             Worker(
                 self.env.client,
@@ -120,7 +122,7 @@ class World:
                     staging.set_stage,
                     staging.verify_traffic,
                     staging.run_checks,
-                    VerifyingActivities(self.signals, self.catalogue, self.ledger, fakes.now).verify_health,
+                    VerifyingActivities(self.signals, sealer, self.catalogue, self.ledger, fakes.now).verify_health,
                     CommunicatingActivities(
                         self.ledger, fakes.FakeRenderer(), self.channel, "http://console"
                     ).communicate,

@@ -13,7 +13,7 @@ from adapters.migrate import upgrade
 from adapters.signals import SqlSignals
 from countermand.plan.model import Release
 from tests.adapters.postgres import OWNER, SUPERUSER, Postgres, installed
-from tests.adapters.storage.releases import BLOCK, SIGNALS, START, registered
+from tests.adapters.storage.releases import BLOCK, START, registered, signals
 from tests.adapters.storage.stores import Store
 
 
@@ -65,5 +65,5 @@ async def release(db: Database) -> Release:
 @pytest.fixture
 async def sealed_release(db: Database, release: Release) -> str:
     """The id of a release with one sealed row."""
-    await SqlSignals(db).seal(release.release_id, signals=SIGNALS, start=START, block=BLOCK, until=START + BLOCK)
+    await SqlSignals(db).seal(release.release_id, signals=signals(), start=START, block=BLOCK, until=START + BLOCK)
     return release.release_id

@@ -8,7 +8,7 @@ from sqlmodel import select
 
 from adapters.database import Database
 from adapters.ledger import SqlLedger, verify
-from adapters.tables import APPEND_ONLY, BlobTable, LedgerTable
+from adapters.tables import APPEND_ONLY, BlobTable, LateTable, LedgerTable
 from tests.adapters.storage.entries import entry
 from tests.adapters.storage.stores import REFUSED, Store
 
@@ -158,8 +158,11 @@ async def test_no_row_of_an_append_only_table_is_changed_or_deleted(
         "evidence_blob": "sha256",
         "playbook_version": "digest",
         "signal_block": "seq",
+        "signal_block_late": "seq",
     }
     ledger = SqlLedger(db)
+    async with db.writing() as session:
+        session.add(LateTable(release_id=sealed_release, seq=0, closed_after=60, row="{}", digest="sha256:0"))
     await ledger.append(entry("a"))
     await ledger.put_blob(b"seen", "text/plain")
     column = key[table]

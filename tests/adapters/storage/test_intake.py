@@ -9,26 +9,27 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from activities.ports import BatchAnswer, BatchConflict, LabelledOutput
+from activities.signal_ports import BatchAnswer, BatchConflict, LabelledOutput
 from adapters.catalogue import SqlCatalogue
 from adapters.database import Database
 from adapters.signals import SqlSignals
 from countermand.plan.model import Release
-from tests.adapters.storage.releases import BLOCK, START, output, registered
+from tests.adapters.storage.releases import BLOCK, START, anywhere, batch, output, registered
 from tests.adapters.storage.stores import Store
 
 NOW = START + timedelta(minutes=1)
 
 
 async def add(db: Database, batch_id: str, *items: LabelledOutput, **changes: Any) -> BatchAnswer:
-    arguments = {"source_id": "judge", "body_sha256": batch_id, "now": NOW} | changes
-    return await SqlSignals(db).add(batch_id=batch_id, items=items, **arguments)
+    body = {"body_sha256": changes.pop("body_sha256", batch_id)}
+    arguments = {"source_id": "judge", "now": NOW, "may": anywhere} | changes
+    return await SqlSignals(db).add(batch=batch(batch_id, *items, **body), **arguments)
 
 
 def outputs(store: Store) -> list[tuple[Any, ...]]:
     with store.raw() as connection:
         found = connection.execute(
-            "SELECT source_id, observation_id, release_id, signal, arm, bad, late FROM observation"
+            "SELECT source_id, observation_id, release_id, signal, arm, value, late FROM observation"
             " ORDER BY source_id, observation_id"
         )
         return [(*row[:6], bool(row[6])) for row in found.fetchall()]
@@ -65,7 +66,7 @@ async def test_the_same_batch_id_with_another_body_is_a_conflict(db: Database, s
 
 async def test_two_sources_may_use_the_same_ids(db: Database, store: Store, release: Release) -> None:
     await add(db, "b", output(1))
-    assert (await add(db, "b", output(1), source_id="people")).accepted == 1
+    assert (await add(db, "b", output(1, signal="complaints"), source_id="people")).accepted == 1
     assert len(outputs(store)) == 2
 
 
@@ -153,7 +154,7 @@ async def test_each_refused_item_says_why_and_the_others_are_stored(
         (2, "future"),
         (4, "release_closed"),
     ]
-    assert "'latency' is not in the playbook of release 'rel-1', which defines failures, refusals" in (
+    assert "'latency' is not in the playbook of release 'rel-1', which defines complaints, failures, refusals" in (
         answer.rejected[1].detail
     )
     assert answer.accepted == 2
@@ -203,3 +204,13 @@ async def test_a_batch_that_fails_half_way_leaves_nothing(db: Database, store: S
 def test_ids_that_a_database_cannot_keep_are_refused_at_the_edge(bad_id: str) -> None:
     with pytest.raises(ValidationError):
         output(observation_id=bad_id)
+
+
+async def test_repetitions_are_found_in_batches_larger_than_one_statement(
+    db: Database, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.signals._IDS_AT_ONCE", 2)
+    await add(db, "first", *[output(n) for n in range(4)])
+    answer = await add(db, "second", output(0, outcome="bad"), *[output(n) for n in range(1, 6)])
+    assert (answer.accepted, answer.duplicates) == (2, 3)
+    assert [refused.code for refused in answer.rejected] == ["duplicate_id_other_value"]

@@ -7,21 +7,26 @@ from datetime import timedelta
 
 import pytest
 
+from activities.signal_ports import Batch
 from adapters.database import Database
 from adapters.intake import microseconds
 from adapters.signals import SqlSignals
 from countermand.canonical import digest_bytes
 from countermand.detection.models import Arm, Block, BlockState, Row
 from countermand.plan.model import Release
-from tests.adapters.storage.releases import BLOCK, SIGNALS, START, output
+from tests.adapters.storage.releases import BLOCK, SIGNALS, START, anywhere, batch, output, signals
 from tests.adapters.storage.stores import Store
 
 FAR = START + timedelta(days=1)
 
 
 async def seal(db: Database, until_block: float, **changes: object) -> list[Row]:
-    arguments = {"signals": SIGNALS, "start": START, "block": BLOCK, "until": START + until_block * BLOCK}
+    arguments = {"signals": signals(), "start": START, "block": BLOCK, "until": START + until_block * BLOCK}
     return await SqlSignals(db).seal("rel-1", **(arguments | changes))  # type: ignore[arg-type]
+
+
+async def add(db: Database, delivered: Batch) -> None:
+    await SqlSignals(db).add("judge", delivered, FAR, may=anywhere)
 
 
 def block_of(row: Row, signal: str, arm: Arm) -> Block:
@@ -30,11 +35,10 @@ def block_of(row: Row, signal: str, arm: Arm) -> Block:
 
 async def test_rows_count_served_scored_and_bad_per_signal_and_arm(db: Database, release: Release) -> None:
     in_second = START + BLOCK
-    await SqlSignals(db).add(
-        "judge",
-        "b",
-        "sha",
-        [
+    await add(
+        db,
+        batch(
+            "b",
             output(1),
             output(2, outcome="bad"),
             output(3, outcome=None),
@@ -42,17 +46,23 @@ async def test_rows_count_served_scored_and_bad_per_signal_and_arm(db: Database,
             output(5, event_time=in_second - timedelta(microseconds=1)),
             output(6, event_time=in_second, outcome="bad"),
             output(7, event_time=in_second, signal="refusals", arm="baseline"),
-        ],
-        FAR,
+        ),
     )
     first, second = await seal(db, 2)
     assert (first.seq, first.start, first.block) == (0, START, BLOCK)
     assert (second.seq, second.start) == (1, in_second)
     assert block_of(first, "failures", Arm.candidate) == Block(
-        signal="failures", arm=Arm.candidate, state=BlockState.ok, served=4, scored=3, bad=1
+        signal="failures", arm=Arm.candidate, state=BlockState.ok, served=4, scored=3, bad=1, source="judge"
     )
     assert block_of(first, "failures", Arm.baseline) == Block(
-        signal="failures", arm=Arm.baseline, state=BlockState.unknown, reason="empty", served=1, scored=0, bad=0
+        signal="failures",
+        arm=Arm.baseline,
+        state=BlockState.unknown,
+        reason="empty",
+        served=1,
+        scored=0,
+        bad=0,
+        source="judge",
     )
     assert block_of(first, "refusals", Arm.candidate).reason == "no_traffic"
     assert block_of(second, "failures", Arm.candidate).bad == 1
@@ -79,7 +89,7 @@ async def test_only_whole_blocks_are_sealed_and_each_once(db: Database, release:
 
 async def test_rows_read_back_are_the_rows_that_were_sealed(db: Database, release: Release) -> None:
     store = SqlSignals(db)
-    await store.add("judge", "b", "sha", [output(1, outcome="bad")], FAR)
+    await add(db, batch("b", output(1, outcome="bad")))
     sealed = await seal(db, 3)
     assert await store.rows("rel-1") == sealed
     assert await store.rows("rel-1", after_seq=0, limit=1) == [sealed[1]]
@@ -137,7 +147,7 @@ async def test_sealing_waits_for_a_batch_under_way_and_counts_it(db: Database, r
         assert not sealing.done()
         connection.execute(
             "INSERT INTO observation"
-            " (source_id, observation_id, batch_id, release_id, signal, arm, event_us, bad, late)"
+            " (source_id, observation_id, batch_id, release_id, signal, arm, event_us, value, late)"
             f" VALUES ('judge', 'slow', 'b', 'rel-1', 'failures', 'candidate', {microseconds(START)}, 1, false)"
         )
         connection.execute("COMMIT")
@@ -159,12 +169,12 @@ async def test_under_load_every_output_is_counted_in_its_block_or_marked_late(
         return timedelta(seconds=loop.time() - began)
 
     async def push(database: Database, console: int) -> None:
-        for batch in range(batches):
+        for number in range(batches):
             items = [
-                output(observation_id=f"{console}/{batch}/{n}", event_time=START + now() - n * block / 4)
+                output(observation_id=f"{console}/{number}/{n}", event_time=START + now() - n * block / 4)
                 for n in range(10)
             ]
-            await SqlSignals(database).add(f"source-{console}", str(batch), "sha", items, FAR)
+            await add(database, batch(f"{console}/{number}", *items))
 
     async def watch(database: Database, pushing: asyncio.Future[list[None]]) -> None:
         while not pushing.done():
@@ -175,7 +185,7 @@ async def test_under_load_every_output_is_counted_in_its_block_or_marked_late(
     await asyncio.gather(pushing, watch(db, pushing), watch(other, pushing))
     await seal(db, 0, block=block, until=START + now() + 2 * block)
     await other.close()
-    rows = await SqlSignals(db).rows("rel-1")
+    rows = [row for row in await SqlSignals(db).rows("rel-1") if row.late_of is None]
     assert [row.seq for row in rows] == list(range(len(rows)))
     with store.raw() as connection:
         found = connection.execute("SELECT event_us, late FROM observation").fetchall()
