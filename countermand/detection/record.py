@@ -125,8 +125,7 @@ def _record(
         "coverage": {arm: quotient(block.scored, block.served, 3) for arm, block in blocks.items() if block.served},
         "unknown_rows": state.unknown_rows,
         "lane": criterion.lane,
-        # Blocks sealed before sources were kept have none.
-        "sources": tuple(sorted({source for block in read if (source := getattr(block, "source", None))})),
+        "sources": tuple(sorted({block.source for block in read if block.source})),
         "blocks": tuple(digest(block) for block in read),
     }
     match criterion, state:

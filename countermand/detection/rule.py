@@ -125,23 +125,26 @@ class Rule(Sealed):
         """The lanes in row t: those of the watch, or of the standing watch after it."""
         return self.lanes if t < self.watch_blocks else self._standing
 
+    def lane_of(self, place: int, t: int) -> Lane:
+        """The lane of a criterion in row t."""
+        name = self.criteria[place].lane
+        return next(lane for lane in self.lanes_at(t) if lane.name == name)
+
     def cap_of(self, place: int, t: int) -> int:
         """The most that one block can add to a criterion in row t, in micronats."""
         return self._caps[place] if t < self.watch_blocks else self._standing_caps[place]
 
     @cached_property
     def _caps(self) -> tuple[int, ...]:
-        return self._caps_in(self.lanes)
+        return self._caps_at(0)
 
     @cached_property
     def _standing_caps(self) -> tuple[int, ...]:
-        return self._caps_in(self._standing)
+        return self._caps_at(self.watch_blocks)
 
-    def _caps_in(self, lanes: tuple[Lane, ...]) -> tuple[int, ...]:
-        names = [lane.name for lane in lanes]
-        return tuple(
-            lanes[names.index(own.lane)].cap_of(own.every if own.form == "tolerance" else 1) for own in self.criteria
-        )
+    def _caps_at(self, t: int) -> tuple[int, ...]:
+        every = [own.every if own.form == "tolerance" else 1 for own in self.criteria]
+        return tuple(self.lane_of(place, t).cap_of(rows) for place, rows in enumerate(every))
 
     @cached_property
     def _standing(self) -> tuple[Lane, ...]:

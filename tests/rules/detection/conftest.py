@@ -24,6 +24,9 @@ MINUTE = timedelta(minutes=1)
 
 Counts = tuple[int, int]
 
+#: The fields of a row that need not be given.
+_EMPTY = {name: field.default for name, field in Row.model_fields.items() if not field.is_required()}
+
 
 @lru_cache
 def _cumulative(n: int, p: float) -> tuple[float, ...]:
@@ -170,7 +173,7 @@ class Bench:
     def counted(self, seq: int, candidate: Counts, baseline: Counts, signal: str = "hallucinations") -> Row:
         """A row with (bad, scored) of both arms of one signal; made without checks, because simulations need many."""
         blocks = _sealed(signal, Arm.candidate, *candidate), _sealed(signal, Arm.baseline, *baseline)
-        return made(Row, seq=seq, start=MIDNIGHT + seq * MINUTE, block=MINUTE, late_of=None, blocks=blocks)
+        return made(Row, **{**_EMPTY, "seq": seq, "start": MIDNIGHT + seq * MINUTE, "block": MINUTE, "blocks": blocks})
 
     def dark(self, seq: int) -> Row:
         """A row in which the candidate served nothing."""

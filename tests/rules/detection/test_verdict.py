@@ -49,12 +49,13 @@ def test_every_field_of_an_unread_verdict_can_be_read_first(bench):
 
 
 def test_a_record_names_the_sealed_blocks_it_rests_on(bench):
-    row = bench.row(
-        0, *(bench.filled(arm, "hallucinations", part, scored=9) for part in ("x=b", "all") for arm in reversed(Arm))
-    )
+    parts = [(part, arm) for part in ("x=b", "all") for arm in reversed(Arm)]
+    row = bench.row(0, *(bench.filled(arm, "hallucinations", part, scored=9, source=arm) for part, arm in parts))
     rule = bench.rule()
     read = [row.find("hallucinations", arm, part) for arm in Arm for part in ("all", "x=b")]
-    assert step(rule, start(rule), row)[1].criteria[0].blocks == tuple(map(digest, read))
+    record = step(rule, start(rule), row)[1].criteria[0]
+    assert record.blocks == tuple(map(digest, read))
+    assert record.sources == ("baseline", "candidate")
 
 
 def test_traffic_that_is_not_divided_at_random_makes_the_bound_conditional(bench):

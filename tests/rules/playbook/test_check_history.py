@@ -12,7 +12,7 @@ from countermand.detection.models import Arm, Block, BlockState, Row
 from countermand.playbook.check import check
 from countermand.playbook.load import parse, problems
 
-DEMO = (Path(__file__).parents[3] / "examples/demo/playbook.yaml").read_text(encoding="utf-8")
+DEMO = Path(__file__).with_name("plain.yaml").read_text(encoding="utf-8")
 ALONE = DEMO.replace("expect: 0.03", "expect: 0.03\n      baseline: none", 1)
 HOUR = timedelta(hours=1)
 
