@@ -124,7 +124,7 @@ def about(rule: Rule, rows: int) -> str:
 
 def _impossible(criterion: ToleranceRule, traffic: Traffic | None) -> str | None:
     if criterion.kind not in FORECAST:
-        return f"it depends on how much a {criterion.kind} varies"
+        return f"it depends on how much a {criterion.kind.replace('_', ' ')} varies"
     if criterion.every > 1:
         return "it has longer blocks of its own"
     if criterion.expect is None:

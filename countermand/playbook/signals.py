@@ -204,8 +204,10 @@ class Tolerance(Strict):
         return self
 
 
-def misfit(spec: SignalSpec, tolerate: Tolerance) -> str | None:
-    """Why a tolerance cannot be used with a signal; None when it can."""
+def misfit(spec: SignalSpec, tolerate: Tolerance, values: SignalSpec) -> str | None:
+    """Why a tolerance cannot be used with a signal; None when it can. `values`: what a gap compares, else `spec`."""
+    if spec.kind == "alert":
+        return "an alert fires or does not and is compared with nothing; write rule: {firing: {for: 2m}} instead"
     given = set(tolerate.given)
     accepted: dict[str, tuple[set[str], ...]] = {
         "rate": ({"ratio", "absolute"}, {"relative"}) if spec.bad == "lower" else ({"ratio", "absolute"},),
@@ -214,15 +216,14 @@ def misfit(spec: SignalSpec, tolerate: Tolerance) -> str | None:
         "latency": ({"slower_by"}, {"ratio"}),
         "gap": ({"absolute"},),
         "categories": ({"size"},),
-        "alert": (set(),),
     }
     forms = accepted["rate" if spec.kind == "judgement" else spec.kind]
     if not any(given <= form for form in forms):
         said = " and ".join(sorted(given))
         takes = " or ".join(" and ".join(sorted(form)) for form in forms)
         return f"{said} does not fit a signal of kind {spec.kind} whose worse direction is {spec.bad}; it takes {takes}"
-    if spec.kind == "score":
-        low, high = spec.range or (Decimal(0), Decimal(1))
+    if values.kind == "score":
+        low, high = values.range or (Decimal(0), Decimal(1))
         if tolerate.relative is not None and low < 0:
             return f"relative needs scores that are never negative; the range begins at {plain(low)}: write absolute"
         if tolerate.absolute is not None and tolerate.absolute >= high - low:
