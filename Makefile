@@ -43,8 +43,9 @@ check: $(BIN)/.dev ## ruff, mypy --strict, import-linter
 bench: $(BIN)/.dev ## what the hot paths cost beside a floor of the same run
 	@$(BIN)/python -m bench
 
-schema: $(BIN)/.dev ## write docs/playbook.schema.json and docs/openapi.json anew
+schema: $(BIN)/.dev ## write docs/playbook.schema.json, docs/signals.md and docs/openapi.json anew
 	@$(BIN)/python -m countermand.playbook.schema
+	@$(BIN)/python -m countermand.playbook.taxonomy
 	@$(BIN)/python -m console.openapi
 
 histories: $(BIN)/.dev ## record the replay corpus anew (docs/adr/0003-replay-corpus.md)

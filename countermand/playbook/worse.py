@@ -70,7 +70,7 @@ def _criterion(criterion: Criterion, spec: SignalSpec) -> str:
     if criterion.rule is not None:
         return _limit(name, criterion.rule, spec)
     if criterion.tolerate is not None:
-        return _tolerance(name, criterion.tolerate, spec)
+        return tolerance(name, criterion.tolerate, spec)
     raise ValueError(f"{criterion!r} has neither a tolerance nor a threshold rule")
 
 
@@ -98,7 +98,8 @@ def _limit(name: str, rule: Limit, spec: SignalSpec) -> str:
             return f"more than {plain(times.ratio)} times the {name} of the current version {over} in {measured}"
 
 
-def _tolerance(name: str, tolerate: Tolerance, spec: SignalSpec) -> str:
+def tolerance(name: str, tolerate: Tolerance, spec: SignalSpec) -> str:
+    """What is beyond a tolerance: `more than 1.2 times the refusals of the current version`."""
     against = "past weeks" if spec.baseline == "none" else "the current version"
     direction = "above" if spec.bad == "higher" else "below"
     if tolerate.slower_by is not None:
