@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 From = Annotated[str | None, typer.Option("--from", metavar="TIME", help="First block: 2026-11-20T03:00Z or 2h ago.")]
 To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Blocks before this; the same forms, or now.")]
 
+RowsFile = Annotated[Path | None, typer.Option("--rows", metavar="FILE", help="Rows that `release rows` wrote.")]
+Release = Annotated[str | None, typer.Option("--release", metavar="ID", help="The sealed rows of this release.")]
+
 
 def rows(
     release_id: Annotated[str, typer.Argument(help="For example support-assistant-v7.", show_default=False)],
@@ -61,7 +64,22 @@ def of_file(file: Path, begin: str | None = None, end: str | None = None) -> lis
         raise Failure(
             Exit.usage, f"row {len(found) + 1} of {str(file)!r} is not one ({why})", accepted=_ACCEPTED
         ) from None
-    return [row for row in found if (first is None or row.start >= first) and (last is None or row.start < last)]
+    return list(_between(found, first, last))
+
+
+def _between(rows: list[Row], first: datetime | None, last: datetime | None) -> Iterator[Row]:
+    """Rows that begin in [first, last), and of their late samples those that were there by then."""
+    for row in rows:
+        if row.late_of is None and last is not None and row.start >= last:
+            return
+        if first is None or row.start >= first:
+            yield row
+
+
+def one_source(rows: Path | None, release: str | None) -> None:
+    """Raises Failure unless exactly one of the two is given."""
+    if (rows is None) == (release is None):
+        raise Failure(Exit.usage, "which rows?", accepted="exactly one of --release ID and --rows FILE")
 
 
 _ACCEPTED = "sealed rows, one per line, as `countermand release rows ID` writes them"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from countermand.detection.blocks import SCORE_STEPS, Arm, BlockState, Row
@@ -13,13 +13,17 @@ from countermand.detection.planted import Harm, can_plant
 from countermand.detection.tolerances import bad_value
 from countermand.plan.target import Value
 from countermand.playbook.criteria import Detection
+from countermand.playbook.plain_words import words
 from countermand.playbook.signals import SignalSpec
 
 #: Planted when nothing is said: this many times the usual, or twice what is accepted if that is more.
 TIMES, TWICE = 3.0, 2.0
 
 #: Planted into a mix when nothing is said: this part of the outputs becomes `other`.
-MIX = 0.2
+MIX = 0.5
+
+#: Rates and traffic that differ by less than this factor are called alike.
+ALIKE = 1.5
 
 
 class Size(Value):
@@ -117,6 +121,22 @@ def observed(detection: Detection, rows: Sequence[Row]) -> dict[str, float]:
         if scored:
             found[name] = bad / scored
     return found
+
+
+def differences(detection: Detection, rows: Sequence[Row]) -> Iterator[str]:
+    """Where recorded rows are unlike what the playbook expects: what holds for them may not hold for production."""
+    seen, promised = observed(detection, rows), expected(detection)
+    minutes = detection.block.total_seconds() / 60
+    for name, (n, _) in traffic_seen(detection, rows).items():
+        spec = detection.signals[name]
+        stated = (detection.signals[spec.of] if spec.of else spec).per_minute
+        if name not in seen and spec.kind not in ("latency", "categories"):
+            yield f"{words(name)}: these rows hold nothing of it"
+        elif name in promised and not promised[name] / ALIKE <= seen[name] <= promised[name] * ALIKE:
+            here, there = value(spec, seen[name]), value(spec, promised[name])
+            yield f"{words(name)}: the baseline shows {here}, the playbook expects {there}"
+        if stated and not stated / ALIKE <= n / minutes <= stated * ALIKE:
+            yield f"{words(name)}: {n / minutes:,.0f} outputs a minute, the playbook states {stated:,}"
 
 
 def traffic_seen(detection: Detection, rows: Sequence[Row]) -> dict[str, Traffic]:

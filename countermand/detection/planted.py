@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 from countermand.detection.blocks import SCORE_STEPS, Arm, Block, BlockState, Row
@@ -156,4 +156,4 @@ def _dealt(counts: Mapping[Any, int], total: int) -> dict[Any, int]:
     """As many as `total` of these, in their proportions, exactly."""
     whole = sum(counts.values())
     reached = [seen * total // whole for seen in accumulate(counts.values())]
-    return {key: now - before for key, now, before in zip(counts, reached, [0, *reached[:-1]], strict=True)}
+    return {key: now - before for key, (before, now) in zip(counts, pairwise([0, *reached]), strict=True)}

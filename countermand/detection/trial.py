@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from math import ceil, inf
-from typing import Literal
 
 from countermand.detection.blocks import Row
 from countermand.detection.composition import value
-from countermand.detection.criterion_rules import ToleranceRule
+from countermand.detection.criterion_rules import CriterionRule, ToleranceRule
 from countermand.detection.evalue import MICRO
 from countermand.detection.figures import span
 from countermand.detection.forecast import Traffic, about, forecast, price
@@ -23,62 +22,17 @@ from countermand.detection.record import verdict
 from countermand.detection.rule import Rule
 from countermand.detection.rules import compile_rules
 from countermand.detection.state import State
+from countermand.detection.tried import CriterionTrial, Setting, TriggerTrial
 from countermand.detection.watch import advance, start
-from countermand.plan.target import Value
 from countermand.playbook.criteria import Detection
 from countermand.playbook.plain_words import spoken, words
+from countermand.playbook.units import plain
 
 #: A criterion keeps its promise within this many times the forecast's p95 (LRN-28).
 SLACK = 1.5
 
 #: Name of a run → numbers between 0 and 1 for it; the same name gives the same numbers.
 Draws = Callable[[str], Iterator[float]]
-
-
-class Setting(Value):
-    """What is planted. times, points: how much harm, None for what suits each criterion. `at`: when it begins.
-
-    spike: length of the burst that must not fire, in which everything is `spike_times` as bad as usual.
-    """
-
-    times: float | None = None
-    points: float | None = None
-    at: timedelta = timedelta(0)
-    spike_times: float = 10
-    spike: timedelta
-
-
-class CriterionTrial(Value):
-    """One criterion of a trigger, harmed alone. Lengths are in blocks since the harm began.
-
-    state: `found` in time, `late`, `silent`, `tolerated` (what was planted is no harm to it) or `untried`.
-    alone: did its trigger fire by it alone. median, p95: the forecast; within: the most that keeps the promise.
-    """
-
-    signal: str
-    state: Literal["found", "late", "silent", "tolerated", "untried"]
-    planted: str | None = None
-    after: int | None = None
-    alone: bool = False
-    median: int | None = None
-    p95: int | None = None
-    within: int | None = None
-    why: str | None = None
-
-
-class TriggerTrial(Value):
-    """One trigger. together: blocks until it fires with all its signals harmed; None if it does not.
-
-    clean, spike: blocks from the first row until it fired without harm, or because of the burst; None as promised.
-    """
-
-    trigger: str
-    criteria: tuple[CriterionTrial, ...]
-    together: int | None
-    clean: int | None
-    spike: int | None
-    as_promised: bool
-    sentence: str
 
 
 def trials(
@@ -194,11 +148,12 @@ class _Trial:
     def _criterion(self, place: int, found: Size | str) -> CriterionTrial:
         rule = self._rule.criteria[place]
         if isinstance(found, str):
-            return CriterionTrial(signal=rule.signal, state="untried", why=found)
+            return CriterionTrial(signal=rule.signal, limit=_limit(rule), state="untried", why=found)
         spec = self._signals[rule.signal]
         after, state, row = self._reached(place, harm(rule.signal, spec, found))
         planted = said(spec, found)
-        fields = {"signal": rule.signal, "planted": planted, "after": after, "alone": state.latched_at is not None}
+        fields = {"signal": rule.signal, "limit": _limit(rule), "planted": planted, "after": after}
+        fields["alone"] = state.latched_at is not None
         if not found.beyond:
             why = "what was planted is within what it accepts: plant more"
             return CriterionTrial(**fields, state="tolerated", why=why)
@@ -287,3 +242,10 @@ class _Trial:
             clean_for = span(len(self._rows) * rule.block)
             quiet.append(f"a burst of {span(self._setting.spike)} and {clean_for} without harm do not fire")
         return f"{fires}. {'; '.join(quiet).capitalize()}."
+
+
+def _limit(rule: CriterionRule) -> str:
+    """`ratio 1.2`, `bound above 0.05`."""
+    if isinstance(rule, ToleranceRule):
+        return ", ".join(f"{words(name)} {plain(accepted)}" for name, accepted in rule.tolerance.items())
+    return f"{words(rule.kind)} {rule.outside} {plain(rule.limit)}"
