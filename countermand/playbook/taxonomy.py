@@ -11,12 +11,13 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
+from countermand.playbook.criteria import Criterion
 from countermand.playbook.plain_words import words
 from countermand.playbook.signals import SignalFamily, SignalSpec, Tolerance, misfit
 from countermand.playbook.source import read
 from countermand.playbook.terms import Faults, SignalName, Strict, Text, repeated
 from countermand.playbook.units import plain
-from countermand.playbook.worse import tolerance
+from countermand.playbook.worse import beyond
 
 FILE = Path(__file__).with_name("taxonomy.yaml")
 PAGE = Path(__file__).parents[2] / "docs" / "signals.md"
@@ -61,7 +62,7 @@ class Definition(Strict):
     @property
     def worse(self) -> str:
         """What counts as worse with the usual tolerance, in words."""
-        return tolerance(words(self.id), self.tolerate, self.playbook)
+        return beyond(Criterion(signal=self.id, tolerate=self.tolerate), {self.id: self.playbook})
 
     @model_validator(mode="before")
     @classmethod

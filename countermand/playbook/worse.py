@@ -43,6 +43,11 @@ def share(part: Decimal, spec: SignalSpec) -> str:
     return f"{plain(part * 10_000)} per 10,000" if spec.show == "per_10000" else percent(part)
 
 
+def beyond(criterion: Criterion, signals: dict[str, SignalSpec]) -> str:
+    """What one criterion does not accept: `more than 1.2 times the refusals of the current version`."""
+    return _member(criterion, signals)
+
+
 def _combination(combination: Combination, signals: dict[str, SignalSpec]) -> str:
     members = [_member(member, signals) for member in combination.members]
     if len(members) == 1:
@@ -70,7 +75,7 @@ def _criterion(criterion: Criterion, spec: SignalSpec) -> str:
     if criterion.rule is not None:
         return _limit(name, criterion.rule, spec)
     if criterion.tolerate is not None:
-        return tolerance(name, criterion.tolerate, spec)
+        return _tolerance(name, criterion.tolerate, spec)
     raise ValueError(f"{criterion!r} has neither a tolerance nor a threshold rule")
 
 
@@ -98,8 +103,7 @@ def _limit(name: str, rule: Limit, spec: SignalSpec) -> str:
             return f"more than {plain(times.ratio)} times the {name} of the current version {over} in {measured}"
 
 
-def tolerance(name: str, tolerate: Tolerance, spec: SignalSpec) -> str:
-    """What is beyond a tolerance: `more than 1.2 times the refusals of the current version`."""
+def _tolerance(name: str, tolerate: Tolerance, spec: SignalSpec) -> str:
     against = "past weeks" if spec.baseline == "none" else "the current version"
     direction = "above" if spec.bad == "higher" else "below"
     if tolerate.slower_by is not None:
