@@ -152,10 +152,23 @@ class _Judge:
     def __init__(self, source_id: str, gates: Mapping[str, Gate], now: datetime, may: May) -> None:
         self._source_id, self._gates, self._may = source_id, gates, may
         self._latest = microseconds(now + AHEAD)
+        # What does not depend on the time of an item is asked once per batch.
+        self._known: dict[tuple[str, str], tuple[Gate, SignalGate]] = {}
 
     def admits(self, item: LabelledOutput | CountedBlock, event_us: int) -> tuple[Gate, SignalGate]:
         """The gates the item passed. Raises NotKept with the reason why it did not."""
-        release = item.release_id
+        key = item.release_id, item.signal
+        passed = self._known.get(key)
+        if passed is None:
+            passed = self._known[key] = self._gates_for(*key)
+        if event_us > self._latest:
+            raise NotKept("future", "it is more than 2 min ahead of the clock here; send the time of the output")
+        gate = passed[0]
+        if gate.start_us <= event_us < gate.too_old_before_us:
+            raise NotKept("too_old", "its block and that block's late samples are sealed; nothing can be added")
+        return passed
+
+    def _gates_for(self, release: str, name: str) -> tuple[Gate, SignalGate]:
         gate = self._gates.get(release)
         if gate is None or not self._may(release, gate.environment):
             raise NotKept(
@@ -163,22 +176,18 @@ class _Judge:
             )
         if gate.closed:
             raise NotKept("release_closed", f"release {release!r} is not watched any more")
-        signal = gate.signals.get(item.signal)
+        signal = gate.signals.get(name)
         if signal is None:
             raise NotKept(
                 "unknown_signal",
-                f"signal {item.signal!r} is not in the playbook of release {release!r}, "
+                f"signal {name!r} is not in the playbook of release {release!r}, "
                 f"which defines {', '.join(sorted(gate.signals))}",
             )
         if signal.source != self._source_id:
             raise NotKept(
                 "wrong_source",
-                f"signal {item.signal!r} comes from source {signal.source!r} by the playbook, not {self._source_id!r}",
+                f"signal {name!r} comes from source {signal.source!r} by the playbook, not {self._source_id!r}",
             )
-        if event_us > self._latest:
-            raise NotKept("future", "it is more than 2 min ahead of the clock here; send the time of the output")
-        if gate.start_us <= event_us < gate.too_old_before_us:
-            raise NotKept("too_old", "its block and that block's late samples are sealed; nothing can be added")
         return gate, signal
 
 

@@ -36,16 +36,21 @@ from countermand.detection.sealing import LATE_HORIZON
 from countermand.playbook.load import parse
 from countermand.playbook.signals import SignalSpec
 
-# One statement and one parameter on PostgreSQL: a parameter per value or a row per message is far slower.
+# One statement and one parameter per batch: a parameter per value or a row per message is far slower, and between the
+# rows of SQLite's executemany the thread would wait for the interpreter's lock.
 _INSERT = {
     "sqlite": "INSERT INTO observation"
     " (source_id, observation_id, batch_id, release_id, signal, arm, event_us, value, segments, late)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    " SELECT v.value->>0, v.value->>1, v.value->>2, v.value->>3, v.value->>4, v.value->>5, v.value->>6, v.value->>7,"
+    " v.value->>8, v.value->>9 FROM json_each(?) v WHERE true ON CONFLICT DO NOTHING",
     "postgresql": "INSERT INTO observation"
     " (source_id, observation_id, batch_id, release_id, signal, arm, event_us, value, segments, late)"
     " SELECT v->>0, v->>1, v->>2, v->>3, v->>4, v->>5, (v->>6)::bigint, (v->>7)::integer, v->>8,"
     " (v->>9)::integer::boolean FROM jsonb_array_elements(%s::jsonb) v ON CONFLICT DO NOTHING",
 }
+
+#: Databases take a limited number of parameters in one statement; a source that is asked can answer with many outputs.
+_IDS_AT_ONCE = 10_000
 
 
 class SqlSignals:
@@ -124,8 +129,8 @@ class SqlSignals:
             )
             late = (await session.exec(of_late)).all()
         return in_order(
-            [_read(release_id, *one) for one in stored],
-            [(after, _read(release_id, *one)) for after, *one in late],
+            [_read(release_id, seq, row, digest) for seq, row, digest in stored],
+            [(after, _read(release_id, seq, row, digest)) for after, seq, row, digest in late],
         )
 
     async def put_evaluations(self, release_id: str, records: Mapping[int, dict[str, object]]) -> None:
@@ -205,21 +210,21 @@ class SqlSignals:
         # In the order of the key: two batches with ids in common wait for each other, never in a circle.
         rows = [row for _, (_, row) in sorted(found.fresh.items())]
         connection = await session.connection()
-        result = await connection.exec_driver_sql(
-            _INSERT[self._db.dialect], rows if self._db.dialect == "sqlite" else (json.dumps(rows),)
-        )
+        result = await connection.exec_driver_sql(_INSERT[self._db.dialect], (json.dumps(rows),))
         if result.rowcount == len(rows):
             return
-        earlier = await session.exec(
-            select(ObservationTable).where(
-                ObservationTable.source_id == source_id,
-                col(ObservationTable.observation_id).in_(list(found.fresh)),
-                ObservationTable.batch_id != batch_id,
+        ids = list(found.fresh)
+        for at in range(0, len(ids), _IDS_AT_ONCE):
+            earlier = await session.exec(
+                select(ObservationTable).where(
+                    ObservationTable.source_id == source_id,
+                    col(ObservationTable.observation_id).in_(ids[at : at + _IDS_AT_ONCE]),
+                    ObservationTable.batch_id != batch_id,
+                )
             )
-        )
-        for stored in earlier:
-            index, row = found.fresh.pop(stored.observation_id)
-            found.repeat(index, row, _content(stored))
+            for stored in earlier:
+                index, row = found.fresh.pop(stored.observation_id)
+                found.repeat(index, row, _content(stored))
 
 
 async def _first_answer(session: AsyncSession, source_id: str, batch: Batch) -> BatchAnswer:

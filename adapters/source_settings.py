@@ -6,13 +6,17 @@ to files, never values.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 from ruamel.yaml import YAML
 
 from adapters.settings import SettingsInvalid
+from countermand.detection.blocks import Arm
+from countermand.plan.model import Bundle
+from countermand.playbook.units import Duration, Positive
 
 
 class SettingsEntry(BaseModel):
@@ -27,7 +31,40 @@ class PushSettings(SettingsEntry):
     kind: Literal["push"]
 
 
-SourceSettings = Annotated[PushSettings, Field(discriminator="kind")]
+#: A text, `$release_id`, or a member of a bundle of the release: `$candidate.model`.
+ArmValue = Annotated[
+    str,
+    StringConstraints(
+        pattern=rf"^([^$].{{0,254}}|\$release_id|\$(candidate|baseline)\.({'|'.join(Bundle.model_fields)}))$"
+    ),
+]
+
+
+class MlflowSettings(SettingsEntry):
+    """An MLflow tracking server whose traces carry assessments.
+
+    arm_tag, arms: the tag that says which arm answered, and its value for each.
+    overlap: how far before a block labels that came late are looked for.
+    """
+
+    kind: Literal["mlflow"]
+    url: Annotated[str, Field(pattern=r"^https?://[^\s@?#]+$")]
+    token_file: Path | None = None
+    experiments: Annotated[tuple[Annotated[str, Field(pattern=r"^[0-9]{1,30}$")], ...], Field(min_length=1)]
+    arm_tag: Annotated[str, Field(min_length=1, max_length=250)]
+    arms: dict[Arm, ArmValue]
+    overlap: Duration = timedelta(minutes=10)
+    time_limit: Positive = timedelta(seconds=20)
+    page_size: Annotated[int, Field(ge=1, le=500)] = 500
+
+    @model_validator(mode="after")
+    def _both_arms(self) -> Self:
+        if set(self.arms) != set(Arm) or len(set(self.arms.values())) != len(Arm):
+            raise ValueError("arms needs two different values: candidate and baseline")
+        return self
+
+
+SourceSettings = Annotated[PushSettings | MlflowSettings, Field(discriminator="kind")]
 
 _FILE = TypeAdapter(dict[str, SourceSettings])
 

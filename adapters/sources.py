@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from activities.signal_ports import PullSource
-from adapters.source_settings import SourceSettings
+from adapters.mlflow_source import MlflowSource
+from adapters.source_settings import MlflowSettings, SourceSettings
 
 
 class ConfiguredSources:
@@ -13,11 +14,16 @@ class ConfiguredSources:
 
     def __init__(self, settings: Mapping[str, SourceSettings]) -> None:
         self._settings = settings
-        self._open: dict[str, PullSource] = {}
+        self._open: dict[str, MlflowSource] = {}
 
     def __call__(self, name: str) -> PullSource | None:
         """The source to ask; None for one that pushes."""
+        entry = self._settings.get(name)
+        if isinstance(entry, MlflowSettings) and name not in self._open:
+            self._open[name] = MlflowSource(entry)
         return self._open.get(name)
 
     async def close(self) -> None:
         """Close every client that was opened."""
+        for source in self._open.values():
+            await source.close()

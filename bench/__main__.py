@@ -13,28 +13,24 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from activities.signal_ports import Batch, LabelledOutput
-from adapters.catalogue import SqlCatalogue
 from adapters.database import Database
 from adapters.ledger import SqlLedger
 from adapters.migrate import upgrade
-from adapters.signals import SqlSignals
+from bench import intake
 from countermand.detection.models import Arm, Block, BlockState, Row
 from countermand.detection.rules import compile_rules
 from countermand.detection.watch import advance, start, step
 from countermand.ledger.bodies import AskRung
-from countermand.plan.model import Bundle, Release
 from countermand.playbook.load import parse
 
 ROOT = Path(__file__).parent.parent
 PLAYBOOK = (ROOT / "playbooks" / "conversational-agent.yaml").read_bytes()
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
-BATCH = 1_000
 
 
 def main() -> None:
     table = Table("operation", "measured", "floor of the same run", "ratio", title="make bench")
-    for row in (*detection(), *asyncio.run(storage())):
+    for row in (*detection(), *intake.measured(), *asyncio.run(storage())):
         table.add_row(*row)
     Console().print(table)
 
@@ -90,46 +86,9 @@ async def storage() -> list[tuple[str, str, str, str]]:
         upgrade(url)
         database = Database(url)
         try:
-            return [await intake(database, Path(folder)), await ledger(database, Path(folder))]
+            return [await ledger(database, Path(folder))]
         finally:
             await database.close()
-
-
-async def intake(database: Database, folder: Path, batches: int = 50) -> tuple[str, str, str, str]:
-    """Labelled outputs in batches of 1,000, committed with full durability."""
-    catalogue, signals = SqlCatalogue(database), SqlSignals(database)
-    digest = await catalogue.put_playbook(PLAYBOOK)
-    playbook = await catalogue.playbook(digest)
-    signal, spec = next((n, s) for n, s in sorted(playbook.detection.signals.items()) if s.kind == "rate")
-    source = spec.source
-    bundle = Bundle(**{name: f"sha256:{name}" for name in Bundle.model_fields})
-    release = Release(
-        release_id="bench", environment="bench", service=playbook.service, candidate=bundle, baseline=bundle,
-        playbook_digest=digest, registered_by="local|bench", owner="local|bench",
-    )  # fmt: skip
-    await catalogue.put_release(release, BEGIN)
-    prepared = [
-        [
-            LabelledOutput(
-                observation_id=f"{batch}-{item}", release_id="bench", arm=Arm.candidate, signal=signal,
-                event_time=BEGIN + timedelta(seconds=batch), outcome="ok",
-            )
-            for item in range(BATCH)
-        ]
-        for batch in range(batches)
-    ]  # fmt: skip
-    began = time.perf_counter()
-    for number, items in enumerate(prepared):
-        batch = Batch(batch_id=f"b-{number}", body_sha256=f"sha-{number}", items=tuple(items))
-        await signals.add(source, batch, BEGIN + timedelta(minutes=5), may=lambda _release, _environment: True)
-    ours = batches * BATCH / (time.perf_counter() - began)
-    floor = bare_inserts(folder / "intake-floor.db", batches, BATCH)
-    return (
-        "take in labelled outputs, SQLite, batches of 1,000",
-        f"{ours:,.0f}/s",
-        f"bare durable bulk insert: {floor:,.0f}/s",
-        f"{ours / floor:.2f} ×",
-    )
 
 
 async def ledger(database: Database, folder: Path, records: int = 500) -> tuple[str, str, str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import uvicorn
 
@@ -47,6 +48,9 @@ async def serve(settings: Settings) -> None:
             clock=utc_now,
         )
     )
+    # What was made so far lives as long as the process: the collector need not walk it after every large batch.
+    gc.collect()
+    gc.freeze()
     config = uvicorn.Config(
         app,
         host=settings.console_host,

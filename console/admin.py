@@ -7,6 +7,7 @@ import getpass
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 
 import typer
 from pydantic import BaseModel, ConfigDict
@@ -105,11 +106,15 @@ def add_account(subject: str, name: str = typer.Option(...), password_stdin: boo
 
 
 @source.command("add")
-def add_source(name: str) -> None:
+def add_source(
+    name: str,
+    release: Annotated[list[str] | None, typer.Option(help="Only this release; may be given again.")] = None,
+    environment: Annotated[list[str] | None, typer.Option(help="Only this environment; may be given again.")] = None,
+) -> None:
     """Make a token for a signal source; it is printed once and stored as a hash only."""
 
     async def work(accounts: Accounts) -> None:
-        issued = await accounts.issue_source_token(name)
+        issued = await accounts.issue_source_token(name, releases=release, environments=environment)
         typer.echo(issued.token)
         typer.echo(f"end it with: python -m console.admin source revoke {issued.token_id}", err=True)
 

@@ -14,7 +14,7 @@ from console.auth import api_person
 from console.decide import Person
 from console.deps import Console, console
 from console.problems import Problem
-from console.watched import watched
+from console.watched import rows_in_time, watched
 from countermand.canonical import instant
 
 router = APIRouter(prefix="/api/v1")
@@ -33,7 +33,7 @@ async def watch(
         raise Problem(404, "unknown_release", f"no release {release_id!r}", "List them: GET /api/v1/releases.")
     detection = (await deps.catalogue.playbook(status.release.playbook_digest)).detection
     seq, judged = (await deps.signals.newest_evaluations([release_id])).get(release_id, (-1, None))
-    rows = await deps.signals.rows(release_id, after_seq=max(seq - charts.MEAN_BLOCKS, -1)) if judged else []
+    rows = await rows_in_time(deps, release_id, after_seq=max(seq - charts.MEAN_BLOCKS, -1)) if judged else []
     now = watched(status, detection, judged, deps.clock())
     triggers: dict[str, Any] = judged["triggers"] if judged else {}  # type: ignore[assignment]  # JSON as kept
     return {

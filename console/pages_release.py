@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -15,8 +17,9 @@ from console.auth import Session, browser
 from console.deps import Console, console
 from console.measures import measure
 from console.render import Page, segment
-from console.watched import watched
+from console.watched import rows_in_time, watched
 from countermand import ids
+from countermand.detection.blocks import Row
 from countermand.messages.incident import IncidentView
 from countermand.plan.model import Bundle
 from countermand.playbook.explain import explain
@@ -46,7 +49,7 @@ async def release(release_id: str, deps: Deps, session: SignedIn) -> Response:
     playbook = await deps.catalogue.playbook(status.release.playbook_digest)
     detection = playbook.detection
     seq, judged = (await deps.signals.newest_evaluations([release_id])).get(release_id, (-1, None))
-    rows = await deps.signals.rows(release_id, after_seq=max(seq - RECENT, -1)) if judged else []
+    rows = await rows_in_time(deps, release_id, after_seq=max(seq - RECENT, -1)) if judged else []
     last = rows[-charts.MEAN_BLOCKS :]
     incidents = await views.incidents_of(deps, release_id)
     triggers: dict[str, Any] = judged["triggers"] if judged else {}  # type: ignore[assignment]  # JSON as kept
@@ -82,9 +85,10 @@ async def series(release_id: str, deps: Deps, _: SignedIn) -> Response:
     """What the charts of a release draw; at most `charts.MAX_POINTS` points per line."""
     status = await _release(deps, release_id)
     playbook = await deps.catalogue.playbook(status.release.playbook_digest)
-    rows = await deps.signals.rows(release_id)
+    rows = await rows_in_time(deps, release_id)
     evaluations = await deps.signals.evaluations(release_id)
     events = [event for view in await views.incidents_of(deps, release_id) for event in _events(view)]
+    events += _outside(rows)
     return JSONResponse(charts.series(playbook.detection, rows, evaluations, events))
 
 
@@ -102,6 +106,15 @@ def _configured(incidents: list[IncidentView]) -> str:
             share = format_percent(view.plan.before.candidate_bp)
             return f"{share} candidate, read from the target for the plan of {view.incident_id}"
     return "not read yet: the target is read when a way back is planned"
+
+
+def _outside(rows: Sequence[Row]) -> list[charts.Event]:
+    """External events, at the first block that each of them overlaps."""
+    first: dict[str, datetime] = {}
+    for row in rows:
+        for what in row.context.events if row.context else ():
+            first.setdefault(what, row.start)
+    return [charts.Event(at, what) for what, at in first.items()]
 
 
 def _events(view: IncidentView) -> list[charts.Event]:

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from activities.ports import ReleaseStatus
+from console.deps import Console
+from countermand.detection.blocks import Row
 from countermand.messages.facts import in_words
 from countermand.playbook.model import Detection
 
@@ -24,6 +26,12 @@ class Watched:
     word: str
     sentence: str
     judged_until: datetime | None
+
+
+async def rows_in_time(deps: Console, release_id: str, *, after_seq: int = -1) -> list[Row]:
+    """Sealed rows for drawing: one per block. Late samples have rows of their own and are not drawn again."""
+    rows = await deps.signals.rows(release_id, after_seq=after_seq)
+    return [row for row in rows if row.late_of is None]
 
 
 def watched(status: ReleaseStatus, detection: Detection, newest: Mapping[str, Any] | None, now: datetime) -> Watched:

@@ -23,8 +23,14 @@ _APPROVERS = {
     "local|maria": "The evidence is clear and the plan is small; I read both.",
     "local|jonas": "Our users get wrong answers; the old version is healthy.",
 }
-_HEALTHY_SECONDS = 15.0
-_AUTO_SECONDS = 230.0
+_HEALTHY_SECONDS = 12.0
+#: Two blocks of the demo's playbook, and time to see that nothing comes of it.
+_SPIKE_SECONDS = 4.0
+_CALM_SECONDS = 10.0
+_CALM_LOOKS = 5
+#: Shares of questions that the candidate cannot answer: during the spike, and for good.
+_SPIKE, _LASTING = 0.6, 0.06
+_AUTO_SECONDS = 300.0
 _PAUSE = 0.3
 _PAGE = 500
 
@@ -107,17 +113,36 @@ class Demo:
         self._display.end(label, f"{candidate} beside {baseline}; blocks of 2 s and short soaks, for the demo only")
 
     async def _go_bad(self) -> None:
-        """Users ask the usual questions for a while; then their interest shifts to what the candidate cannot answer."""
+        """Users ask the usual questions; for a moment many ask what the candidate cannot answer; later some keep on."""
+        rare = self._place.data / "rare"
+        rare.write_text("0")
         label = "healthy: both versions answer well"
         self._display.begin(label)
-        shifted = self._place.data / "shifted"
-        await self._supervisor.start(self._world.traffic_process(shifted))
+        await self._supervisor.start(self._world.traffic_process(rare))
         await self._wait(_HEALTHY_SECONDS)
-        while (verdict := (await self._world.call("GET", f"/api/v1/releases/{RELEASE}"))["verdict"]) is None:
+        while (sentence := await self._judged()) is None:
             await self._wait(_PAUSE)
-        shifted.touch()
+        self._display.end(label, sentence)
+        label = "a spike: two blocks about twenty times worse, no alarm"
+        began = datetime.now(UTC)
+        self._display.update(Event(label, began))
+        rare.write_text(str(_SPIKE))
+        await self._wait(_SPIKE_SECONDS)
+        rare.write_text("0")
+        for _ in range(_CALM_LOOKS):
+            await self._wait(_CALM_SECONDS / _CALM_LOOKS)
+            self._display.update(Event(label, began, sentence=await self._judged() or ""))
+        self._display.end(label, await self._judged() or "")
+        rare.write_text(str(_LASTING))
         self._went_bad = datetime.now(UTC)
-        self._display.end(label, str(verdict["sentence"]))
+
+    async def _judged(self) -> str | None:
+        """What the watch says now; None before its first block."""
+        watch = await self._world.call("GET", f"/api/v1/releases/{RELEASE}/watch")
+        if watch["last_word"] is None:
+            return None
+        (evidence,) = watch["evidence"].values()
+        return f"hallucinations: {watch['signals']['hallucinations']} {evidence['sentence']}"
 
     async def _wait(self, seconds: float) -> None:
         """Pause while the clock on the screen goes on."""
@@ -198,7 +223,7 @@ class Demo:
     async def _prove(self) -> None:
         """Print the steps and the proofs. Raises Failure when one does not hold."""
         story = await self._read()
-        if story.view is None:
+        if story.view is None or self._went_bad is None:
             raise Failure(Exit.failed, "there was no incident")
         found = proofs(
             Evidence(
@@ -209,6 +234,7 @@ class Demo:
                 history=await self._world.service(f"/control/splits/{SERVICE}/history"),
                 observed=await self._world.service(f"/control/splits/{SERVICE}/observed"),
                 verified=await self._world.call("GET", "/api/v1/ledger/verify"),
+                spike_over=self._went_bad,
             )
         )
         self._display.close()

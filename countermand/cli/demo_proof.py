@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from countermand.canonical import parse_instant
@@ -28,7 +29,8 @@ class Proof:
 class Evidence:
     """`records`: the whole ledger. `history`, `split` and `observed`: the demo service's own answers.
 
-    `verified` is the console's answer to a verification of its ledger.
+    `verified` is the console's answer to a verification of its ledger. `spike_over`: when the short spike had passed
+    and the lasting harm began.
     """
 
     view: IncidentView
@@ -38,12 +40,15 @@ class Evidence:
     history: Sequence[dict[str, Any]]
     observed: dict[str, Any]
     verified: dict[str, Any]
+    spike_over: datetime
 
 
 def proofs(evidence: Evidence) -> list[Proof]:
     """Every claim of the demo, checked."""
     return [
+        _spike(evidence),
         _detected(evidence),
+        _together(evidence),
         _frozen_first(evidence),
         _two_people(evidence),
         _nothing_before_approval(evidence),
@@ -61,6 +66,24 @@ def _detected(e: Evidence) -> Proof:
     verdict = e.view.verdict
     holds = len(opened) == 1 and verdict is not None and verdict.word == "trigger"
     return Proof("one incident, opened by the watch", holds, e.view.opened.sentence)
+
+
+def _spike(e: Evidence) -> Proof:
+    opened = [record.at for record in e.records if record.kind is Kind.incident_opened]
+    holds = bool(opened) and min(opened) > e.spike_over
+    after = f"{(min(opened) - e.spike_over).total_seconds():.0f} s after the lasting harm began" if opened else "never"
+    return Proof("the short spike opened no incident, the lasting harm did", holds, f"the incident was opened {after}")
+
+
+def _together(e: Evidence) -> Proof:
+    """The composite: evidence of each signal alone and of all together stands in the record."""
+    verdicts = e.view.verdict.verdicts if e.view.verdict else ()
+    fired = [verdict for verdict in verdicts if verdict.word == "trigger"]
+    alone = [f"{one.signal.replace('_', ' ')} {one.odds} to 1" for verdict in fired for one in verdict.criteria]
+    together = [f"{verdict.odds} to 1, limit {verdict.limit_odds} to 1" for verdict in fired]
+    holds = bool(fired) and all(one.odds is not None for verdict in fired for one in verdict.criteria)
+    sentence = f"alone: {', '.join(alone) or 'nothing'}; together: {', '.join(together) or 'nothing'}"
+    return Proof("each signal is judged alone and in the composite", holds, sentence)
 
 
 def _frozen_first(e: Evidence) -> Proof:

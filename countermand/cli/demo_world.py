@@ -59,10 +59,10 @@ class World:
         tokens = {"DEMO_READ_TOKEN": self._read_token, "DEMO_WRITE_TOKEN": self._write_token}
         return self.place.child("service", command, answers(f"{self.service_url}/healthz"), more=tokens)
 
-    def traffic_process(self, shifted: Path) -> Child:
-        """Users and their judge; what they ask about shifts while the file `shifted` exists."""
+    def traffic_process(self, rare: Path) -> Child:
+        """Users and their judge; the file says which share of questions is about what the candidate cannot answer."""
         command = [sys.executable, "-m", "examples.demo.traffic", "--service", self.service_url]
-        command += ["--console", self.place.console_url, "--release", RELEASE, "--shift-while", str(shifted)]
+        command += ["--console", self.place.console_url, "--release", RELEASE, "--rare-file", str(rare), "--rate", "90"]
         token = (self.place.keys / "judge.token").read_text()
         return self.place.child("traffic", command, _at_once, more={"DEMO_SIGNALS_TOKEN": token})
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from countermand.playbook.assessments import AssessmentQuery
 from countermand.playbook.terms import Faults, Name, SignalName, Strict, Text
 from countermand.playbook.units import Number, Positive, plain
 
@@ -39,7 +40,8 @@ _KEYS: dict[str, tuple[set[str], set[str]]] = {
     "categories": ({"categories"}, set()),
     "missing": ({"of"}, {"expect", "show"}),
 }
-_COMMON = {"kind", "family", "meaning", "source", "unit", "min_coverage", "per_minute", "block", "lag", "weaknesses"}
+_COMMON = {"kind", "family", "meaning", "source", "unit", "min_coverage", "per_minute", "block", "query"}
+_COMMON |= {"lag", "weaknesses"}
 
 
 class SignalSpec(Strict):
@@ -82,6 +84,9 @@ class SignalSpec(Strict):
     )
     block: Positive | None = Field(
         None, description="A longer block of its own for few labels, a multiple of `detection.block`: 10m."
+    )
+    query: AssessmentQuery | None = Field(
+        None, description="For a source that is asked: where the labels are and how they are read."
     )
     range: tuple[Number, Number] | None = Field(None, description="Lowest and highest possible score: [0, 1].")
     clipped: bool = Field(False, description="Scores outside the range are cut to it; verdicts then say so.")
@@ -126,6 +131,8 @@ class SignalSpec(Strict):
             size = "small; write more" if self.expect <= low else "large; write less"
             limit = plain(low if self.expect <= low else high)
             faults.add(f"'{plain(self.expect)}' is too {size} than {limit}", "expect")
+        if self.query is not None and (why := self.query.misfit(self.kind)) is not None:
+            faults.add(why, "query")
         for name in ("edges", "quantiles"):
             values = getattr(self, name) or ()
             if any(x >= y for x, y in pairwise(values)):

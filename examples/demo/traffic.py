@@ -23,7 +23,7 @@ from countermand.detection.models import Arm
 
 from examples.demo.judge import SIGNALS, Label, judge
 from examples.demo.outbox import Outbox
-from examples.demo.questions import draw
+from examples.demo.questions import SPIKE, draw
 
 _USERS = 20_000
 _IN_FLIGHT = 64
@@ -43,22 +43,22 @@ class Traffic:
         self._counts: Counter[str] = Counter()
 
     @property
-    def shifted(self) -> bool:
-        """Has interest shifted? After the time given, and while the trigger file exists."""
-        after, trigger = self._options.shift_after, self._options.shift_while
-        return (after is not None and monotonic() - self._started >= after) or (
-            trigger is not None and trigger.exists()
-        )
+    def rare(self) -> float:
+        """The share of questions about rare topics: what the file says, or that of a spike after the time given."""
+        after, file = self._options.shift_after, self._options.rare_file
+        if file is not None and file.exists():
+            return float(file.read_text() or 0)
+        return SPIKE if after is not None and monotonic() - self._started >= after else 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Ask until `stop`; then wait briefly for answers that are due."""
         due = self._started = monotonic()
         while not stop.is_set():
-            shifted = self.shifted
+            rare = self.rare
             while due <= monotonic():
                 due += 1 / self._options.rate
                 if len(self._in_flight) < _IN_FLIGHT:
-                    self._start(draw(self._dice, shifted=shifted))
+                    self._start(draw(self._dice, rare=rare))
                 else:
                     self._counts["skipped"] += 1
             await asyncio.sleep(max(0.0, due - monotonic()))
@@ -111,7 +111,7 @@ class Traffic:
         counts, self._counts = self._counts, Counter()
         parts = [
             f"{monotonic() - self._started:5.0f} s",
-            "shifted" if self.shifted else "usual",
+            f"{self.rare:.0%} rare",
             f"failed {counts['failed']} skipped {counts['skipped']}",
         ]
         for arm in Arm:
@@ -155,7 +155,7 @@ def main() -> None:
     parser.add_argument("--release", default="support-assistant-v7", help="release id of the labels")
     parser.add_argument("--rate", type=float, default=60.0, help="requests per second")
     parser.add_argument("--shift-after", type=float, metavar="SECONDS", help="when interest shifts")
-    parser.add_argument("--shift-while", type=Path, metavar="FILE", help="shifted while this file exists")
+    parser.add_argument("--rare-file", type=Path, metavar="FILE", help="holds the share of rare questions, 0 to 1")
     parser.add_argument("--seed", type=int, help="draw the same users and questions again")
     options = parser.parse_args()
     if options.console and not os.environ.get("DEMO_SIGNALS_TOKEN"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -75,7 +76,7 @@ async def client() -> AsyncIterator[Clients]:
 @pytest.fixture
 async def source(serve: Serve, client: Clients) -> Api:
     served = await serve()
-    issued = await served.world.deps.accounts.issue_source_token("push")
+    issued = await served.world.deps.accounts.issue_source_token("judge")
     return client(served, issued.token)
 
 
@@ -112,14 +113,12 @@ async def test_a_batch_is_stored_once_however_often_it_is_sent(source: Api) -> N
         (b"null", 422, "schema", "body"),
         (json.dumps(a_batch(surprise=1)).encode(), 422, "schema", "surprise"),
         (json.dumps(a_batch(schema="countermand.signals/v9")).encode(), 422, "schema", "countermand.signals/v1"),
-        (json.dumps(a_batch(items=[an_output(arm="control")])).encode(), 422, "schema", "items/0/arm"),
-        (json.dumps(a_batch(items=[an_output(outcome="NaN")])).encode(), 422, "schema", "items/0/outcome"),
-        (json.dumps(a_batch(items=[an_output(outcome=True)])).encode(), 422, "schema", "items/0/outcome"),
-        (json.dumps(a_batch(items=[an_output(event_time="2026-11-20T03:14:00")])).encode(), 422, "schema", "time"),
-        (json.dumps(a_batch(items=[an_output(observation_id="a\x00b")])).encode(), 422, "schema", "observation_id"),
         (json.dumps(a_batch(batch_id="")).encode(), 422, "schema", "batch_id"),
         (json.dumps(a_batch(items=[an_output(n) for n in range(5_001)])).encode(), 422, "schema", "items"),
+        (json.dumps(a_batch() | {"items": []}).encode(), 422, "schema", "0 items"),
         (b'{"a":' * 50_000 + b"1" + b"}" * 50_000, 400, "not_json", "recursion"),
+        (json.dumps(a_batch(items=[an_output(groups={"a": [[[[1]]]]})])).encode(), 422, "all_rejected", "groups"),
+        (json.dumps(a_batch(items=[json.loads("[" * 40 + "]" * 40)])).encode(), 400, "too_deep", "32"),
         (b" " * (1024 * 1024 + 1), 413, "too_large", "1048576"),
     ],
 )
@@ -133,6 +132,126 @@ async def test_a_malformed_batch_gets_a_specific_refusal_and_leaves_nothing(
     assert says in answer[2]
     good = await source.http.post("/api/v1/signals", json=a_batch("after"))
     assert good.json()["duplicates"] == 0, "nothing of the malformed batch was kept"
+
+
+@pytest.mark.parametrize(
+    ("item", "code", "says"),
+    [
+        ({"arm": "control"}, "unknown_arm", "control"),
+        ({"outcome": "NaN"}, "schema", "outcome"),
+        ({"outcome": True}, "bool_as_number", "outcome"),
+        ({"event_time": "2026-11-20T03:14:00"}, "schema", "timezone"),
+        ({"observation_id": "a\x00b"}, "schema", "observation_id"),
+        ({"observation_id": "x" * 201}, "too_long", "observation_id"),
+        ({"surprise": 1}, "schema", "surprise"),
+        ({"outcome": None, "value": math.nan}, "not_finite", "NaN"),
+        ({"outcome": None, "value": math.inf}, "not_finite", "Infinity"),
+        ({"outcome": None, "value": True}, "bool_as_number", "true"),
+        ({"outcome": None, "value": 0.5}, "wrong_kind", "give `outcome`"),
+        ({"outcome": None, "value": 1e308}, "wrong_kind", "give `outcome`"),
+        ({"category": "praise"}, "wrong_kind", "give `outcome`"),
+    ],
+)
+async def test_a_hostile_item_is_refused_for_itself_and_its_neighbour_is_kept(
+    source: Api, item: dict[str, Any], code: str, says: str
+) -> None:
+    content = json.dumps(a_batch(items=[an_output(1), an_output(2, **item)]))
+    answer = await source.http.post("/api/v1/signals", content=content, headers={"Content-Type": "application/json"})
+    body = answer.json()
+    assert (answer.status_code, body["accepted"]) == (202, 1), body
+    (rejected,) = body["rejected"]
+    assert (rejected["index"], rejected["code"]) == (1, code), rejected
+    assert says in rejected["detail"]
+
+
+def a_count(**changes: Any) -> dict[str, Any]:
+    return {
+        "release_id": RELEASE,
+        "arm": "candidate",
+        "signal": "hallucinations",
+        "start": instant(BASE),
+        "served": 10,
+        "scored": 8,
+        "bad": 3,
+    } | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "says"),
+    [
+        ({"bad": 9}, "inconsistent", "bad 9 ≤ scored 8"),
+        ({"scored": 11}, "inconsistent", "served 10"),
+        ({"bad": -1}, "out_of_range", "bad"),
+        ({"served": 2**53}, "out_of_range", "served"),
+        ({"served": 1e308}, "schema", "served"),
+        ({"bad": True}, "bool_as_number", "bad"),
+        ({"bad": "3"}, "schema", "bad"),
+        ({"arm": "control"}, "unknown_arm", "control"),
+        ({"signal": "vibes"}, "unknown_signal", "vibes"),
+        ({"bad": 0, "sum": 5, "sumsq": 5}, "wrong_kind", "'bad'"),
+        ({"segment": "language=de"}, "wrong_kind", "language=de"),
+        ({"start": instant(BASE + timedelta(hours=1))}, "future", "ahead"),
+    ],
+)
+async def test_hostile_sums_are_refused_with_what_is_wrong(
+    source: Api, changes: dict[str, Any], code: str, says: str
+) -> None:
+    body = {"schema": "countermand.signals/v1", "batch_id": "c-1", "counts": [a_count(**changes)]}
+    answer = (await source.http.post("/api/v1/signals", json=body)).json()
+    (rejected,) = answer["rejected"]
+    assert (rejected["part"], rejected["code"]) == ("counts", code), rejected
+    assert says in rejected["detail"]
+    good = await source.http.post("/api/v1/signals", json=body | {"batch_id": "c-2", "counts": [a_count()]})
+    assert good.json()["accepted"] == 1, "nothing of the refused sums was kept"
+
+
+async def test_lines_of_json_are_taken_like_one_document(source: Api) -> None:
+    head = {"schema": "countermand.signals/v1", "batch_id": "lines"}
+    event = {"event_id": "e-1", "begins": instant(BASE), "what": "Half price on Friday"}
+    lines = [head, an_output(1), a_count(), an_output(2, arm="control"), event]
+    content = "\n".join(json.dumps(line) for line in lines) + "\n"
+    answer = await source.http.post(
+        "/api/v1/signals", content=content, headers={"Content-Type": "application/x-ndjson"}
+    )
+    assert answer.json()["accepted"] == 3, answer.json()
+    assert [item["code"] for item in answer.json()["rejected"]] == ["unknown_arm"]
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "says"),
+    [
+        (b'{"schema":"countermand.signals/v1","batch_id":"b"}\n{"what":1}\n', "schema", "line 2"),
+        (b'{"schema":"countermand.signals/v1","batch_id":"b"}\n{"observation_id"\n', "not_json", "line 2"),
+        (b"[]\n", "schema", "line 1"),
+        (b"", "schema", "line 1"),
+        (b'{"schema":"countermand.signals/v1","batch_id":"b"}\n', "schema", "0 items"),
+    ],
+)
+async def test_lines_that_do_not_fit_are_refused_with_their_number(
+    source: Api, content: bytes, code: str, says: str
+) -> None:
+    headers = {"Content-Type": "application/x-ndjson"}
+    answer = await source.problem("POST", "/api/v1/signals", content=content, headers=headers)
+    assert answer[1] == code
+    assert says in answer[2]
+
+
+async def test_a_source_delivers_only_the_signals_that_name_it(serve: Serve, client: Clients) -> None:
+    served = await serve()
+    stranger = client(served, (await served.world.deps.accounts.issue_source_token("stranger")).token)
+    answer = (await stranger.http.post("/api/v1/signals", json=a_batch())).json()
+    assert [item["code"] for item in answer["rejected"]] == ["wrong_source"]
+
+
+async def test_a_limited_token_reaches_its_releases_only(serve: Serve, client: Clients) -> None:
+    served = await serve()
+    accounts = served.world.deps.accounts
+    for limits in ({"releases": ["another"]}, {"environments": ["another"]}):
+        limited = client(served, (await accounts.issue_source_token("judge", **limits)).token)
+        answer = (await limited.http.post("/api/v1/signals", json=a_batch())).json()
+        assert [item["code"] for item in answer["rejected"]] == ["unknown_release"]
+    fitting = client(served, (await accounts.issue_source_token("judge", releases=[RELEASE])).token)
+    assert (await fitting.http.post("/api/v1/signals", json=a_batch("mine"))).json()["accepted"] == 1
 
 
 async def test_a_gzip_bomb_is_stopped_at_the_limit(source: Api) -> None:

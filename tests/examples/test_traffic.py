@@ -137,12 +137,12 @@ async def test_what_could_not_be_delivered_is_counted_as_waiting(service: Embedd
     assert len({json.loads(body)["batch_id"] for body in console.bodies}) == 1
 
 
-async def test_the_mix_shifts_while_the_trigger_file_exists(service: EmbeddedHarness, tmp_path: Path) -> None:
-    trigger = tmp_path / "shift"
-    trigger.touch()
+async def test_a_file_says_how_many_ask_about_rare_topics(service: EmbeddedHarness, tmp_path: Path) -> None:
+    share = tmp_path / "rare"
+    share.write_text("0.6")
     console = Console()
-    out = await traffic(service, console, f"--shift-while={trigger}", until=lambda: len(console.items) >= 1_200)
-    assert "| shifted |" in out
+    out = await traffic(service, console, f"--rare-file={share}", until=lambda: len(console.items) >= 1_600)
+    assert "| 60% rare |" in out
     bad = Counter(
         item["arm"] for item in console.items if item["signal"] == "hallucinations" and item["outcome"] == "bad"
     )

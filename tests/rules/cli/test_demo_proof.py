@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,22 +11,27 @@ import pytest
 
 from countermand.canonical import instant
 from countermand.cli.demo_proof import Evidence, Proof, proofs
-from countermand.messages.incident import incident
+from countermand.messages.incident import IncidentView, incident
 from tests import cases
 from tests.rules.cli.told import BEGIN, PLAYBOOK, Told
 
 
-def evidence(told: Told, **changes: Any) -> Evidence:
+def seen(told: Told) -> IncidentView:
     view = incident(told.records)
     assert view is not None
+    return view
+
+
+def evidence(told: Told, **changes: Any) -> Evidence:
     given: dict[str, Any] = {
-        "view": view,
+        "view": seen(told),
         "records": told.records,
         "playbook": PLAYBOOK,
         "registered_by": cases.LENA,
         "history": told.history,
         "observed": told.observed,
         "verified": {"ok": True, "count": len(told.lines)},
+        "spike_over": BEGIN - timedelta(seconds=1),
     }
     return Evidence(**(given | changes))
 
@@ -74,6 +80,14 @@ CASES: dict[str, tuple[Callable[[], Evidence], str]] = {
     "two incidents": (
         lambda: (told := Told().all(), evidence(told, records=[*told.records, told.records[0]]))[1],
         "one incident, opened by the watch",
+    ),
+    "an incident of the spike": (
+        lambda: evidence(Told().all(), spike_over=BEGIN + timedelta(hours=1)),
+        "the short spike opened no incident, the lasting harm did",
+    ),
+    "no evidence in the record": (
+        lambda: evidence(told := Told().all(), view=replace(seen(told), verdict=None)),
+        "each signal is judged alone and in the composite",
     ),
     "no freeze": (without("freeze.completed"), "evidence frozen before the first effect"),
     "one person twice": (
