@@ -20,13 +20,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import httpx
 
 from activities.signal_ports import CountedBlock, LabelledOutput, Pulled, PullRequest
+from adapters.arms import filled
 from adapters.mlflow_labels import Judges, Labelled
 from adapters.mlflow_traces import Found, MlflowTraces, NoAnswer, Trace
 from adapters.source_settings import MlflowSettings
 from countermand.canonical import digest, digest_bytes, instant
 from countermand.detection.blocks import Arm, BlockState
 from countermand.detection.sealing import DERIVED, encoder
-from countermand.plan.model import Release
 from countermand.playbook.assessments import AssessmentQuery
 from countermand.playbook.signals import SignalSpec
 
@@ -50,7 +50,7 @@ class MlflowSource:
     async def pull(self, request: PullRequest) -> Pulled:
         """Labels known by now of the block and of the overlap before it; unknown blocks when they cannot be read."""
         signals = {name: spec for name, spec in sorted(request.signals.items()) if spec.kind not in DERIVED}
-        arms = {_arm_value(text, request.release): arm for arm, text in self._settings.arms.items()}
+        arms = {filled(text, request.release): arm for arm, text in self._settings.arms.items()}
         if len(arms) < len(Arm):
             return self._unknown(request, signals, "inconsistent", f"both arms have the tag {next(iter(arms))!r}")
         try:
@@ -109,16 +109,6 @@ class MlflowSource:
     def _unknown(self, request: PullRequest, signals: Iterable[str], reason: str, said: str) -> Pulled:
         _log.warning("%s from %s: %s unknown(%s): %s", self._settings.url, request.start, list(signals), reason, said)
         return Pulled(counts=tuple(_block(request, name, arm, reason) for name in signals for arm in Arm))
-
-
-def _arm_value(text: str, release: Release) -> str:
-    """The tag's value of an arm; `text` may name the release or a member of its bundles."""
-    if text == "$release_id":
-        return release.release_id
-    if not text.startswith("$"):
-        return text
-    side, _, member = text[1:].partition(".")
-    return str(getattr(getattr(release, side), member))
 
 
 def _outputs(release_id: str, signal: str, read: Iterable[Labelled]) -> Iterator[LabelledOutput]:

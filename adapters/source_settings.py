@@ -10,12 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from ruamel.yaml import YAML
 
+from adapters.arms import ArmValue
+from adapters.prometheus_queries import Arms
 from adapters.settings import SettingsInvalid
 from countermand.detection.blocks import Arm
-from countermand.plan.model import Bundle
 from countermand.playbook.units import Duration, Positive
 
 
@@ -29,15 +30,6 @@ class PushSettings(SettingsEntry):
     """A source that sends by itself, with its own token."""
 
     kind: Literal["push"]
-
-
-#: A text, `$release_id`, or a member of a bundle of the release: `$candidate.model`.
-ArmValue = Annotated[
-    str,
-    StringConstraints(
-        pattern=rf"^([^$].{{0,254}}|\$release_id|\$(candidate|baseline)\.({'|'.join(Bundle.model_fields)}))$"
-    ),
-]
 
 
 class MlflowSettings(SettingsEntry):
@@ -64,7 +56,23 @@ class MlflowSettings(SettingsEntry):
         return self
 
 
-SourceSettings = Annotated[PushSettings | MlflowSettings, Field(discriminator="kind")]
+class PrometheusSettings(SettingsEntry):
+    """A Prometheus that is asked.
+
+    scrape: how often it scrapes what is asked for. time_limit: for all answers about one block.
+    arms: by arm, the labels that its series have; a value may be `$release_id`, or a member of one of the release's
+    bundles: `$candidate.model`, `$baseline.prompt`.
+    """
+
+    kind: Literal["prometheus"]
+    url: Annotated[str, Field(pattern=r"^https?://[^\s@?#]+$")]
+    token_file: Path | None = None
+    scrape: Positive
+    time_limit: Positive = timedelta(seconds=10)
+    arms: Arms
+
+
+SourceSettings = Annotated[PushSettings | MlflowSettings | PrometheusSettings, Field(discriminator="kind")]
 
 _FILE = TypeAdapter(dict[str, SourceSettings])
 

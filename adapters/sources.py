@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from activities.signal_ports import PullSource
+from adapters.database import utc_now
 from adapters.mlflow_source import MlflowSource
-from adapters.source_settings import MlflowSettings, SourceSettings
+from adapters.prometheus_source import PrometheusSource
+from adapters.source_settings import MlflowSettings, PrometheusSettings, SourceSettings
 
 
 class ConfiguredSources:
@@ -14,13 +16,15 @@ class ConfiguredSources:
 
     def __init__(self, settings: Mapping[str, SourceSettings]) -> None:
         self._settings = settings
-        self._open: dict[str, MlflowSource] = {}
+        self._open: dict[str, MlflowSource | PrometheusSource] = {}
 
     def __call__(self, name: str) -> PullSource | None:
         """The source to ask; None for one that pushes."""
         entry = self._settings.get(name)
-        if isinstance(entry, MlflowSettings) and name not in self._open:
+        if name not in self._open and isinstance(entry, MlflowSettings):
             self._open[name] = MlflowSource(entry)
+        if name not in self._open and isinstance(entry, PrometheusSettings):
+            self._open[name] = PrometheusSource(entry, utc_now)
         return self._open.get(name)
 
     async def close(self) -> None:

@@ -30,7 +30,7 @@ def unknown(criterion: CriterionRule, arm: Arm, reason: str, block: Block | None
         why = f"no block of the {arm} arrived"
     elif reason == "no_traffic":
         why = f"the {arm} served no {units}"
-    elif reason in ("no_scored", "coverage"):
+    elif reason in ("no_scored", "coverage") and block.served:
         why = f"only {block.scored:,} of the {block.served:,} {units} served by the {arm} were scored"
     elif reason == "no_values":
         why = f"the block of the {arm} holds no values of this kind of signal"

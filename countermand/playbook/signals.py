@@ -7,9 +7,10 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
 from countermand.playbook.assessments import AssessmentQuery
+from countermand.playbook.queries import SignalQuery
 from countermand.playbook.terms import Faults, Name, SignalName, Strict, Text
 from countermand.playbook.units import Number, Positive, plain
 
@@ -17,6 +18,19 @@ Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -]{0
 
 #: Categories are keys of sealed blocks.
 Category = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")]
+
+
+#: Labels that hang on traces are named by an `assessment`; everything else is counted. Tags are not of the playbook.
+Query = Annotated[
+    Annotated[SignalQuery, Tag("[counters]")] | Annotated[AssessmentQuery, Tag("[assessment]")],
+    Discriminator(
+        lambda value: (
+            "[assessment]"
+            if isinstance(value, AssessmentQuery) or (isinstance(value, dict) and "assessment" in value)
+            else "[counters]"
+        )
+    ),
+]
 
 
 class SignalFamily(StrEnum):
@@ -85,8 +99,8 @@ class SignalSpec(Strict):
     block: Positive | None = Field(
         None, description="A longer block of its own for few labels, a multiple of `detection.block`: 10m."
     )
-    query: AssessmentQuery | None = Field(
-        None, description="For a source that is asked: where the labels are and how they are read."
+    query: Query | None = Field(
+        None, description="What a source that is asked is asked for: counters, or labels; sources that push need none."
     )
     range: tuple[Number, Number] | None = Field(None, description="Lowest and highest possible score: [0, 1].")
     clipped: bool = Field(False, description="Scores outside the range are cut to it; verdicts then say so.")
@@ -120,8 +134,26 @@ class SignalSpec(Strict):
             takes = ", ".join(sorted(needs | may))
             faults.add(f"{name!r} does not belong to a signal of kind {self.kind}; it takes {takes}", name)
         self._check_values(faults)
+        self._check_query(faults)
         faults.refuse()
         return self
+
+    def _check_query(self, faults: Faults) -> None:
+        if self.query is None:
+            return
+        if (why := self.query.misfit(self.kind)) is not None:
+            faults.add(why, "query")
+        if not isinstance(self.query, SignalQuery):
+            return
+        if self.kind == "latency" and self.edges is None:
+            faults.add("a histogram is read by its buckets: `edges` must list every `le` of it but +Inf", "query")
+        if self.kind == "score" and self.range is not None and self.range[0] < 0:
+            low = plain(self.range[0])
+            faults.add(
+                f"scores below 0 ({low} is possible) make a sum that is no counter; export them shifted", "query"
+            )
+        if self.clipped:
+            faults.add("scores that come as sums cannot be clipped here; clip them where they are counted", "clipped")
 
     def _check_values(self, faults: Faults) -> None:
         if self.range is not None and self.range[0] >= self.range[1]:
@@ -131,8 +163,6 @@ class SignalSpec(Strict):
             size = "small; write more" if self.expect <= low else "large; write less"
             limit = plain(low if self.expect <= low else high)
             faults.add(f"'{plain(self.expect)}' is too {size} than {limit}", "expect")
-        if self.query is not None and (why := self.query.misfit(self.kind)) is not None:
-            faults.add(why, "query")
         for name in ("edges", "quantiles"):
             values = getattr(self, name) or ()
             if any(x >= y for x, y in pairwise(values)):

@@ -8,7 +8,7 @@ import pytest
 
 from countermand.playbook.load import problems
 
-DEMO = (Path(__file__).parents[3] / "examples/demo/playbook.yaml").read_text(encoding="utf-8")
+DEMO = Path(__file__).with_name("plain.yaml").read_text(encoding="utf-8")
 LADDER = "      - {after: 10m, do: default, action: hold}\n"
 
 WARNED = {
