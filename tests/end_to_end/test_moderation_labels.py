@@ -27,8 +27,8 @@ PROMPTS = 1_680
 
 
 def playbook() -> bytes:
-    """The demo's playbook for these two categories, each with a trigger of its own."""
-    text = (ROOT / "examples" / "demo" / "playbook.yaml").read_text()
+    """The plain playbook for these two categories, each with a trigger of its own."""
+    text = (ROOT / "tests" / "rules" / "playbook" / "plain.yaml").read_text()
     signals = "".join(
         f"    {name}: {{kind: rate, bad: higher, expect: {usual}, family: safety, meaning: Prompts with {name}, "
         f"source: judge, unit: prompt, lag: days, weaknesses: Prompts instead of answers}}\n"

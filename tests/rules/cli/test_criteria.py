@@ -20,15 +20,15 @@ from tests.rules.cli.conftest import Shell
 from tests.rules.cli.fake_console import FakeConsole
 
 ROOT = Path(__file__).resolve().parents[3]
-DEMO = ROOT / "examples" / "demo" / "playbook.yaml"
-SHIPPED = [*sorted((ROOT / "playbooks").glob("*.yaml")), DEMO]
+PLAIN = ROOT / "tests" / "rules" / "playbook" / "plain.yaml"
+SHIPPED = [*sorted((ROOT / "playbooks").glob("*.yaml")), ROOT / "examples" / "demo" / "playbook.yaml"]
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ROWS = "GET /api/v1/releases/bot-v7/rows"
 
 
 def recorded(*, worse_from: int | None = None, rows: int = 240) -> list[Row]:
-    """Rows of the demo's playbook at 100 outputs per block and arm; from some row on the candidate makes things up."""
-    detection = parse(DEMO.read_bytes()).detection
+    """Rows of the plain playbook at 100 outputs per block and arm; from some row on the candidate makes things up."""
+    detection = parse(PLAIN.read_bytes()).detection
     draw = iter(random.Random(1).random, None)  # noqa: S311
     found = synthetic(detection, dict.fromkeys(detection.signals, (100, 100)), rows, NOON, draw)
     harm = Harm(signal="hallucinations", part=0.2)
@@ -51,7 +51,7 @@ class TestTrying:
         assert "✗" not in ended.out
 
     def test_it_prints_a_line_per_criterion_and_a_sentence_per_trigger(self, shell: Shell) -> None:
-        lines = shell("criteria", "test", str(DEMO)).out.splitlines()
+        lines = shell("criteria", "test", str(PLAIN)).out.splitlines()
         assert lines[0].split("\t") == ["TRIGGER", "CRITERION", "PLANTED", "FOUND AFTER", "FORECAST", "RESULT"]
         assert lines[1].startswith("bad-answers\thallucinations, ratio 1.5\t3.00 % to 9.00 %\t")
         assert lines[1].endswith("\tfound")
@@ -61,18 +61,18 @@ class TestTrying:
 
     def test_the_same_seed_finds_the_same(self, shell: Shell) -> None:
         one, again, other = (
-            shell("criteria", "test", str(DEMO), "--seed", seed, "-o", "json").out for seed in ("1", "1", "2")
+            shell("criteria", "test", str(PLAIN), "--seed", seed, "-o", "json").out for seed in ("1", "1", "2")
         )
         assert one == again != other
 
     def test_harm_that_is_accepted_is_exit_5_and_says_why(self, shell: Shell) -> None:
-        ended = shell("criteria", "test", str(DEMO), "--points", "0.5%")
+        ended = shell("criteria", "test", str(PLAIN), "--points", "0.5%")
         assert ended.code == 5
         assert "✗ bad answers does not fire" in ended.out
         assert "what was planted is within what it accepts: plant more" in ended.out
 
     def test_too_little_traffic_is_exit_5(self, shell: Shell) -> None:
-        body = json.loads(shell("criteria", "test", str(DEMO), "--per-minute", "30", "-o", "json").out)
+        body = json.loads(shell("criteria", "test", str(PLAIN), "--per-minute", "30", "-o", "json").out)
         assert body["items"][0]["as_promised"] is False
         assert {one["state"] for one in body["items"][0]["criteria"]} <= {"silent", "late"}
 
@@ -84,17 +84,17 @@ class TestTrying:
 
     def test_recorded_rows_are_planted_and_said_to_differ(self, shell: Shell, tmp_path: Path) -> None:
         file = written(tmp_path / "rows.jsonl", recorded())
-        ended = shell("criteria", "test", str(DEMO), "--rows", file, "--at", "2m")
+        ended = shell("criteria", "test", str(PLAIN), "--rows", file, "--at", "2m")
         assert ended.code == 0, ended.out
         assert "On 240 recorded rows, seed 1." in ended.out
         other = tmp_path / "other.yaml"
-        other.write_text(DEMO.read_text().replace("expect: 0.03", "expect: 0.01"))
+        other.write_text(PLAIN.read_text().replace("expect: 0.03", "expect: 0.01"))
         said = shell("criteria", "test", str(other), "--rows", file, "--at", "2m").out
         assert "unlike the playbook: hallucinations: the baseline shows 3." in said
 
     def test_rows_that_were_harmed_already_are_not_clean(self, shell: Shell, tmp_path: Path) -> None:
         file = written(tmp_path / "rows.jsonl", recorded(worse_from=20))
-        ended = shell("criteria", "test", str(DEMO), "--rows", file, "--at", "2m")
+        ended = shell("criteria", "test", str(PLAIN), "--rows", file, "--at", "2m")
         assert ended.code == 5
         assert "into rows without planted harm" in ended.out
 
@@ -110,7 +110,7 @@ class TestTrying:
             for page, after in zip(pages, (149, 239, None), strict=True)
         ]
         console.on(ROWS, *answers)
-        assert shell("criteria", "test", str(DEMO), "--release", "bot-v7", "--at", "2m").code == 0
+        assert shell("criteria", "test", str(PLAIN), "--release", "bot-v7", "--at", "2m").code == 0
         assert [one.query["after"] for one in console.of(ROWS)] == [["-1"], ["149"], ["239"]]
 
     @pytest.mark.parametrize(
@@ -127,20 +127,20 @@ class TestTrying:
         ],
     )
     def test_what_makes_no_sense_is_a_usage_error(self, shell: Shell, more: tuple[str, ...], says: str) -> None:
-        ended = shell("criteria", "test", str(DEMO), *more)
+        ended = shell("criteria", "test", str(PLAIN), *more)
         assert ended.code == 2
         assert says in ended.err
 
     def test_a_line_that_is_no_row_is_named(self, shell: Shell, tmp_path: Path) -> None:
         file = tmp_path / "rows.jsonl"
         file.write_text(f"{recorded(rows=1)[0].model_dump_json()}\n{{}}\n")
-        assert "row 2 of" in shell("criteria", "test", str(DEMO), "--rows", str(file)).err
+        assert "row 2 of" in shell("criteria", "test", str(PLAIN), "--rows", str(file)).err
 
 
 class TestJudgingThePast:
     def test_it_tells_every_change_and_the_first_trigger(self, shell: Shell, tmp_path: Path) -> None:
         file = written(tmp_path / "rows.jsonl", recorded(worse_from=100))
-        body = json.loads(shell("criteria", "replay", str(DEMO), "--rows", file, "-o", "json").out)
+        body = json.loads(shell("criteria", "replay", str(PLAIN), "--rows", file, "-o", "json").out)
         words = [change["word"] for change in body["items"]]
         assert (words[0], words[-1]) == ("ok", "trigger")
         first = datetime.fromisoformat(body["first_trigger"]["at"])
@@ -150,13 +150,13 @@ class TestJudgingThePast:
     def test_another_playbook_fires_elsewhere_or_not_at_all(self, shell: Shell, tmp_path: Path) -> None:
         file = written(tmp_path / "rows.jsonl", recorded(worse_from=100))
         patient = tmp_path / "patient.yaml"
-        patient.write_text(DEMO.read_text().replace("tolerate: {ratio: 1.5}", "tolerate: {absolute: 0.4}"))
+        patient.write_text(PLAIN.read_text().replace("tolerate: {ratio: 1.5}", "tolerate: {absolute: 0.4}"))
         said = shell("criteria", "replay", str(patient), "--rows", file).out
         assert "Nothing would have fired. 240 rows, judged as if the watch had begun with the first." in said
 
     def test_a_stretch_of_time_begins_with_empty_evidence(self, shell: Shell, tmp_path: Path) -> None:
         file = written(tmp_path / "rows.jsonl", recorded(worse_from=100))
-        command = ("criteria", "replay", str(DEMO), "--rows", file, "-o", "json")
+        command = ("criteria", "replay", str(PLAIN), "--rows", file, "-o", "json")
         calm = json.loads(shell(*command, "--to", "2026-11-20T12:03:20Z").out)
         assert (calm["rows"], calm["first_trigger"]) == (100, None)
         late = json.loads(shell(*command, "--from", "2026-11-20T12:05:00").out)
@@ -170,20 +170,20 @@ class TestJudgingThePast:
 
         items = [{"row": row.model_dump(mode="json"), "judged": judged(row)} for row in recorded(worse_from=100)]
         console.on(ROWS, (200, {"items": items, "next_after": 239}), (200, {"items": [], "next_after": None}))
-        said = shell("criteria", "replay", str(DEMO), "--release", "bot-v7", "--from", "2026-11-20T12:00Z").out
+        said = shell("criteria", "replay", str(PLAIN), "--release", "bot-v7", "--from", "2026-11-20T12:00Z").out
         assert "bad-answers would have fired at 2026-11-20T12:03:" in said
         assert "Then, bad-answers fired at 2026-11-20T12:06:42.000000Z." in said
         assert console.of(ROWS)[0].query["from"] == ["2026-11-20T12:00:00+00:00"]
 
     def test_no_rows_in_this_time_is_a_usage_error(self, shell: Shell, tmp_path: Path) -> None:
         file = written(tmp_path / "rows.jsonl", recorded(rows=5))
-        ended = shell("criteria", "replay", str(DEMO), "--rows", file, "--from", "2030-01-01")
+        ended = shell("criteria", "replay", str(PLAIN), "--rows", file, "--from", "2030-01-01")
         assert ended.code == 2
         assert "there are no sealed rows in this time" in ended.err
 
     def test_rows_with_a_hole_are_refused(self, shell: Shell, tmp_path: Path) -> None:
         rows = recorded(rows=5)
-        ended = shell("criteria", "replay", str(DEMO), "--rows", written(tmp_path / "r", [*rows[:2], *rows[3:]]))
+        ended = shell("criteria", "replay", str(PLAIN), "--rows", written(tmp_path / "r", [*rows[:2], *rows[3:]]))
         assert ended.code == 2
         assert "row 3 does not follow row 1" in ended.err
 
