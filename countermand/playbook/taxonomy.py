@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from countermand.playbook.criteria import Criterion
 from countermand.playbook.plain_words import words
-from countermand.playbook.signals import SignalFamily, SignalSpec, Tolerance, misfit
+from countermand.playbook.signals import SignalFamily, SignalSpec, Tolerance
 from countermand.playbook.source import read
 from countermand.playbook.terms import Faults, SignalName, Strict, Text, repeated
 from countermand.playbook.units import plain
@@ -72,12 +72,6 @@ class Definition(Strict):
             shared = {name: value[name] for name in ("family", "meaning") if name in value}
             return {**value, "playbook": {**shared, **value["playbook"]}}
         return value
-
-    @model_validator(mode="after")
-    def _fits(self) -> Definition:
-        if problem := misfit(self.playbook, self.tolerate):
-            raise ValueError(f"{self.id!r}: {problem}")
-        return self
 
 
 class Taxonomy(Strict):
