@@ -172,8 +172,10 @@ class TestPromises:
         assert slow.why == "the forecast does not see it within the watch: score more outputs"
 
     def test_harm_that_the_rows_already_hold_is_not_called_clean(self, bench):
-        known = [bench.counted(i, (20, 1000), (5, 1000)) for i in range(120)]
-        found = tried(bench.detection(), known=known)
+        detection = bench.detection()
+        harmed = Harm(signal="hallucinations", part=0.02)
+        known = [plant(detection.signals, harmed, row, 1, draws("k")) for row in rows_of(detection)[0]]
+        found = tried(detection, known=known)
         assert found.clean is not None
         assert not found.as_promised
         assert "into rows without planted harm" in found.sentence
