@@ -54,8 +54,9 @@ bench: $(BIN)/.dev ## what the hot paths cost beside a floor of the same run; de
 bench-detection: $(BIN)/.dev ## detection beside its rivals at full size; writes docs/detection-benchmark.md
 	@$(BIN)/python -m bench.detection --full --out docs
 
-schema: $(BIN)/.dev ## write docs/playbook.schema.json and docs/openapi.json anew
+schema: $(BIN)/.dev ## write docs/playbook.schema.json, docs/signals.md and docs/openapi.json anew
 	@$(BIN)/python -m countermand.playbook.schema
+	@$(BIN)/python -m countermand.playbook.taxonomy
 	@$(BIN)/python -m console.openapi
 
 histories: $(BIN)/.dev ## record the replay corpus anew (docs/adr/0003-replay-corpus.md)

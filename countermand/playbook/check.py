@@ -21,6 +21,7 @@ from countermand.playbook.model import Criterion, Playbook, Severity, SignalSpec
 from countermand.playbook.plain_words import percent
 from countermand.playbook.planning import cannot_fire, plan, wrong_fires
 from countermand.playbook.source import Path
+from countermand.playbook.taxonomy import known
 from countermand.playbook.units import format_duration, plain
 
 SEV1_LIMIT = timedelta(minutes=60)
@@ -35,6 +36,7 @@ def check(playbook: Playbook, history: Sequence[Row] = ()) -> list[Finding]:
     `history`: sealed rows from before a release, where there are some; they show what a playbook only assumes.
     """
     return [
+        *_signals(playbook),
         *_criteria(playbook),
         *_never_fires(playbook),
         *_too_slow(playbook),
@@ -45,6 +47,19 @@ def check(playbook: Playbook, history: Sequence[Row] = ()) -> list[Finding]:
         *_way_back(playbook),
         *_verification(playbook),
     ]
+
+
+def _signals(playbook: Playbook) -> Iterator[Finding]:
+    for name, spec in playbook.detection.signals.items():
+        missing = [key for key, value in known(name, spec)._asdict().items() if value is None]
+        if missing:
+            yield Finding(
+                ("detection", "signals", name),
+                "warning",
+                f"{name!r} is not in the signal taxonomy and says no {' and no '.join(missing)}: people will not know "
+                f"how far to trust it; write {' and '.join(f'`{key}`' for key in missing)}, or use a name that "
+                "`countermand signals` lists",
+            )
 
 
 def _criteria(playbook: Playbook) -> Iterator[Finding]:

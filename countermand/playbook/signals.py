@@ -56,6 +56,7 @@ _KEYS: dict[str, tuple[set[str], set[str]]] = {
     "alert": ({"alert"}, {"labels"}),
 }
 _COMMON = {"kind", "family", "meaning", "source", "unit", "min_coverage", "per_minute", "block", "query"}
+_COMMON |= {"lag", "weaknesses"}
 
 
 class SignalSpec(Strict):
@@ -77,6 +78,12 @@ class SignalSpec(Strict):
     family: SignalFamily = Field(description="The family of the signal taxonomy it belongs to.")
     meaning: Text = Field(description="What is counted, in words a release manager understands.")
     source: Name = Field(description="The source that labels outputs, as named in the source settings.")
+    lag: Text | None = Field(
+        None, description="How long after an output its label arrives; not needed for signals of the taxonomy."
+    )
+    weaknesses: Text | None = Field(
+        None, description="What it does not see, and what moves it without harm; not needed for those of the taxonomy."
+    )
     unit: Name = Field("output", description="What one label is about: output, session, task, record, image …")
     show: Literal["percent", "per_10000"] = Field("percent", description="How people see the share.")
     min_coverage: Annotated[Number, Field(gt=0, le=1)] = Field(

@@ -53,6 +53,11 @@ def share(part: Decimal, spec: SignalSpec) -> str:
     return f"{plain(part * 10_000)} per 10,000" if spec.show == "per_10000" else percent(part)
 
 
+def beyond(criterion: Criterion, signals: dict[str, SignalSpec]) -> str:
+    """What one criterion does not accept: `more than 1.2 times the refusals of the current version`."""
+    return _member(criterion, signals)
+
+
 def _combination(combination: Combination, signals: dict[str, SignalSpec]) -> str:
     members = [_member(member, signals) for member in combination.members]
     if len(members) == 1:

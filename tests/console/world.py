@@ -15,7 +15,7 @@ from random import Random
 
 from activities.ports import Message
 from activities.signal_ports import Batch, LabelledOutput
-from activities.watching import Evaluator, evaluation_of
+from activities.watching import evaluation_of
 from adapters.accounts import Accounts
 from adapters.alerts import SqlAlerts
 from adapters.catalogue import SqlCatalogue
@@ -33,6 +33,7 @@ from console.deps import Console
 from console.temporal import OutcomeUnknown
 from countermand import ids
 from countermand.canonical import digest, digest_bytes
+from countermand.detection.evaluator import Evaluator
 from countermand.detection.models import Arm, VerdictWord, WatchVerdict
 from countermand.governance import approval as rules
 from countermand.governance.approval import ApprovalState, Ask
