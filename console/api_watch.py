@@ -9,12 +9,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime
 
+from activities.ports import ReleaseStatus
 from console import charts
 from console.auth import api_person
 from console.decide import Person
 from console.deps import Console, console
 from console.problems import Problem
 from console.watched import rows_in_time, watched
+from console.why import why
 from countermand.canonical import instant
 
 router = APIRouter(prefix="/api/v1")
@@ -23,14 +25,27 @@ router = APIRouter(prefix="/api/v1")
 PER_PAGE = 500
 
 
+@router.get("/releases/{release_id}/why")
+async def why_(
+    release_id: str, deps: Annotated[Console, Depends(console)], _: Annotated[Person, Depends(api_person)]
+) -> dict[str, Any]:
+    """`countermand.why/v1`: the whole record of the newest verdict, onset and sizes, and the certificate of health."""
+    status = await _status(deps, release_id)
+    detection = (await deps.catalogue.playbook(status.release.playbook_digest)).detection
+    found = await why(deps, status, detection)
+    if found is None:
+        raise Problem(
+            409, "nothing_judged", f"no block of release {release_id!r} was judged yet", "Wait for the first."
+        )
+    return found.json(release_id)
+
+
 @router.get("/releases/{release_id}/watch")
 async def watch(
     release_id: str, deps: Annotated[Console, Depends(console)], _: Annotated[Person, Depends(api_person)]
 ) -> dict[str, Any]:
     """`countermand.watch/v1`: the word now, each signal over the last blocks, each trigger's evidence."""
-    status = await deps.catalogue.release(release_id)
-    if status is None:
-        raise Problem(404, "unknown_release", f"no release {release_id!r}", "List them: GET /api/v1/releases.")
+    status = await _status(deps, release_id)
     detection = (await deps.catalogue.playbook(status.release.playbook_digest)).detection
     seq, judged = (await deps.signals.newest_evaluations([release_id])).get(release_id, (-1, None))
     rows = await rows_in_time(deps, release_id, after_seq=max(seq - charts.MEAN_BLOCKS, -1)) if judged else []
@@ -68,9 +83,7 @@ async def rows(
     Blocks that begin in [from, to), a page at a time: the next one is `after` = `next_after`, until there is none. A
     row of late samples follows the row after which it was closed.
     """
-    status = await deps.catalogue.release(release_id)
-    if status is None:
-        raise Problem(404, "unknown_release", f"no release {release_id!r}", "List them: GET /api/v1/releases.")
+    status = await _status(deps, release_id)
     block = (await deps.catalogue.playbook(status.release.playbook_digest)).detection.block
 
     def seq_at(at: datetime) -> int:
@@ -91,3 +104,10 @@ async def rows(
         ],
         "next_after": newest,
     }
+
+
+async def _status(deps: Console, release_id: str) -> ReleaseStatus:
+    status = await deps.catalogue.release(release_id)
+    if status is None:
+        raise Problem(404, "unknown_release", f"no release {release_id!r}", "List them: GET /api/v1/releases.")
+    return status

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from countermand.detection import health
 from countermand.detection.blocks import Row
+from countermand.detection.explanation import Explanation, explain
 from countermand.detection.models import Verdict, VerdictWord, WatchVerdict
 from countermand.detection.rules import compile_rules
 from countermand.detection.sealing import LATE_HORIZON
@@ -25,11 +27,15 @@ def fired(verdict: WatchVerdict) -> list[str]:
 
 
 class Evaluator:
-    """All triggers of one detection stepped together; the same function object as any replay (LRN-7)."""
+    """All triggers of one detection stepped together, and its certificate of health; the same function object as any
+    replay (LRN-7). `certificate`: after the newest row; None when the playbook asks for none, and before the first."""
 
     def __init__(self, detection: Detection) -> None:
         self._rules = compile_rules(detection)
         self._states = [start(rule) for rule in self._rules]
+        self._health = health.compile_health(detection)
+        self._shown = None if self._health is None else health.start(self._health)
+        self.certificate: health.Certificate | None = None
         # What late samples of a row are judged beside: the verdicts of that row.
         self._judged: dict[int, list[Verdict]] = {}
 
@@ -38,12 +44,19 @@ class Evaluator:
         originals = self._judged.pop(row.seq) if row.late_of is not None else [None] * len(self._rules)
         verdicts = []
         for index, (rule, original) in enumerate(zip(self._rules, originals, strict=True)):
-            self._states[index], verdict = step(rule, self._states[index], row, original)
-            verdicts.append(verdict)
+            self._states[index], one = step(rule, self._states[index], row, original)
+            verdicts.append(one)
+        verdict = combine(verdicts)
         if row.late_of is None:
             self._judged[row.seq] = verdicts
             self._judged.pop(row.seq - LATE_HORIZON - 1, None)
-        return combine(verdicts)
+            if self._health is not None and self._shown is not None:
+                self._shown, self.certificate = health.step(self._health, self._shown, row, verdict.word)
+        return verdict
+
+    def explained(self, rows: Sequence[Row]) -> tuple[Explanation, ...]:
+        """Onset and sizes per trigger, as they look now. `rows`: all that were judged."""
+        return tuple(explain(rule, state, rows) for rule, state in zip(self._rules, self._states, strict=True))
 
 
 class Change(NamedTuple):

@@ -55,7 +55,9 @@ def trigger(
     """The sentence of a trigger: its strongest criteria, as many as must be harmed, and its evidence."""
     lane, evidence, limit = leading(rule, state)
     places = sorted(lane.node.places, key=lambda i: value(state.criteria[i]), reverse=True)
-    counted = " ".join(criteria[i].sentence for i in places[: _shown(lane.node)])
+    shown = places[: _shown(lane.node)]
+    # One that knows nothing is worth a line only when no other has anything to say.
+    counted = " ".join(criteria[i].sentence for i in [i for i in shown if criteria[i].so_far] or shown[:1])
     now = "none" if evidence is None else spoken_odds(evidence)
     progress = "no limit is breached" if limit is None else f"{now} of the {spoken_odds(limit)} needed"
     over = " The release's budget of false alarms is overdrawn." if "budget_overdrawn" in guarantee.reasons else ""
