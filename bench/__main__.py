@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def detection() -> list[tuple[str, str, str, str]]:
-    """One trigger on one rate signal, with its severe lane, over a day of one-minute blocks; per criterion and block."""
+    """A trigger on one rate signal, with its severe lane, over a day of one-minute blocks; per criterion and block."""
     detection = parse(PLAYBOOK).detection
     rule = next(r for r, t in zip(compile_rules(detection), detection.triggers, strict=True) if len(t.criteria) == 1)
     rows = [_row(seq, detection.block, sorted(detection.signals)) for seq in range(1_440)]
