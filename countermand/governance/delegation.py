@@ -70,10 +70,6 @@ class Delegation(Strict):
         """The first instant at which it gives nothing any more."""
         return min(self.not_after, self.revoked_at or self.not_after)
 
-    def runs(self, at: datetime) -> bool:
-        """In its time window and not revoked; the end itself is outside."""
-        return self.not_before <= at < self.ends
-
     def covers(self, scope: Scope) -> bool:
         """Whether the scope lies inside."""
         return (

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from countermand.detection.models import Verdict, VerdictWord
+from countermand.governance.limits import TARGET_VERIFIED_FOR
 from countermand.governance.standing import Validity
 from countermand.plan.target import Value
 from countermand.playbook.terms import Faults, Severity, Strict
@@ -19,7 +20,6 @@ from countermand.playbook.units import Positive, format_duration
 
 #: Fewer agreeing independent sources never act on their own (GOV-56).
 LEAST_SOURCES = 2
-VERIFIED_FOR = timedelta(minutes=15)
 
 Act = Literal["automatic", "ask", "ask_if_blind", "notify", "none"]
 #: From what acts most on its own to what leaves most to people.
@@ -165,7 +165,7 @@ def clearness(verdict: Verdict, facts: GateFacts, now: datetime, *, sources: int
         "the rollback target is not eligible": facts.target_eligible is False,
         "whether the rollback target is eligible is not known": facts.target_eligible is None,
         "the rollback target was not verified in the last 15 minutes": (
-            verified is None or not timedelta(0) <= now - verified <= VERIFIED_FOR
+            verified is None or not timedelta(0) <= now - verified <= TARGET_VERIFIED_FOR
         ),
         "the candidate is no longer served": facts.still_served is False,
         "whether the candidate is still served is not known": facts.still_served is None,

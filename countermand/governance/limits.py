@@ -10,6 +10,9 @@ from pydantic import Field
 from countermand.playbook.terms import Strict
 from countermand.playbook.units import Positive
 
+#: For so long a check of the rollback target counts (GOV-24).
+TARGET_VERIFIED_FOR = timedelta(minutes=15)
+
 Count = Annotated[int, Field(ge=1, le=1_000, strict=True)]
 
 

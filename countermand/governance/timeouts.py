@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
+from countermand.governance.limits import TARGET_VERIFIED_FOR
 from countermand.governance.standing import Validity
 from countermand.plan.target import Value
 
 Declared = Literal["proceed", "hold", "abort"]
 
 LEAST_CHANNELS = 2
-VERIFIED_FOR = timedelta(minutes=15)
 
 
 class TimeoutFacts(Value):
@@ -51,7 +51,7 @@ def default_on_timeout(declared: Declared, standing: Validity, facts: TimeoutFac
     if not channels & set(facts.received):
         reasons.append("no channel confirmed that the request arrived")
     verified = facts.target_verified_at
-    if verified is None or not timedelta(0) <= now - verified <= VERIFIED_FOR:
+    if verified is None or not timedelta(0) <= now - verified <= TARGET_VERIFIED_FOR:
         reasons.append("the rollback target was not verified in the last 15 minutes")
     if facts.fairness_pause:
         reasons.append("a fairness question is under investigation")

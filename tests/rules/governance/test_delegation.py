@@ -184,6 +184,15 @@ def test_gov_21_a_delegation_ends_by_time_hand_edit_or_loss_of_the_role(later: D
     assert ended_between(before, before, BEGIN, BEGIN + DAY, SCOPE), "it runs out by itself"
 
 
+def test_gov_1_an_account_belongs_to_one_person() -> None:
+    people = more_people().model_dump(mode="json")["people"]
+    for linked in ([cases.MARIA], [cases.JONAS], ["slack|x", "slack|x"]):
+        with pytest.raises(ValidationError, match="listed twice"):
+            cases.governance(people=[people[0] | {"linked": linked}, *people[1:]])
+    with pytest.raises(ValidationError, match="listed twice"):
+        cases.governance(people=[*people, people[0]])
+
+
 def test_a_delegation_id_stands_once() -> None:
     with pytest.raises(ValidationError, match="'jonas-away' is used twice"):
         lending(a_delegation(), a_delegation())

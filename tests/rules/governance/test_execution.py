@@ -89,6 +89,26 @@ def test_gov_21_an_approval_under_a_delegation_is_stale_when_its_owner_lost_the_
     assert recheck(ask, state, DIGEST, later, LATER).status is ApprovalStatus.stale
 
 
+def test_gov_19_accounts_that_turn_out_to_be_the_requesters_no_longer_count() -> None:
+    ask, state = asked_with(cases.MARIA, cases.JONAS)
+    ask = ask.model_copy(update={"requester": "slack|jonas"})
+    listed = people().governance.people
+    linked = tuple(
+        person.model_copy(update={"linked": ("slack|jonas",)}) if person.subject == cases.JONAS else person
+        for person in listed
+    )
+    later = directory(people().governance.model_copy(update={"people": linked}))
+    assert quorum_now(ask, state, people(), LATER).satisfied
+    assert recheck(ask, state, DIGEST, later, LATER).status is ApprovalStatus.stale
+
+
+def test_gov_21_an_id_used_again_for_another_owner_is_another_delegation() -> None:
+    ask, state = asked_with(cases.MARIA, OMAR)
+    other = a_delegation(delegator=cases.LENA)
+    later = directory(people().governance.model_copy(update={"delegations": (other,)}))
+    assert recheck(ask, state, DIGEST, later, LATER).status is ApprovalStatus.stale
+
+
 def test_gov_10_another_plan_than_the_approved_one_is_never_carried_out() -> None:
     ask, state = asked_with(cases.MARIA, cases.JONAS)
     assert recheck(ask, state, OTHER, people(), LATER).status is ApprovalStatus.stale

@@ -114,6 +114,9 @@ def test_gov_56_sources_that_share_a_credential_exporter_or_host_count_as_one() 
     assert independent((source("a"), source("b"))) == 2
     assert independent((source("a"), source("a"))) == 1
     assert independent((source("a", "host 1"), source("b", "host 2"), source("c", "host 1", "host 2"))) == 1
+    assert independent((source("a", "x"), source("a", "y"), source("b", "x"), source("c", "y"))) == 1
+    for unfit in ({"authenticated": False}, {"healthy": False}, {"agrees": False}):
+        assert independent((source("a"), source("b").model_copy(update=unfit))) == 1
     chained = (source("a", "x"), source("b", "x", "y"), source("c", "y", "z"), source("d", "z"), source("e"))
     assert independent(chained) == independent(chained[::-1]) == 2
 

@@ -57,6 +57,7 @@ def judged(authorisation: StandingAuthorisation | None = None, **changes: object
 
 def test_gov_28_a_plan_inside_everything_that_was_signed_is_covered() -> None:
     assert judged() == Validity(ok=True)
+    assert judged(rehearsed_at=BEGIN - timedelta(days=29)).ok, "fresh for 30 days, the last instant included"
     assert judged(exposure_bp=5_000, triggers=("toxicity", "truth")).ok
 
 
