@@ -190,12 +190,14 @@ class Message(Value):
 
 
 class Receipt(Value):
-    """That a channel took a message, and where it can be found."""
+    """That a channel took a message, and where it can be found; `tried`: whom it did not reach or which channels
+    failed before, in words."""
 
     key: str
     channel: str
     provider_id: str
     at: datetime
+    tried: tuple[str, ...] = ()
 
 
 class Channel(Protocol):

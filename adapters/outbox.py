@@ -35,10 +35,12 @@ class Outbox:
         self._clock = clock
 
     async def send(self, message: Message) -> Receipt:
-        """Write the message down, hand it over, keep the receipt. A key that was sent returns its receipt.
+        """Write the message down, hand it over, keep the receipt. A key that was sent returns its receipt."""
+        sent = await self.write(message)
+        return sent.receipt or await self.hand_over(sent.message)
 
-        A crash in between is harmless: the next call hands the message over once more, to the same file.
-        """
+    async def write(self, message: Message) -> Sent:
+        """Write the message down. A key that is known keeps its first message; the answer has its receipt, if any."""
         async with self._db.writing() as session:
             await insert_new(
                 session,
@@ -48,24 +50,33 @@ class Outbox:
                 message=message.model_dump(mode="json"),
                 written_at=self._clock(),
             )
-            sent = _sent(await session.get_one(OutboxTable, message.key))
-        if sent.receipt is not None:
-            return sent.receipt
-        provider_id = await asyncio.to_thread(self._hand_over, sent.message)
-        receipt = Receipt(
-            key=message.key,
-            channel="outbox" if self._directory is None else "directory",
-            provider_id=provider_id,
-            at=self._clock(),
+            return _sent(await session.get_one(OutboxTable, message.key))
+
+    async def hand_over(self, message: Message, tried: tuple[str, ...] = ()) -> Receipt:
+        """Leave a message that was written down for people to find, and keep the receipt.
+
+        A crash in between is harmless: the next call hands the message over once more, to the same file.
+        """
+        provider_id = await asyncio.to_thread(self._put, message)
+        return await self.keep(
+            Receipt(
+                key=message.key,
+                channel="outbox" if self._directory is None else "directory",
+                provider_id=provider_id,
+                at=self._clock(),
+                tried=tried,
+            )
         )
+
+    async def keep(self, receipt: Receipt) -> Receipt:
+        """Keep the receipt of a message that was written down; returns the first one that was kept."""
         async with self._db.writing() as session:
             await session.exec(
                 update(OutboxTable)
-                .where(col(OutboxTable.key) == message.key, col(OutboxTable.receipt).is_(None))
+                .where(col(OutboxTable.key) == receipt.key, col(OutboxTable.receipt).is_(None))
                 .values(receipt=receipt.model_dump(mode="json"))
             )
-            kept = _sent(await session.get_one(OutboxTable, message.key)).receipt
-        return kept or receipt
+            return _sent(await session.get_one(OutboxTable, receipt.key)).receipt or receipt
 
     async def list(self, incident_id: str) -> Sequence[Sent]:
         """The messages of one incident in the order in which they were written."""
@@ -74,7 +85,7 @@ class Outbox:
         async with self._db.reading() as session:
             return tuple(_sent(stored) for stored in await session.exec(query))
 
-    def _hand_over(self, message: Message) -> str:
+    def _put(self, message: Message) -> str:
         if self._directory is None:
             return message.key
         # A digest of the key: a repetition writes the same file, and no key can name another path.

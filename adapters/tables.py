@@ -226,6 +226,17 @@ class OutboxTable(Table, table=True):
     receipt: dict[str, Any] | None = Field(sa_type=_OptionalJSON)
 
 
+class MessageAttemptTable(Table, table=True):
+    """That a channel was asked to take a message, written before it is asked; what it answered afterwards."""
+
+    __tablename__ = "message_attempt"
+
+    key: str = Field(sa_type=Text, primary_key=True)
+    channel: str = Field(sa_type=Text, primary_key=True)
+    begun_at: datetime = Field(sa_type=UtcDateTime)
+    outcome: dict[str, Any] | None = Field(sa_type=_OptionalJSON)
+
+
 class AlertTable(Table, table=True):
     """One alert of a source, by the sha256 of source, fingerprint and start (SRC-16), or a payload nobody understood.
 
