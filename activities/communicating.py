@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from temporalio import activity
 
+from activities.heartbeat import heartbeating
 from activities.ports import Channel, Ledger, Message, Renderer
 from countermand.canonical import digest, digest_bytes
 from countermand.ledger.bodies import Body, CommsFailed, CommsSent
-from countermand.ledger.record import Entry, Kind
+from countermand.ledger.record import Entry
 from countermand.messages.facts import facts
 from countermand.messages.incident import incident
 from countermand.plan.target import Value
 from countermand.playbook.model import Audience, Step
 from countermand.playbook.units import Duration
+
+#: Messages of one step on their way at the same time.
+_AT_ONCE = 5
+#: Who is told before the others.
+_FIRST = (Audience.approver, Audience.operator)
 
 
 class CommunicateRequest(Value):
@@ -48,41 +56,65 @@ class CommunicatingActivities:
         if view is None:
             raise ValueError(f"incident {request.incident_id!r} is not in the ledger")
         known = facts(view, step=request.step, console_url=self._console_url, reask_every=request.reask_every)
-        entries: list[Entry] = []
-        for audience in request.audiences:
-            key = f"{request.incident_id}/{request.step}/{request.occasion}/{audience}"
-            if await self._ledger.find(f"comms/{key}"):
-                continue
-            try:
-                subject, text = self._renderer.render(request.step, audience, known)
-            except ValueError as error:  # trying again cannot help; the other audiences are told all the same
-                failed = CommsFailed(step=request.step.value, audiences=(audience.value,), why=str(error))
-                entries.append(self._entry(request, f"comms_failed/{key}", failed))
-                continue
-            message = Message(
-                key=key,
-                incident_id=request.incident_id,
-                step=request.step,
-                audience=audience,
-                subject=subject,
-                text=text,
-                facts_sha256=digest(known),
-            )
-            receipt = await self._channel.send(message)
-            body = CommsSent(
-                step=request.step.value,
-                audience=audience.value,
-                key=key,
-                subject=subject,
-                text_sha256=digest_bytes(text.encode()),
-                channel=receipt.channel,
-                facts_sha256=message.facts_sha256,
-            )
-            entries.append(self._entry(request, f"comms/{key}", body))
-        if entries:
-            await self._ledger.append(*entries)
-        return Communicated(sent=sum(entry.kind is Kind.comms_sent for entry in entries))
+        at_once = asyncio.Semaphore(_AT_ONCE)
+
+        async def told(audience: Audience) -> bool:
+            async with at_once:
+                return await self._tell(request, audience, known)
+
+        async with heartbeating():
+            done = await asyncio.gather(*map(told, sorted(request.audiences, key=_later)), return_exceptions=True)
+        # Everybody else has been told by now; trying again goes on where it stopped.
+        for outcome in done:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return Communicated(sent=sum(map(bool, done)))
+
+    async def _tell(self, request: CommunicateRequest, audience: Audience, known: dict[str, object]) -> bool:
+        """Was the message sent now? What happened to it is recorded before this returns."""
+        key = f"{request.incident_id}/{request.step}/{request.occasion}/{audience}"
+        if await self._ledger.find(f"comms/{key}"):
+            return False
+        try:
+            subject, text = self._renderer.render(request.step, audience, known)
+        except ValueError as error:  # trying again cannot help; the other audiences are told all the same
+            await self._ledger.append(self._failed(request, audience, key, str(error)))
+            return False
+        message = Message(
+            key=key,
+            incident_id=request.incident_id,
+            step=request.step,
+            audience=audience,
+            subject=subject,
+            text=text,
+            facts_sha256=digest(known),
+        )
+        receipt = await self._channel.send(message)
+        body = CommsSent(
+            step=request.step.value,
+            audience=audience.value,
+            key=key,
+            subject=subject,
+            text_sha256=digest_bytes(text.encode()),
+            channel=receipt.channel,
+            facts_sha256=message.facts_sha256,
+        )
+        entries = [self._entry(request, f"comms/{key}", body)]
+        if receipt.tried:
+            why = f"{'; '.join(receipt.tried)}; taken by {receipt.channel}"
+            entries.insert(0, self._failed(request, audience, key, why))
+        await self._ledger.append(*entries)
+        return True
+
+    def _failed(self, request: CommunicateRequest, audience: Audience, key: str, why: str) -> Entry:
+        body = CommsFailed(step=request.step.value, audiences=(audience.value,), why=why)
+        return self._entry(request, f"comms_failed/{key}", body)
 
     @staticmethod
     def _entry(request: CommunicateRequest, idem_key: str, body: Body) -> Entry:
         return body.entry(idem_key, "worker", incident_id=request.incident_id, release_id=request.release_id)
+
+
+def _later(audience: Audience) -> bool:
+    """Sort key: people who have to act come first (COM-28)."""
+    return audience not in _FIRST

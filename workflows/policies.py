@@ -40,10 +40,12 @@ RECORD = Limits(
     retry_policy=_QUICK_RETRY,
 )
 
-#: Messages: a channel that is down for a minute is recorded as failed; a rollback never waits longer for words.
+#: Messages: room for the longest route of channels (five minutes). A route says by itself what failed, and a rollback
+#: never waits longer for words.
 TELL = Limits(
-    start_to_close_timeout=timedelta(seconds=15),
-    schedule_to_close_timeout=timedelta(seconds=60),
+    start_to_close_timeout=timedelta(minutes=5, seconds=30),
+    schedule_to_close_timeout=timedelta(minutes=6),
+    heartbeat_timeout=timedelta(seconds=6),
     retry_policy=_QUICK_RETRY,
 )
 
