@@ -21,10 +21,11 @@ from activities.verifying import VerifyingActivities
 from activities.watching import WatchingActivities
 from adapters.alerts import SqlAlerts
 from adapters.catalogue import SqlCatalogue
+from adapters.channel_settings import channel_settings
+from adapters.channels import routed_channel
 from adapters.database import Database, utc_now
 from adapters.directory_file import FileDirectory
 from adapters.ledger import SqlLedger
-from adapters.outbox import Outbox
 from adapters.settings import Settings
 from adapters.signals import SqlSignals
 from adapters.signing import GatewayKey
@@ -45,7 +46,8 @@ async def run(settings: Settings) -> None:
     sources = ConfiguredSources(source_settings(settings.sources), SqlAlerts(database))
     sealer = Sealer(signals, sources)
     briefing = BriefingActivities(catalogue, people, GatewayKey(settings.gateway_key))
-    communicating = CommunicatingActivities(ledger, renderer, Outbox(database), settings.console_url)
+    channel = routed_channel(channel_settings(settings.channels), database, joined={})
+    communicating = CommunicatingActivities(ledger, renderer, channel, settings.console_url)
     planning = PlanningActivities(targets, ledger)
     staging = StagingActivities(targets, ledger, people, GatewayKey(settings.gateway_key), utc_now)
     reviewing = ReviewingActivities(ledger, renderer, catalogue, utc_now)

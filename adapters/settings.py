@@ -37,6 +37,7 @@ class Settings(BaseModel):
     governance: Path
     targets: Path
     sources: Path
+    channels: Path
     templates: Path
     console_url: str
     console_host: str
@@ -67,6 +68,7 @@ class Settings(BaseModel):
             governance=Path(environment.get("COUNTERMAND_GOVERNANCE", data / "governance.yaml")),
             targets=Path(environment.get("COUNTERMAND_TARGETS", data / "targets.yaml")),
             sources=Path(environment.get("COUNTERMAND_SOURCES", data / "sources.yaml")),
+            channels=Path(environment.get("COUNTERMAND_CHANNELS", data / "channels.yaml")),
             templates=Path(environment.get("COUNTERMAND_TEMPLATES", root / "templates")),
             console_url=environment.get("COUNTERMAND_CONSOLE_URL", f"http://{host}:{port}"),
             console_host=host,
