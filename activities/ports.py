@@ -190,14 +190,18 @@ class Message(Value):
 
 
 class Receipt(Value):
-    """That a channel took a message, and where it can be found; `tried`: whom it did not reach or which channels
-    failed before, in words."""
+    """That a channel took a message, and where it can be found.
+
+    tried: whom it did not reach, and which channels failed before, in words. instead: the message that was kept under
+    this key and went out, if it is not the one that was given.
+    """
 
     key: str
     channel: str
     provider_id: str
     at: datetime
     tried: tuple[str, ...] = ()
+    instead: Message | None = None
 
 
 class Channel(Protocol):

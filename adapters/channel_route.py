@@ -57,11 +57,12 @@ class RoutedChannel:
         A key that was sent returns its receipt. After a crash the route goes on where it was.
         """
         kept = await self._outbox.write(message)
-        if kept.receipt is not None:
-            return kept.receipt
+        return kept.told(kept.receipt or await self._travel(kept.message), message)
+
+    async def _travel(self, message: Message) -> Receipt:
         tried: list[str] = []
-        for place, name in enumerate(self._routes.get(kept.message.audience, ())):
-            outcome = await self._offer(name, kept.message if place == 0 else _marked(kept.message))
+        for place, name in enumerate(self._routes.get(message.audience, ())):
+            outcome = await self._offer(name, message if place == 0 else _marked(message))
             if outcome.words is not None:
                 tried.append(f"{name}: {outcome.words}")
             if outcome.provider_id is not None:
@@ -74,7 +75,7 @@ class RoutedChannel:
                         tried=tuple(tried),
                     )
                 )
-        return await self._outbox.hand_over(kept.message, tried=tuple(tried))
+        return await self._outbox.hand_over(message, tried=tuple(tried))
 
     async def _offer(self, name: str, message: Message) -> Outcome:
         loop, sender = asyncio.get_running_loop(), self._senders[name]

@@ -25,6 +25,10 @@ class Sent(Value):
     written_at: datetime
     receipt: Receipt | None
 
+    def told(self, receipt: Receipt, given: Message) -> Receipt:
+        """The receipt for somebody who gave `given` under this key: it says so when this message went out instead."""
+        return receipt if given == self.message else receipt.model_copy(update={"instead": self.message})
+
 
 class Outbox:
     """Implements the port `Channel`. With a directory each message also becomes one text file in it."""
@@ -37,7 +41,7 @@ class Outbox:
     async def send(self, message: Message) -> Receipt:
         """Write the message down, hand it over, keep the receipt. A key that was sent returns its receipt."""
         sent = await self.write(message)
-        return sent.receipt or await self.hand_over(sent.message)
+        return sent.told(sent.receipt or await self.hand_over(sent.message), message)
 
     async def write(self, message: Message) -> Sent:
         """Write the message down. A key that is known keeps its first message; the answer has its receipt, if any."""

@@ -161,6 +161,7 @@ async def test_after_a_cut_only_a_channel_that_may_repeat_is_asked_again(
     receipt = await routed(db, {"email": email, "pager": pager}).send(message(text="rendered anew"))
     assert (receipt.channel, len(email.asked)) == (takes, asked)
     assert {one.text for _, one in email.asked + pager.asked} == {message().text}
+    assert receipt.instead == message()
     assert receipt.tried == (() if repeatable else ("email: cut off; whether it was taken is not known",))
 
 

@@ -41,7 +41,8 @@ async def test_a_message_is_kept_with_its_receipt(db: Database) -> None:
 async def test_the_same_key_again_returns_the_first_receipt_and_keeps_the_first_message(db: Database) -> None:
     outbox = Outbox(db)
     first = await outbox.send(message())
-    assert await outbox.send(message(text="other")) == first
+    assert await outbox.send(message()) == first
+    assert await outbox.send(message(text="other")) == first.model_copy(update={"instead": message()})
     assert [sent.message.text for sent in await outbox.list("incident-1")] == [message().text]
 
 
