@@ -68,6 +68,7 @@ async def run(settings: Settings) -> None:
             staging.run_checks,
             VerifyingActivities(signals, sealer, catalogue, ledger, utc_now).verify_health,
             communicating.communicate,
+            communicating.correct,
             reviewing.draft_review,
             reviewing.close_release,
         ],

@@ -9,8 +9,8 @@ from temporalio import activity
 from activities.heartbeat import heartbeating
 from activities.ports import Channel, Ledger, Message, Renderer
 from countermand.canonical import digest, digest_bytes
-from countermand.ledger.bodies import Body, CommsFailed, CommsSent
-from countermand.ledger.record import Entry
+from countermand.ledger.bodies import CommsCorrected, CommsFailed, CommsSent
+from countermand.messages.correction import correction_text
 from countermand.messages.facts import facts
 from countermand.messages.incident import incident
 from countermand.plan.target import Value
@@ -32,6 +32,12 @@ class CommunicateRequest(Value):
     audiences: tuple[Audience, ...]
     occasion: str
     reask_every: Duration
+
+
+class CorrectRequest(Value):
+    """What is to be put right stands in the Ledger under this id."""
+
+    correction_id: str
 
 
 class Communicated(Value):
@@ -78,7 +84,9 @@ class CommunicatingActivities:
         try:
             subject, text = self._renderer.render(request.step, audience, known)
         except ValueError as error:  # trying again cannot help; the other audiences are told all the same
-            await self._ledger.append(self._failed(request, audience, key, str(error)))
+            failed = CommsFailed(step=request.step.value, audiences=(audience.value,), why=str(error))
+            ids = {"incident_id": request.incident_id, "release_id": request.release_id}
+            await self._ledger.append(failed.entry(f"comms_failed/{key}", "worker", **ids))
             return False
         message = Message(
             key=key,
@@ -89,30 +97,55 @@ class CommunicatingActivities:
             text=text,
             facts_sha256=digest(known),
         )
-        receipt = await self._channel.send(message)
-        body = CommsSent(
-            step=request.step.value,
-            audience=audience.value,
-            key=key,
+        await self._deliver(message, request.release_id)
+        return True
+
+    @activity.defn(name="correct")
+    async def correct(self, request: CorrectRequest) -> Communicated:
+        """Tell the audience of a wrong message, by its own route; idempotent by the order's id (COM-25)."""
+        ordered = await self._ledger.find(f"correction/{request.correction_id}")
+        if ordered is None or ordered.incident_id is None or ordered.release_id is None:
+            raise ValueError(f"correction {request.correction_id!r} is not in the ledger")
+        order = CommsCorrected.model_validate(ordered.body)
+        wrong = await self._ledger.find(f"comms/{order.key}")
+        if wrong is None:
+            raise ValueError(f"message {order.key!r} is not in the ledger")
+        if await self._ledger.find(f"comms/{order.message_key}"):
+            return Communicated(sent=0)
+        subject, text = correction_text(order, wrong.at)
+        message = Message(
+            key=order.message_key,
+            incident_id=ordered.incident_id,
+            step=Step(order.step),
+            audience=Audience(order.audience),
             subject=subject,
-            text_sha256=digest_bytes(text.encode()),
+            text=text,
+            facts_sha256=digest(ordered.body),
+        )
+        async with heartbeating():
+            await self._deliver(message, ordered.release_id)
+        return Communicated(sent=1)
+
+    async def _deliver(self, message: Message, release_id: str) -> None:
+        """Send, and record what happened."""
+        receipt = await self._channel.send(message)
+        message = receipt.instead or message  # facts may have changed since the attempt that was cut off
+        body = CommsSent(
+            step=message.step.value,
+            audience=message.audience.value,
+            key=message.key,
+            subject=message.subject,
+            text_sha256=digest_bytes(message.text.encode()),
             channel=receipt.channel,
             facts_sha256=message.facts_sha256,
         )
-        entries = [self._entry(request, f"comms/{key}", body)]
+        ids = {"incident_id": message.incident_id, "release_id": release_id}
+        entries = [body.entry(f"comms/{message.key}", "worker", **ids)]
         if receipt.tried:
             why = f"{'; '.join(receipt.tried)}; taken by {receipt.channel}"
-            entries.insert(0, self._failed(request, audience, key, why))
+            failed = CommsFailed(step=message.step.value, audiences=(message.audience.value,), why=why)
+            entries.insert(0, failed.entry(f"comms_failed/{message.key}", "worker", **ids))
         await self._ledger.append(*entries)
-        return True
-
-    def _failed(self, request: CommunicateRequest, audience: Audience, key: str, why: str) -> Entry:
-        body = CommsFailed(step=request.step.value, audiences=(audience.value,), why=why)
-        return self._entry(request, f"comms_failed/{key}", body)
-
-    @staticmethod
-    def _entry(request: CommunicateRequest, idem_key: str, body: Body) -> Entry:
-        return body.entry(idem_key, "worker", incident_id=request.incident_id, release_id=request.release_id)
 
 
 def _later(audience: Audience) -> bool:

@@ -45,6 +45,8 @@ def _of(body: b.Body) -> str:
             return f"{body.audience}: {body.subject}"
         case b.CommsFailed():
             return f"could not tell {', '.join(body.audiences)} about {_words(body.step)}: {body.why}"
+        case b.CommsCorrected():
+            return f"{'corrected' if body.what else 'withdrawn'} for {body.audience}: {body.subject}"
         case b.ReleaseClosed():
             return body.why
         case _:

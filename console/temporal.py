@@ -10,8 +10,10 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.communicating import CorrectRequest
 from countermand import ids
 from countermand.governance.decision import Decision, Refusal, Refused
+from workflows.correction import Correction
 from workflows.decisions import REFUSED, UPDATE, Answer
 from workflows.policies import EFFECTS_QUEUE
 from workflows.release_watch import ReleaseWatch, WatchInput
@@ -30,6 +32,8 @@ class Workflows(Protocol):
     async def start_watch(self, watch: WatchInput) -> None: ...
 
     async def decide(self, decision: Decision) -> Answer: ...
+
+    async def start_correction(self, correction_id: str) -> None: ...
 
     async def ready(self) -> bool: ...
 
@@ -73,6 +77,21 @@ class TemporalWorkflows:
                 raise Refused(
                     Refusal.already_decided, "this is already over.", "Open the incident to see how it ended."
                 ) from error
+            raise OutcomeUnknown(str(error)) from error
+
+    async def start_correction(self, correction_id: str) -> None:
+        """Start telling people; starting it again changes nothing. Raises OutcomeUnknown."""
+        try:
+            await self._client.start_workflow(
+                Correction.run,
+                CorrectRequest(correction_id=correction_id),
+                id=ids.correction_workflow(correction_id),
+                task_queue=EFFECTS_QUEUE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                static_summary="A wrong message is put right",
+            )
+        except RPCError as error:
             raise OutcomeUnknown(str(error)) from error
 
     async def ready(self) -> bool:

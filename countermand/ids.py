@@ -36,6 +36,10 @@ def review_workflow(incident: str) -> str:
     return f"review/{incident}"
 
 
+def correction_workflow(correction: str) -> str:
+    return f"correction/{correction}"
+
+
 def effect_key(workflow_id: str, plan_digest: str, stage: int | str, member: str) -> str:
     """Idempotency key of one effect (I7): never an attempt number."""
     return f"{workflow_id}/{plan_digest.removeprefix('sha256:')[:16]}/{stage}/{member}"

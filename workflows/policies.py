@@ -49,6 +49,14 @@ TELL = Limits(
     retry_policy=_QUICK_RETRY,
 )
 
+#: A correction is owed to its readers; nothing waits for it, so it may wait long for a store.
+CORRECT = Limits(
+    start_to_close_timeout=timedelta(minutes=5, seconds=30),
+    schedule_to_close_timeout=timedelta(hours=24),
+    heartbeat_timeout=timedelta(seconds=6),
+    retry_policy=_QUICK_RETRY,
+)
+
 #: `observe` comes back by itself after this time without a change.
 OBSERVE_FOR = timedelta(minutes=50)
 

@@ -15,6 +15,7 @@ from countermand.cli import (
     incident_commands,
     ledger_commands,
     local_commands,
+    message_commands,
     playbook_commands,
     release_commands,
     replay,
@@ -60,6 +61,7 @@ app.add_typer(incident_commands.app, name="incident")
 app.add_typer(ask_commands.app, name="ask")
 app.command("approve")(ask_commands.approve)
 app.command("reject")(ask_commands.reject)
+app.add_typer(message_commands.app, name="message")
 app.add_typer(ledger_commands.app, name="ledger")
 app.command("replay")(replay.replay)
 app.command("signals")(signal_commands.signals)

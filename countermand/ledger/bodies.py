@@ -308,6 +308,26 @@ class CommsFailed(Body):
     why: str
 
 
+class CommsCorrected(Body):
+    """A person's order to put a wrong message right; without `what` it is withdrawn (COM-25)."""
+
+    KIND: ClassVar[Kind] = Kind.comms_corrected
+    correction_id: str
+    key: str
+    step: str
+    audience: str
+    subject: str
+    what: str | None
+    why: str
+    by: str
+    name: str
+
+    @property
+    def message_key(self) -> str:
+        """Key of the message that puts it right."""
+        return f"{self.key}/correction/{self.correction_id}"
+
+
 class ReviewDrafted(Body):
     KIND: ClassVar[Kind] = Kind.review_drafted
     review_id: str
@@ -330,7 +350,7 @@ BODIES: dict[Kind, type[Body]] = {
         ReleaseRegistered, ReleaseClosed, VerdictChanged, IncidentOpened, IncidentPhase, IncidentClosed,
         FreezeCompleted, FreezeFailed, PlanMade, AskOpened, AskRung, AskVote, AskClosed, DecisionMade,
         DecisionRefused, StageIntent, StageOutcome, StageState, CheckDone, CommsSent, CommsFailed,
-        ReviewDrafted, ReviewClosed,
+        CommsCorrected, ReviewDrafted, ReviewClosed,
     )
 }  # fmt: skip
 

@@ -48,6 +48,7 @@ class Kind(StrEnum):
     check_result = "check.result"
     comms_sent = "comms.sent"
     comms_failed = "comms.failed"
+    comms_corrected = "comms.corrected"
     review_drafted = "review.drafted"
     review_closed = "review.closed"
 

@@ -189,6 +189,9 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
         case b.CommsFailed():
             told = ", ".join(body.audiences)
             line("bad", f"Could not tell {told}: {body.step.replace('_', ' ')}", body.why)
+        case b.CommsCorrected():
+            done = "Corrected" if body.what else "Withdrawn"
+            line("person", f"{done} by {body.name}: message to {body.audience}", f"{body.subject}. {body.why}")
         case b.ReviewDrafted():
             view.review = body
             line("info", "Review drafted", f"owner: {body.owner.replace('_', ' ')}")

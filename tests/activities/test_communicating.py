@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.communicating import Communicated, CommunicateRequest, CommunicatingActivities
+from activities.communicating import Communicated, CommunicateRequest, CommunicatingActivities, CorrectRequest
 from activities.ports import Message, Receipt
-from countermand.ledger.bodies import IncidentOpened
+from countermand.canonical import digest_bytes
+from countermand.ledger.bodies import CommsCorrected, IncidentOpened
 from countermand.ledger.record import Kind
 from countermand.playbook.model import Audience, Step
 from tests.fakes import FakeLedger, FakeRenderer
@@ -27,16 +28,24 @@ class Road:
         self.tried: dict[Audience, tuple[str, ...]] = {}
         self.stuck: dict[Audience, asyncio.Event] = {}
         self.broken: set[Audience] = set()
+        self.last: Message | None = None
+        self.instead: Message | None = None
 
     async def send(self, message: Message) -> Receipt:
         self.asked.append(message.audience)
+        self.last = message
         if message.audience in self.stuck:
             await self.stuck[message.audience].wait()
         if message.audience in self.broken:
             raise OSError("the store is away")
         tried = self.tried.get(message.audience, ())
         return Receipt(
-            key=message.key, channel="pager", provider_id="1", at=datetime(2026, 1, 1, tzinfo=UTC), tried=tried
+            key=message.key,
+            channel="pager",
+            provider_id="1",
+            at=datetime(2026, 1, 1, tzinfo=UTC),
+            tried=tried,
+            instead=self.instead,
         )
 
 
@@ -110,3 +119,70 @@ async def test_a_channel_that_breaks_is_tried_again_without_telling_the_others_t
     road.broken = set()
     assert (await tell(ledger, road)).sent == 1
     assert sorted(road.asked) == sorted((*EVERYBODY, Audience.operator))
+
+
+async def test_the_record_is_about_the_words_that_went_out_also_when_they_were_rendered_before_a_crash(
+    ledger: FakeLedger,
+) -> None:
+    road = Road()
+    road.instead = Message(
+        key="incident-1/incident_opened/opened/exec", incident_id="incident-1", step=Step.incident_opened,
+        audience=Audience.exec, subject="As it was", text="as it was", facts_sha256="sha256:then",
+    )  # fmt: skip
+    await tell(ledger, road, Audience.exec)
+    (sent,) = ledger.bodies(Kind.comms_sent)
+    assert (sent["subject"], sent["facts_sha256"]) == ("As it was", "sha256:then")
+    assert sent["text_sha256"] == digest_bytes(b"as it was")
+
+
+# --- corrections ------------------------------------------------------------------------------------------------
+
+WRONG = "incident-1/incident_opened/opened/customer"
+
+
+async def ordered(ledger: FakeLedger, what: str | None, key: str = WRONG) -> None:
+    order = CommsCorrected(
+        correction_id="c-1", key=key, step="incident_opened", audience="customer",
+        subject="incident_opened for customer", what=what, why="The number was of last week.",
+        by="local|maria", name="Maria Keller",
+    )  # fmt: skip
+    await ledger.append(order.entry("correction/c-1", "local|maria", incident_id="incident-1", release_id="rel-1"))
+
+
+async def correct(ledger: FakeLedger, road: Road) -> Communicated:
+    activities = CommunicatingActivities(ledger, FakeRenderer(), road, "http://console")
+    answer = await ActivityEnvironment().run(activities.correct, CorrectRequest(correction_id="c-1"))
+    assert isinstance(answer, Communicated)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("what", "subject", "says"),
+    [
+        ("About 40 users.", "Correction: incident_opened for customer", "What is right: About 40 users."),
+        (None, "Withdrawn: incident_opened for customer", "It is withdrawn. Please do not act on it."),
+    ],
+)
+async def test_a_correction_goes_once_to_exactly_the_audience_of_the_wrong_message_and_refers_to_it(
+    ledger: FakeLedger, what: str | None, subject: str, says: str
+) -> None:
+    road = Road()
+    await tell(ledger, road)
+    road.asked.clear()
+    await ordered(ledger, what)
+    assert [(await correct(ledger, road)).sent for _ in range(2)] == [1, 0]
+    assert road.asked == [Audience.customer]
+    assert road.last is not None
+    assert (road.last.subject, road.last.key) == (subject, f"{WRONG}/correction/c-1")
+    for part in (says, WRONG, "The number was of last week.", "incident_opened for customer", "Sent: "):
+        assert part in road.last.text
+    keys = [body["key"] for body in ledger.bodies(Kind.comms_sent)]
+    assert keys.count(WRONG) == keys.count(f"{WRONG}/correction/c-1") == 1
+
+
+async def test_a_correction_of_a_message_that_was_never_sent_goes_to_nobody(ledger: FakeLedger) -> None:
+    road = Road()
+    await ordered(ledger, None, key="incident-1/never/sent/customer")
+    with pytest.raises(ValueError, match="'incident-1/never/sent/customer' is not in the ledger"):
+        await correct(ledger, road)
+    assert road.asked == []

@@ -170,10 +170,16 @@ class FakeWorkflows:
 
     story: Story
     commands: list[Decision] = field(default_factory=list)
+    corrections: list[str] = field(default_factory=list)
     dark: bool = False
 
     async def start_watch(self, watch: WatchInput) -> None:
         raise AssertionError("no page starts a watch")
+
+    async def start_correction(self, correction_id: str) -> None:
+        if self.dark:
+            raise OutcomeUnknown("the service does not answer")
+        self.corrections.append(correction_id)
 
     async def ready(self) -> bool:
         return not self.dark
