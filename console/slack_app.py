@@ -9,6 +9,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack_inbox import Inbound
 from adapters.slack_links import SlackUser
@@ -34,7 +35,7 @@ def bolt_app(desk: SlackDesk) -> AsyncApp:
 
     app = AsyncApp(
         name="countermand",
-        client=desk.web.client,
+        client=AsyncWebClient(base_url=desk.web.client.base_url, retry_handlers=[]),
         authorize=authorize,
         signing_secret="",
         request_verification_enabled=False,
