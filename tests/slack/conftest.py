@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,7 +111,8 @@ class Bench:
         """The cards in somebody's direct messages."""
         opened = self.workspace.call("conversations.open", BOT_TOKEN, users=self.workspace.users[name])
         channel = opened["channel"]["id"]
-        return [m for m in self.messages(channel) if (m.get("metadata") or {}).get("event_payload", {}).get("card_id")]
+        # Direct messages of earlier tests are still there; every console has an address of its own.
+        return [message for message in self.messages(channel) if self.url in json.dumps(message["blocks"])]
 
     async def bodies(self, kind: Kind) -> list[Json]:
         return [record.body for record in await self.world.story.ledger.records(kinds=[kind])]
@@ -136,7 +138,7 @@ async def slack(
     serve: Callable[..., Awaitable[Served]], workspace: Workspace, proxy: Proxy, tmp_path: Path
 ) -> AsyncIterator[Start]:
     """`await slack()`: a console whose request for approval is open, and people whose Slack users are linked."""
-    async with httpx.AsyncClient(timeout=30) as http:
+    async with httpx.AsyncClient(timeout=30, verify=False) as http:
 
         async def start(moment: Moment = Story.asked, *, linked: bool = True, **changes: Any) -> Bench:
             served = await serve(moment)

@@ -39,6 +39,10 @@ class Proxy:
         """Faults: `429 SECONDS`, `500`, `lost` (done, answer lost), `cut` (not done), `slow SECONDS`, `error CODE`."""
         self._faults[method] += faults
 
+    def heal(self) -> None:
+        """Forget faults that have not come up yet."""
+        self._faults.clear()
+
     def of(self, *methods: str) -> list[Call]:
         return [call for call in self.calls if call.method in methods]
 
@@ -75,13 +79,13 @@ class Proxy:
             return web.json_response({"ok": False, "error": value})
         if kind == "cut":
             self.calls.append(Call(method, arguments, None))
-            _cut(request)
+            return _cut(request)
         if kind == "slow":
             await asyncio.sleep(float(value))
         answer = await self._forward(request, method)
         self.calls.append(Call(method, arguments, None if kind == "lost" else answer))
         if kind == "lost":
-            _cut(request)
+            return _cut(request)
         return web.json_response(answer)
 
     async def _forward(self, request: web.Request, method: str) -> Json:
@@ -99,9 +103,10 @@ class Proxy:
         return answer
 
 
-def _cut(request: web.Request) -> None:
+def _cut(request: web.Request) -> web.Response:
     if request.transport is not None:
         request.transport.abort()
+    return web.Response()
 
 
 async def _arguments(request: web.Request) -> Json:
