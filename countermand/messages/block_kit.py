@@ -61,8 +61,8 @@ def cut(text: str, most: int) -> str:
 
 
 def when(at: datetime) -> str:
-    """An instant in UTC, and in the reader's own time where Slack shows it (COM-9)."""
-    return f"{utc(at)} (<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|your time is not shown here>)"
+    """An instant in the reader's own time where Slack shows it, and in UTC (COM-9)."""
+    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{utc(at)}> ({utc(at)})"
 
 
 def mrkdwn(text: str) -> Json:

@@ -138,7 +138,7 @@ async def slack(
     serve: Callable[..., Awaitable[Served]], workspace: Workspace, proxy: Proxy, tmp_path: Path
 ) -> AsyncIterator[Start]:
     """`await slack()`: a console whose request for approval is open, and people whose Slack users are linked."""
-    async with httpx.AsyncClient(timeout=30, verify=False) as http:
+    async with httpx.AsyncClient(timeout=30) as http:
 
         async def start(moment: Moment = Story.asked, *, linked: bool = True, **changes: Any) -> Bench:
             served = await serve(moment)

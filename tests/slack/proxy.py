@@ -1,4 +1,4 @@
-"""Between the product and the emulator: remembers every call, fails on demand, adds flags the emulator does not know."""
+"""Between the product and the emulator: remembers calls, fails on demand, adds flags the emulator does not know."""
 
 from __future__ import annotations
 

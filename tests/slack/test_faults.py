@@ -21,6 +21,7 @@ from tests.slack.human import buttons
 from tests.slack.proxy import Proxy
 from tests.slack.workspace import BOT_TOKEN
 
+WRONG = "The judge is wrong, we checked by hand."
 REASON = "Answers about prices are wrong; three transcripts confirm it."
 
 
@@ -107,7 +108,7 @@ async def test_slack_dark_for_the_whole_window_is_recorded_and_the_end_is_told_a
     (failed,) = await bench.bodies(Kind.comms_failed)
     assert "channel" in failed["why"]
     story = bench.world.story
-    await story.vote(await story.decision("local|maria", DecisionKind.reject, "The judge is wrong, we checked by hand."))
+    await story.vote(await story.decision("local|maria", DecisionKind.reject, WRONG))
     bench.proxy.dark = False
     done = await bench.show()
     assert done.failed == ()
@@ -153,7 +154,7 @@ async def test_a_card_that_cannot_be_edited_is_posted_anew_and_that_is_recorded(
     await bench.show()
     first = bench.card()
     story = bench.world.story
-    await story.vote(await story.decision("local|maria", DecisionKind.reject, "The judge is wrong, we checked by hand."))
+    await story.vote(await story.decision("local|maria", DecisionKind.reject, WRONG))
     bench.proxy.fail("chat.update", f"error {code}")
     done = await bench.show()
     assert any(code in one for one in done.failed)
@@ -167,7 +168,7 @@ async def test_an_edit_always_sends_blocks_and_text_and_the_buttons_are_gone_whe
     bench = await slack(linked=False)
     await bench.show()
     story = bench.world.story
-    await story.vote(await story.decision("local|maria", DecisionKind.reject, "The judge is wrong, we checked by hand."))
+    await story.vote(await story.decision("local|maria", DecisionKind.reject, WRONG))
     await bench.show()
     (edit,) = bench.proxy.of("chat.update")
     assert edit.arguments["blocks"]
@@ -180,7 +181,7 @@ async def test_an_edit_whose_answer_is_lost_is_asked_for_again(slack: Start) -> 
     bench = await slack(linked=False)
     await bench.show()
     story = bench.world.story
-    await story.vote(await story.decision("local|maria", DecisionKind.reject, "The judge is wrong, we checked by hand."))
+    await story.vote(await story.decision("local|maria", DecisionKind.reject, WRONG))
     bench.proxy.fail("chat.update", "lost")
     assert (await bench.show()).failed == ()
     assert buttons(bench.card()) == []
@@ -190,7 +191,7 @@ async def test_an_edit_that_failed_is_made_up_for_by_the_next_call(slack: Start)
     bench = await slack(linked=False)
     await bench.show()
     story = bench.world.story
-    await story.vote(await story.decision("local|maria", DecisionKind.reject, "The judge is wrong, we checked by hand."))
+    await story.vote(await story.decision("local|maria", DecisionKind.reject, WRONG))
     bench.proxy.fail("chat.update", "500", "500")
     assert (await bench.show()).failed
     assert "approve" in buttons(bench.card())
@@ -204,7 +205,7 @@ async def test_an_older_revision_never_overwrites_a_newer_one(slack: Start) -> N
     before = incident(await story.ledger.records(incident_id=INCIDENT))
     assert before is not None
     await bench.show(revision=1)
-    await story.vote(await story.decision("local|maria", DecisionKind.reject, "The judge is wrong, we checked by hand."))
+    await story.vote(await story.decision("local|maria", DecisionKind.reject, WRONG))
     await bench.show(revision=5)
     assert buttons(bench.card()) == []
     done = await bench.cards.show(before, ASK, 3)
@@ -262,7 +263,7 @@ async def test_a_request_that_is_over_calls_nobody_any_more(slack: Start) -> Non
     story = bench.world.story
     await bench.show()
     await story.note(AskRung(ask_id=ASK, rung=1, do="remind", to=("safety_lead",)))
-    await story.vote(await story.decision("local|maria", DecisionKind.reject, "The judge is wrong, we checked by hand."))
+    await story.vote(await story.decision("local|maria", DecisionKind.reject, WRONG))
     await bench.show()
     assert not any("Reminder" in text_of(note) for note in bench.thread())
 

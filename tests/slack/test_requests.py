@@ -68,9 +68,7 @@ async def test_two_secrets_are_good_while_they_are_changed(slack: Start) -> None
     await bench.show()
     newer = bench.settings.signing_secret_files[0].with_name("newer")
     newer.write_text("the next secret")
-    settings = bench.settings.model_copy(
-        update={"signing_secret_files": (*bench.settings.signing_secret_files, newer)}
-    )
+    settings = bench.settings.model_copy(update={"signing_secret_files": (*bench.settings.signing_secret_files, newer)})
     bench.inbound.settings = settings
     maria = bench.human("maria")
     for secret in (maria.secret, "the next secret"):
@@ -133,9 +131,7 @@ async def test_a_second_press_opens_a_second_dialog_and_the_first_vote_still_cou
     assert len(bench.world.story.state.votes) == 1
 
 
-async def test_slack_is_answered_before_a_slow_workflow_answers(
-    slack: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_slack_is_answered_before_a_slow_workflow_answers(slack: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = await slack()
     await bench.show()
     maria = bench.human("maria")

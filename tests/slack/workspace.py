@@ -57,7 +57,7 @@ class Workspace:
             port = free.getsockname()[1]
         command = [*program, "start", "-p", str(port), "--service", "slack", "--seed", str(seed)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        workspace = cls(process, f"http://127.0.0.1:{port}", {}, httpx.Client(verify=False))  # noqa: S501  # no TLS here
+        workspace = cls(process, f"http://127.0.0.1:{port}", {}, httpx.Client())
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             try:
