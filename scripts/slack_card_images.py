@@ -28,7 +28,7 @@ body { margin: 0; padding: 20px; background: #fff; font: 15px/1.47 'DejaVu Sans'
 .app { display: flex; gap: 10px; margin-bottom: 6px; align-items: baseline; }
 .app b { font-size: 15px; } .app i { font-style: normal; font-size: 10px; background: #ddd; padding: 1px 4px; border-radius: 3px; }
 .app span { color: #616061; font-size: 12px; }
-h1 { font-size: 18px; line-height: 1.3; margin: 8px 0 4px; }
+h1 { font-size: 18px; line-height: 1.3; margin: 8px 0 4px; overflow-wrap: anywhere; }
 .section { margin: 8px 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .context { margin: 8px 0; color: #616061; font-size: 13px; } .context div { margin: 2px 0; overflow-wrap: anywhere; }
 hr { border: 0; border-top: 1px solid #ddd; margin: 14px 0; }
@@ -56,7 +56,7 @@ def main() -> int:
         return 2
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 680, "height": 400}, device_scale_factor=1.5)
+        page = browser.new_page(viewport={"width": 680, "height": 400}, device_scale_factor=1)
         for path in sorted(SNAPSHOTS.glob("*.json")):
             page.set_content(drawn(json.loads(path.read_text(encoding="utf-8"))))
             target = out / f"slack-{path.stem.replace('_', '-')}.png"

@@ -61,8 +61,8 @@ def cut(text: str, most: int) -> str:
 
 
 def when(at: datetime) -> str:
-    """An instant in the reader's own time where Slack shows it, and in UTC (COM-9)."""
-    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{utc(at)}> ({utc(at)})"
+    """An instant in the reader's own time where Slack shows it; UTC stands beside it (COM-9)."""
+    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{utc(at)}>"
 
 
 def mrkdwn(text: str) -> Json:
@@ -124,7 +124,7 @@ def fence(samples: Sequence[Sample]) -> list[Block]:
         elements.append({"type": "rich_text_preformatted", "elements": said})
     more = len(samples) - MAX_SAMPLES
     rest = f" {more} more in the console." if more > 0 else ""
-    warning = f"*Untrusted sample.* People or machines typed this; nothing above depends on it.{rest}"
+    warning = f"*Untrusted sample:* reasons as people typed them; nothing above depends on them.{rest}"
     return [
         divider(),
         context("untrusted_title", warning),

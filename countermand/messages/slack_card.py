@@ -45,6 +45,7 @@ _CLOSED = {
     "withdrawn": ("Withdrawn", "The request was taken back. Nothing was changed."),
 }
 _VOTED = {"approve": "approved", "reject": "rejected"}
+_CHANNEL = {"web": "in the console", "cli": "on the command line", "api": "over the API", "slack": "in Slack"}
 
 
 def slack_card(view: IncidentView, ask: AskView, console_url: str) -> SlackMessage:
@@ -56,7 +57,7 @@ def slack_card(view: IncidentView, ask: AskView, console_url: str) -> SlackMessa
 def minimal_card(view: IncidentView, ask: AskView, console_url: str) -> SlackMessage:
     """What is sent when the card cannot be: the question, the time limit and the way to the console (slack.md §6)."""
     card = ask_card(view, ask)
-    blocks: list[Block] = [header(card.title), section("question", _question(card))]
+    blocks: list[Block] = [header(card.title), section("question", question_of(card))]
     if ask.closed is None:
         blocks.append(section("lacks", "*This card cannot be shown completely.* Read and decide in the console."))
         blocks.append(actions("decide", _buttons(view, ask, console_url, approve=False)))
@@ -103,14 +104,14 @@ def _pending(view: IncidentView, ask: AskView, card: AskCard, console_url: str) 
 
 
 def _whole(view: IncidentView, ask: AskView, card: AskCard, console_url: str) -> list[Block]:
-    blocks = [*_top(view, card), *fact_blocks(card)]
+    blocks = [*_top(view, ask, card), *fact_blocks(card)]
     if not card.complete:
         lacking = spoken(card.incomplete_because)
         blocks.append(
             section("lacks", f"*Approving is not offered:* {esc(lacking)} cannot be shown. You can still reject.")
         )
     buttons = _buttons(view, ask, console_url, approve=card.complete)
-    return [*blocks, context("people", *_bottom(ask, card)), actions("decide", buttons)]
+    return [*blocks, *_bottom(ask, card), actions("decide", buttons)]
 
 
 def _shortened(view: IncidentView, ask: AskView, card: AskCard, console_url: str) -> list[Block]:
@@ -118,8 +119,8 @@ def _shortened(view: IncidentView, ask: AskView, card: AskCard, console_url: str
     short = fact_blocks(card, whole=False)
     lacks = "*Approving is not offered here:* the plan is too long for Slack. Read and approve it in the console."
     buttons = _buttons(view, ask, console_url, approve=False)
-    bottom = context("people", *_bottom(ask, card))
-    return [*_top(view, card), *short, section("lacks", lacks), bottom, actions("decide", buttons)]
+    top, bottom = _top(view, ask, card), _bottom(ask, card)
+    return [*top, *short, section("lacks", lacks), *bottom, actions("decide", buttons)]
 
 
 def _begin(fact: Fact) -> Fact:
@@ -128,8 +129,9 @@ def _begin(fact: Fact) -> Fact:
     return Fact(title=cut(fact.title, 80), lines=(*lines, *((f"… {more} more in the console",) if more > 0 else ())))
 
 
-def _top(view: IncidentView, card: AskCard) -> list[Block]:
-    return [header(card.title), context("where", where(view)), section("question", _question(card))]
+def _top(view: IncidentView, ask: AskView, card: AskCard) -> list[Block]:
+    question = f"{question_of(card)}\n{_what_to_do(ask)}"
+    return [header(card.title), context("where", where(view)), section("question", question)]
 
 
 def where(view: IncidentView) -> str:
@@ -140,25 +142,30 @@ def where(view: IncidentView) -> str:
     return esc(" · ".join(parts))
 
 
-def _question(card: AskCard) -> str:
-    return f"*{esc(cut(card.question, 800))}*\nDecide by *{when(card.expires_at)}*."
+def question_of(card: AskCard) -> str:
+    """The decision asked and its time limit."""
+    return f"*{esc(cut(card.question, 800))}*\nDecide by *{when(card.expires_at)}* ({card.deadline})."
+
+
+def _what_to_do(ask: AskView) -> str:
+    """For somebody who sees such a card for the first time."""
+    people = "One person decides" if ask.opened.need_people == 1 else f"{ask.opened.need_people} people decide"
+    return f"{people}: {esc(spoken(ask.opened.need_roles))}. Read this, then press a button at the end."
 
 
 def _fact(fact: Fact) -> str:
     return cut(listed(fact.title, fact.lines), MAX_SECTION + 1)
 
 
-def _bottom(ask: AskView, card: AskCard) -> list[str]:
-    """Row 7. A context element cannot be long, so each is cut."""
+def _bottom(ask: AskView, card: AskCard) -> list[Block]:
+    """Row 7: what happens otherwise, who has voted, and what exactly is decided on."""
     people = [f"*Votes:* {esc(cut(card.people, 600))}"]
     looking = [name for name, _ in ask.acknowledged.values()]
     if looking:
         people.append(f"*Looking at it:* {esc(cut(spoken(looking), 300))}")
-    return [
-        f"*If nobody decides:* {esc(card.if_nobody_decides)}",
-        *people,
-        f"You decide on `{card.approval_digest.removeprefix('sha256:')[:12]}`",
-    ]
+    digest = f"You decide on `{card.approval_digest.removeprefix('sha256:')[:12]}`"
+    otherwise = section("otherwise", f"*If nobody decides:* {esc(card.if_nobody_decides)}")
+    return [otherwise, context("people", *people, digest)]
 
 
 def _buttons(view: IncidentView, ask: AskView, console_url: str, *, approve: bool) -> list[Json]:
@@ -187,7 +194,7 @@ def _closed(view: IncidentView, ask: AskView, card: AskCard, console_url: str) -
     word, then = _closed_words(ask)
     because = ask.closed.because if ask.closed else ""
     blocks = [
-        header(f"{word}: {card.title.removesuffix('?')}"),
+        header(f"{word}: {card.title[:1].lower()}{card.title[1:].removesuffix('?')}"),
         context("where", where(view)),
         section("outcome", f"*{esc(cut(_sentence(because), 600))}*\n{esc(then)}"),
     ]
@@ -195,7 +202,7 @@ def _closed(view: IncidentView, ask: AskView, card: AskCard, console_url: str) -
         votes = [_vote(ask, vote) for vote in ask.standing_votes]
         blocks.append(section("votes", cut(listed("Who decided", votes), MAX_SECTION)))
     blocks.append(section("fact_1", cut(listed("What was asked", card.facts[0].lines[:3]), MAX_SECTION)))
-    closed = f"Closed {when(ask.closed_at)}" if ask.closed_at else "Closed"
+    closed = f"Closed {when(ask.closed_at)} ({utc(ask.closed_at)})" if ask.closed_at else "Closed"
     count = f"{ask.have} of {ask.opened.need_people} people approved"
     decided_on = f"Decided on `{card.approval_digest.removeprefix('sha256:')[:12]}`"
     blocks.append(context("record", f"{closed} · {count} · {decided_on}", _incident_link(view, console_url)))
@@ -215,7 +222,8 @@ def _sentence(text: str) -> str:
 
 def _vote(ask: AskView, vote: AskVote) -> str:
     at = ask.voted_at.get(vote.decision_id)
-    return f"{vote.name} ({spoken(vote.roles)}) {_VOTED[vote.vote]} in {vote.channel}" + (f", {utc(at)}" if at else "")
+    how = _CHANNEL.get(vote.channel, vote.channel)
+    return f"{vote.name} ({spoken(vote.roles)}) {_VOTED[vote.vote]} {how}" + (f", {utc(at)}" if at else "")
 
 
 def _incident_link(view: IncidentView, console_url: str) -> str:

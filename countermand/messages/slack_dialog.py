@@ -21,10 +21,9 @@ from countermand.messages.block_kit import (
     link_button,
     plain,
     section,
-    when,
 )
 from countermand.messages.incident import IncidentView
-from countermand.messages.slack_card import OPEN, fact_blocks, where
+from countermand.messages.slack_card import OPEN, fact_blocks, question_of, where
 
 #: Callback ids; `DECIDE` is the only one whose submission does anything.
 DECIDE, SHOWN = "countermand_decide", "countermand_shown"
@@ -65,8 +64,7 @@ def decision_dialog(
     blocks: list[Block] = [section("notice", f"*{esc(notice)}*")] if notice else []
     blocks += [header(card.title), context("where", where(view))]
     if kind in ("approve", "reject"):
-        question = f"*{esc(cut(card.question, 800))}*\nDecide by *{when(card.expires_at)}*."
-        blocks += [section("question", question), *fact_blocks(card, whole=whole)]
+        blocks += [section("question", question_of(card)), *fact_blocks(card, whole=whole)]
         blocks.append(context("otherwise", f"*If nobody decides:* {esc(card.if_nobody_decides)}", esc(card.people)))
         blocks.append(section("digest", f"You decide on this and nothing else:\n`{card.approval_digest}`"))
     blocks.append(section("meaning", f"*By pressing {_SUBMIT[kind]} you sign with your name:*\n“{_MEANS[kind]}”"))
@@ -116,7 +114,7 @@ def recorded_dialog(sentence: str, console_url: str, incident_id: str) -> Json:
 
 def refused_dialog(why: str, next_: str, console_url: str, incident_id: str) -> Json:
     """The decision did not count: why, and what to do."""
-    text = f"*Not done.* {esc(cut(why, 1_000))}\n*What you can do:* {esc(cut(next_, 600))}"
+    text = f"*Not done.* {esc(cut(f'{why[:1].upper()}{why[1:]}', 1_000))}\n*What you can do:* {esc(cut(next_, 600))}"
     return _said("Not done", [section("now", text), context("link", _link(console_url, incident_id))])
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from countermand.ledger.bodies import AskRung, AskVote
 from countermand.messages.ask_card import ask_card
 from countermand.messages.block_kit import MAX_TEXT, Sample, SlackMessage, cut, esc, fence, section, when
-from countermand.messages.facts import spoken
+from countermand.messages.facts import spoken, utc
 from countermand.messages.incident import AskView, IncidentView, StageView
 from countermand.messages.slack_card import fallback
 from countermand.plan.target import Value
@@ -52,8 +52,9 @@ def _rung(ask: AskView, rung: AskRung, people: Callable[[tuple[str, ...]], tuple
     to = tuple(one for one in people(rung.to) if one not in voted and not quiet(ask, one, at))
     missing = f"Missing: {esc(spoken(ask.missing))}." if ask.missing else ""
     word = "Reminder" if rung.do == "remind" else f"Escalated to {esc(spoken(rung.to))}"
+    limit = f"Decide by {when(ask.opened.expires_at)} ({utc(ask.opened.expires_at)})."
     text = f"*{word}.* {ask.have} of {ask.opened.need_people} people approved. {missing} "
-    return Note(key=f"rung/{rung.rung}", message=_said(text + f"Decide by {when(ask.opened.expires_at)}."), to=to)
+    return Note(key=f"rung/{rung.rung}", message=_said(text + limit), to=to)
 
 
 def quiet(ask: AskView, subject: str, at: datetime) -> bool:
