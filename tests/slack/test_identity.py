@@ -153,7 +153,7 @@ async def test_a_dialog_shown_to_one_person_cannot_be_submitted_by_another(slack
     await maria.press(bench.card(), "approve")
     view = await maria.dialog()
     await jonas.submit(view, REASON)
-    assert "you have not been shown this plan" in await jonas.result(view)
+    assert "You have not been shown this plan" in await jonas.result(view)
     assert await bench.codes() == ["view_not_shown"]
 
 

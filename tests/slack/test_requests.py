@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 from adapters import slack_inbox
+from console import slack_desk
 from countermand.ledger.record import Kind
 from tests.slack.conftest import Start
 from tests.slack.human import Human
@@ -38,29 +39,22 @@ async def test_forged_stale_and_changed_requests_are_turned_away_before_anything
     ):
         encoded = {name: value.encode() for name, value in headers.items()}
         assert (await maria.deliver(body, **encoded)).status_code == 401, headers  # type: ignore[arg-type]
-    # The same values encoded in another way are other bytes: signed for one, they do not count for the other.
+    # One byte more is another body: what was signed for one does not count for the other.
     signed = await maria.deliver(body)
     assert signed.status_code == 200
-    again = bench.http.build_request(
-        "POST", f"{bench.url}/slack/events", content=body.replace("%20", "+"), headers=signed.request.headers
-    )
-    again.headers["content-length"] = str(len(again.content))
-    assert body.replace("%20", "+") != body or "+" in body
-    changed = bench.http.build_request(
-        "POST", f"{bench.url}/slack/events", content=body + " ", headers={**signed.request.headers}
-    )
-    changed.headers["content-length"] = str(len(body) + 1)
-    assert (await bench.http.send(changed)).status_code == 401
+    headers = {name: value for name, value in signed.request.headers.items() if name != "content-length"}
+    again = await bench.http.post(f"{bench.url}/slack/events", content=body + " ", headers=headers)
+    assert again.status_code == 401
 
 
-@pytest.mark.parametrize(("age", "status"), [(299, 200), (301, 401), (-299, 200), (-302, 401)])
-async def test_the_window_for_old_and_early_requests_is_five_minutes(slack: Start, age: int, status: int) -> None:
+async def test_the_window_for_old_and_early_requests_is_five_minutes(slack: Start) -> None:
     bench = await slack()
     bench.world.deps.clock.set(bench.world.deps.clock().replace(microsecond=0))  # type: ignore[attr-defined]
     await bench.show()
     maria = bench.human("maria")
     body = urlencode({"payload": json.dumps(maria.click(bench.card(), "acknowledge"))})
-    assert (await maria.deliver(body, age=age)).status_code == status
+    statuses = {age: (await maria.deliver(body, age=age)).status_code for age in (299, 300, 301, -299, -300, -301)}
+    assert statuses == {299: 200, 300: 200, 301: 401, -299: 200, -300: 200, -301: 401}
 
 
 async def test_two_secrets_are_good_while_they_are_changed(slack: Start) -> None:
@@ -140,13 +134,13 @@ async def test_slack_is_answered_before_a_slow_workflow_answers(slack: Start, mo
     real = bench.world.story.vote
 
     async def slow(decision: object) -> object:
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(1)
         return await real(decision)  # type: ignore[arg-type]
 
     monkeypatch.setattr(bench.world.story, "vote", slow)
     begun = time.monotonic()
     answer = await maria.submit(view, REASON)
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 0.9
     assert "Recording your decision" in json.dumps(answer.json())
     assert "Recorded" in await maria.result(view)
 
@@ -214,7 +208,8 @@ async def test_a_slow_read_opens_the_dialog_at_once_and_fills_it(slack: Start, m
     bench = await slack()
     await bench.show()
     maria = bench.human("maria")
-    bench.proxy.fail("users.info", "slow 2")
+    monkeypatch.setattr(slack_desk, "OPEN_WITHIN", 0.2)
+    bench.proxy.fail("users.info", "slow 0.6")
     await maria.press(bench.card(), "approve")
     view = await maria.dialog()
     assert view["title"]["text"] == "One moment…"
