@@ -9,17 +9,19 @@ from datetime import timedelta
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from adapters import slack_posting
+from adapters import slack_cards, slack_posting
 from adapters.slack_web import SlackBusy, SlackUnclear, SlackWeb
 from countermand.governance.decision import DecisionKind
 from countermand.ledger.bodies import AskRung
 from countermand.ledger.record import Kind
-from countermand.messages.incident import incident
+from countermand.messages.block_kit import SlackMessage, section
+from countermand.messages.incident import AskView, IncidentView, incident
 from tests.console.world import INCIDENT, Story
 from tests.slack.conftest import ASK, Bench, Start, text_of
 from tests.slack.human import buttons
 from tests.slack.proxy import Proxy
 from tests.slack.workspace import BOT_TOKEN
+from tests.waiting import until
 
 WRONG = "The judge is wrong, we checked by hand."
 REASON = "Answers about prices are wrong; three transcripts confirm it."
@@ -293,3 +295,33 @@ async def test_stages_are_told_in_the_thread(slack: Start) -> None:
 def _notes(bench: Bench, *parts: str) -> list[dict[str, object]]:
     found = bench.thread()
     return [next(note for note in found if part in text_of(note) or part in note["text"]) for part in parts]
+
+
+async def test_a_card_that_fails_the_check_is_replaced_by_the_smallest_one_and_that_is_recorded(
+    slack: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = await slack(linked=False)
+
+    def too_long(view: IncidentView, ask: AskView, console_url: str) -> SlackMessage:
+        return SlackMessage(text="text", blocks=(section("a", "x" * 3_001),))
+
+    monkeypatch.setattr(slack_cards, "slack_card", too_long)
+    done = await bench.show()
+    assert any("replaced by a minimal one" in one for one in done.failed)
+    assert buttons(bench.card()) == ["acknowledge", "reject", "open_console"]
+    assert "This card cannot be shown completely" in text_of(bench.card())
+    (failed,) = await bench.bodies(Kind.comms_failed)
+    assert "minimal" in failed["why"]
+
+
+async def test_an_answer_that_cannot_be_said_in_the_channel_is_said_directly(slack: Start) -> None:
+    bench = await slack()
+    await bench.show()
+    stranger = bench.human("stranger")
+    await stranger.press(bench.card(), "approve")
+
+    async def told() -> bool:
+        opened = [call.arguments for call in bench.proxy.of("chat.postMessage")]
+        return any("nobody knows yet" in call["text"] for call in opened)
+
+    await until(told, "the stranger is answered", within=5)
