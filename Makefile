@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-detection-full check bench bench-detection lock histories schema screenshots clean
+.PHONY: help demo test test-detection-full check bench bench-detection mlflow-env lock histories schema screenshots clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -31,14 +31,21 @@ $(BIN)/.dev: $(BIN)/.app requirements/dev.txt
 demo: $(BIN)/.app ## a bad release is rolled back before your eyes (AUTO=1: unattended)
 	@$(BIN)/countermand demo $(if $(AUTO),--auto)
 
-test: $(BIN)/.dev ## the whole test suite
-	@$(BIN)/python -m pytest
+test: $(BIN)/.dev ## the whole test suite, on two processes
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-detection-full: $(BIN)/.dev ## the promises of detection with all their watches (hours)
 	@COUNTERMAND_FULL=1 $(BIN)/python -m pytest tests/rules/detection -q --timeout 7200
 
 check: $(BIN)/.dev ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+mlflow-env: .venv-mlflow/bin/.installed ## the environment of the MLflow server that tests start (620 MB)
+
+.venv-mlflow/bin/.installed: VENV := .venv-mlflow
+.venv-mlflow/bin/.installed: BIN := .venv-mlflow/bin
+.venv-mlflow/bin/.installed: requirements/mlflow.txt requirements/uv.txt
+	$(call INSTALL,requirements/mlflow.txt)
 
 bench: $(BIN)/.dev ## what the hot paths cost beside a floor of the same run; detection beside its rivals
 	@$(BIN)/python -m bench
@@ -47,8 +54,9 @@ bench: $(BIN)/.dev ## what the hot paths cost beside a floor of the same run; de
 bench-detection: $(BIN)/.dev ## detection beside its rivals at full size; writes docs/detection-benchmark.md
 	@$(BIN)/python -m bench.detection --full --out docs
 
-schema: $(BIN)/.dev ## write docs/playbook.schema.json and docs/openapi.json anew
+schema: $(BIN)/.dev ## write docs/playbook.schema.json, docs/signals.md and docs/openapi.json anew
 	@$(BIN)/python -m countermand.playbook.schema
+	@$(BIN)/python -m countermand.playbook.taxonomy
 	@$(BIN)/python -m console.openapi
 
 histories: $(BIN)/.dev ## record the replay corpus anew (docs/adr/0003-replay-corpus.md)
@@ -60,6 +68,8 @@ screenshots: $(BIN)/.dev ## start a demo and write docs/images/*.png from it
 lock: ## write the hash-locked requirements anew
 	@for set in app dev; do uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  pyproject.toml --extra app $$(test $$set = dev && echo --group dev) -o requirements/$$set.txt; done
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  requirements/mlflow.in -o requirements/mlflow.txt
 
 clean: ## remove the environment and what the demo left
-	@rm -rf $(VENV) .countermand .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) .venv-mlflow .countermand .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -21,6 +21,7 @@ from activities.showing import ShowingActivities
 from activities.staging import StagingActivities
 from activities.verifying import VerifyingActivities
 from activities.watching import WatchingActivities
+from adapters.alerts import SqlAlerts
 from adapters.catalogue import SqlCatalogue
 from adapters.database import Database, utc_now
 from adapters.directory_file import FileDirectory
@@ -46,7 +47,7 @@ async def run(settings: Settings) -> None:
     ledger, catalogue, signals = SqlLedger(database), SqlCatalogue(database), SqlSignals(database)
     people, renderer = FileDirectory(settings.governance), JinjaRenderer(settings.templates)
     targets = ConfiguredTargets(settings.target_settings(), ledger.put_blob)
-    sources = ConfiguredSources(source_settings(settings.sources))
+    sources = ConfiguredSources(source_settings(settings.sources), SqlAlerts(database))
     sealer = Sealer(signals, sources)
     briefing = BriefingActivities(catalogue, people, GatewayKey(settings.gateway_key))
     communicating = CommunicatingActivities(ledger, renderer, Outbox(database), settings.console_url)

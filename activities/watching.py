@@ -15,10 +15,8 @@ from activities.ports import Catalogue
 from activities.sealing import Sealer
 from activities.signal_ports import SignalStore
 from countermand.canonical import instant
-from countermand.detection.models import Row, Verdict, VerdictWord, WatchVerdict
-from countermand.detection.rules import compile_rules
-from countermand.detection.sealing import LATE_HORIZON
-from countermand.detection.watch import combine, start, step
+from countermand.detection.evaluator import Evaluator, signature
+from countermand.detection.models import Row, WatchVerdict
 from countermand.plan.target import Value
 from countermand.playbook.model import Detection
 from countermand.playbook.units import Duration
@@ -45,34 +43,6 @@ class ObserveResult(Value):
     row_start: datetime | None
     why: str
     signature: str
-
-
-def signature(verdict: WatchVerdict) -> str:
-    """What about a verdict is material: its word and which triggers have fired (GOV-9)."""
-    fired = sorted(v.trigger for v in verdict.verdicts if v.word is VerdictWord.trigger)
-    return f"{verdict.word.value}:{','.join(fired)}"
-
-
-class Evaluator:
-    """All triggers of one detection stepped together; the same function object as any replay (LRN-7)."""
-
-    def __init__(self, detection: Detection) -> None:
-        self._rules = compile_rules(detection)
-        self._states = [start(rule) for rule in self._rules]
-        # What late samples of a row are judged beside: the verdicts of that row.
-        self._judged: dict[int, list[Verdict]] = {}
-
-    def judge(self, row: Row) -> WatchVerdict:
-        """The verdict after the row; rows come in the order in which they are stored, late ones included."""
-        originals = self._judged.pop(row.seq) if row.late_of is not None else [None] * len(self._rules)
-        verdicts = []
-        for index, (rule, original) in enumerate(zip(self._rules, originals, strict=True)):
-            self._states[index], verdict = step(rule, self._states[index], row, original)
-            verdicts.append(verdict)
-        if row.late_of is None:
-            self._judged[row.seq] = verdicts
-            self._judged.pop(row.seq - LATE_HORIZON - 1, None)
-        return combine(verdicts)
 
 
 class WatchingActivities:

@@ -49,6 +49,9 @@ _INSERT = {
     " (v->>9)::integer::boolean FROM jsonb_array_elements(%s::jsonb) v ON CONFLICT DO NOTHING",
 }
 
+#: Databases take a limited number of parameters in one statement; a source that is asked can answer with many outputs.
+_IDS_AT_ONCE = 10_000
+
 
 class SqlSignals:
     """Implements the port `SignalStore`."""
@@ -210,16 +213,18 @@ class SqlSignals:
         result = await connection.exec_driver_sql(_INSERT[self._db.dialect], (json.dumps(rows),))
         if result.rowcount == len(rows):
             return
-        earlier = await session.exec(
-            select(ObservationTable).where(
-                ObservationTable.source_id == source_id,
-                col(ObservationTable.observation_id).in_(list(found.fresh)),
-                ObservationTable.batch_id != batch_id,
+        ids = list(found.fresh)
+        for at in range(0, len(ids), _IDS_AT_ONCE):
+            earlier = await session.exec(
+                select(ObservationTable).where(
+                    ObservationTable.source_id == source_id,
+                    col(ObservationTable.observation_id).in_(ids[at : at + _IDS_AT_ONCE]),
+                    ObservationTable.batch_id != batch_id,
+                )
             )
-        )
-        for stored in earlier:
-            index, row = found.fresh.pop(stored.observation_id)
-            found.repeat(index, row, _content(stored))
+            for stored in earlier:
+                index, row = found.fresh.pop(stored.observation_id)
+                found.repeat(index, row, _content(stored))
 
 
 async def _first_answer(session: AsyncSession, source_id: str, batch: Batch) -> BatchAnswer:

@@ -226,6 +226,64 @@ class OutboxTable(Table, table=True):
     receipt: dict[str, Any] | None = Field(sa_type=_OptionalJSON)
 
 
+class AlertTable(Table, table=True):
+    """One alert of a source, by the sha256 of source, fingerprint and start (SRC-16), or a payload nobody understood.
+
+    `starts_us` is never after it was first heard of; `ends_us` NULL: it fires. `releases`: whom it is about.
+    `unmatched`: why it is about no watched release. `anywhere`: its sender may write to every release, so it can be
+    about one that is registered later.
+    """
+
+    __tablename__ = "alert"
+    __table_args__ = (
+        CheckConstraint("status IN ('firing', 'resolved', 'unmapped')", name="status"),
+        Index(None, "source_id", "name", "starts_us"),
+        Index(None, "last_at"),
+    )
+
+    key: str = Field(sa_type=String(64), primary_key=True)
+    source_id: str = Field(sa_type=Text)
+    fingerprint: str = Field(sa_type=Text)
+    name: str = Field(sa_type=Text)
+    status: str = Field(sa_type=Text)
+    starts_us: int = Field(sa_type=BigInteger)
+    ends_us: int | None = Field(sa_type=BigInteger)
+    labels: dict[str, str] = Field(sa_type=JSON)
+    annotations: dict[str, str] = Field(sa_type=JSON)
+    releases: list[str] = Field(sa_type=JSON)
+    unmatched: str | None = Field(sa_type=Text)
+    anywhere: bool
+    first_at: datetime = Field(sa_type=UtcDateTime)
+    last_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class HeardTable(Table, table=True):
+    """From `from_us` to `until_us` a source of alerts was never silent for longer than its settings allow.
+
+    `partial_us`: when it last said that something is missing from what it sent, and `partial_why`.
+    """
+
+    __tablename__ = "source_heard"
+
+    source_id: str = Field(sa_type=Text, primary_key=True)
+    from_us: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    until_us: int = Field(sa_type=BigInteger)
+    partial_us: int | None = Field(sa_type=BigInteger)
+    partial_why: str | None = Field(sa_type=Text)
+
+
+class DeliveryTable(Table, table=True):
+    """A signed delivery that was taken in, and the answer that its sender got; kept against replay (SRC-27)."""
+
+    __tablename__ = "webhook_delivery"
+
+    source_id: str = Field(sa_type=Text, primary_key=True)
+    delivery_id: str = Field(sa_type=Text, primary_key=True)
+    body_sha256: str = Field(sa_type=String(64))
+    answer: dict[str, Any] | None = Field(sa_type=_OptionalJSON)
+    at: datetime = Field(sa_type=UtcDateTime, index=True)
+
+
 # --- people and sources -----------------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ import uvicorn
 from temporalio.client import Client
 
 from adapters.accounts import Accounts
+from adapters.alerts import SqlAlerts
 from adapters.catalogue import SqlCatalogue
 from adapters.database import Database
 from adapters.directory_file import FileDirectory
@@ -36,6 +37,7 @@ from adapters.shown import ShownViews
 from adapters.signals import SqlSignals
 from adapters.signing import GatewayKey
 from adapters.templates import JinjaRenderer
+from adapters.webhook_deliveries import WebhookDeliveries
 from console.app import create_app
 from console.decide import Gate
 from console.deps import Console
@@ -166,7 +168,8 @@ async def _console(url: str, port: int, folder: Path) -> None:
             settings=settings, database=database, ledger=ledger, catalogue=SqlCatalogue(database),
             signals=SqlSignals(database), accounts=Accounts(database), outbox=Outbox(database), people=people,
             shown=shown, gate=Gate(ledger, people, shown, GatewayKey(settings.gateway_key), workflows, clock),
-            workflows=workflows, renderer=JinjaRenderer(settings.templates), clock=clock,
+            workflows=workflows, renderer=JinjaRenderer(settings.templates), sources={}, alerts=SqlAlerts(database),
+            deliveries=WebhookDeliveries(database), clock=clock,
         )
     )  # fmt: skip
     gc.collect()

@@ -9,6 +9,7 @@ from contextlib import nullcontext
 import uvicorn
 
 from adapters.accounts import Accounts
+from adapters.alerts import SqlAlerts
 from adapters.catalogue import SqlCatalogue
 from adapters.database import Database, utc_now
 from adapters.directory_file import FileDirectory
@@ -19,7 +20,9 @@ from adapters.shown import ShownViews
 from adapters.signals import SqlSignals
 from adapters.signing import GatewayKey
 from adapters.slack_settings import slack_settings
+from adapters.source_settings import source_settings
 from adapters.templates import JinjaRenderer
+from adapters.webhook_deliveries import WebhookDeliveries
 from console.app import create_app
 from console.decide import Gate
 from console.deps import Console
@@ -40,6 +43,9 @@ async def serve(settings: Settings) -> None:
         ledger=ledger,
         catalogue=SqlCatalogue(database),
         signals=SqlSignals(database),
+        sources=source_settings(settings.sources),
+        alerts=SqlAlerts(database),
+        deliveries=WebhookDeliveries(database),
         accounts=Accounts(database),
         outbox=Outbox(database),
         people=people,

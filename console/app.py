@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 
 from adapters.selfcheck import selfcheck
-from console import api, api_watch, intake, live, pages, problems
+from console import api, api_alerts, api_watch, intake, live, pages, problems, webhooks
 from console.auth import SignInNeeded
 from console.deps import Console
 from console.problems import Problem
@@ -70,7 +70,9 @@ def create_app(deps: Console) -> FastAPI:
 
     app.include_router(api.router)
     app.include_router(api_watch.router)
+    app.include_router(api_alerts.router)
     app.include_router(intake.router)
+    app.include_router(webhooks.router)
     app.include_router(live.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))

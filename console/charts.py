@@ -160,12 +160,15 @@ def _cell(name: str, spec: SignalSpec, row: Row, arm: Arm) -> str:
     return f"{found.bad} of {found.scored}" if measure(spec) else f"{found.scored} scored"
 
 
-def shares(rows: Sequence[Row]) -> str:
+def shares(detection: Detection, rows: Sequence[Row]) -> str:
     """Which share of outputs each arm served over the last rows: what traffic did, not what was configured."""
+    counted = {name for name, spec in detection.signals.items() if spec.kind != "alert"}
     served = dict.fromkeys(Arm, 0)
     for row in rows:
         for arm in Arm:
-            served[arm] += max((block.served for block in row.blocks if block.arm is arm), default=0)
+            served[arm] += max(
+                (block.served for block in row.blocks if block.arm is arm and block.signal in counted), default=0
+            )
     whole = sum(served.values())
     if not whole:
         return "unknown: no output was reported"

@@ -15,11 +15,15 @@ from pydantic import BaseModel, ConfigDict
 
 from activities.ports import Ledger, LedgerConflict, RoleDirectory
 from console.temporal import Workflows
-from countermand.governance.decision import Actor, Decision, DecisionKind, Refusal, Refused
+from countermand.governance import mandates
+from countermand.governance.decision import Decision, DecisionKind, Refusal, Refused
+from countermand.governance.delegation import Scope
+from countermand.governance.directory import Directory
 from countermand.ledger.bodies import DecisionMade, DecisionRefused
 from countermand.messages.ask_card import ask_card
 from countermand.messages.facts import utc
 from countermand.messages.incident import AskView, IncidentView, incident
+from countermand.playbook.terms import Severity
 from workflows.decisions import Answer
 
 #: Refusals per person and minute that are recorded; then the person has to wait.
@@ -174,6 +178,8 @@ class Gate:
     ) -> Decision:
         directory = await self._people.snapshot()
         now = self._clock()
+        opened = view.opened
+        scope = Scope(release=view.release_id, environment=opened.environment, severity=Severity(opened.severity))
         decision = Decision(
             decision_id=act.decision_id or str(uuid.uuid4()),
             kind=act.kind,
@@ -182,14 +188,7 @@ class Gate:
             ask_id=act.ask_id,
             approval_digest=act.approval_digest,
             reason=act.reason.strip(),
-            actor=Actor(
-                subject=person.subject,
-                printed_name=directory.name_of(person.subject),
-                principal="person",
-                roles=directory.roles_of(person.subject),
-                role_source=directory.source,
-                role_as_of=directory.as_of,
-            ),
+            actor=mandates.actor(directory, person.subject, _wanted(act, view, directory), scope, now),
             channel=channel,
             acr="local",
             view_sha256=act.view_sha256,
@@ -217,6 +216,13 @@ class Gate:
                 release_id=view.release_id,
             )
         )
+
+
+def _wanted(act: Act, view: IncidentView, directory: Directory) -> tuple[str, ...]:
+    """The roles that may do this; a lent one is used only by somebody who holds none of them."""
+    if act.kind in (DecisionKind.approve, DecisionKind.reject):
+        return _ask(act, view).opened.need_roles
+    return directory.governance.rights.get(act.kind, ())
 
 
 def _addressee(act: Act, view: IncidentView) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,10 +11,13 @@ from fastapi import Request
 from activities.ports import Catalogue, Ledger, RoleDirectory
 from activities.signal_ports import SignalStore
 from adapters.accounts import Accounts
+from adapters.alerts import SqlAlerts
 from adapters.database import Database
 from adapters.outbox import Outbox
 from adapters.settings import Settings
+from adapters.source_settings import SourceSettings
 from adapters.templates import JinjaRenderer
+from adapters.webhook_deliveries import WebhookDeliveries
 from console.decide import Gate, Shown
 from console.temporal import Workflows
 
@@ -28,6 +31,9 @@ class Console:
     ledger: Ledger
     catalogue: Catalogue
     signals: SignalStore
+    sources: Mapping[str, SourceSettings]
+    alerts: SqlAlerts
+    deliveries: WebhookDeliveries
     accounts: Accounts
     outbox: Outbox
     people: RoleDirectory

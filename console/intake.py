@@ -15,6 +15,7 @@ from adapters.accounts import SIGNALS_WRITE, ApiToken
 from console.auth import bearer
 from console.batches import batch_of
 from console.deps import Console, console
+from console.limits import limited
 from console.problems import Problem
 
 router = APIRouter()
@@ -48,6 +49,7 @@ async def source_token(request: Request, deps: Console) -> ApiToken:
             "This token is unknown, expired or not a signal source's.",
             "Make one on the server: `python -m console.admin source add NAME`.",
         )
+    limited(request, token.subject, deps.clock())
     return token
 
 

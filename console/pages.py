@@ -17,6 +17,7 @@ from console import (
     pages_release,
     pages_review,
     pages_sign_in,
+    pages_signals,
     views,
 )
 from console.auth import Session, browser
@@ -30,7 +31,7 @@ from console.watched import Watched, watched
 from countermand.messages.incident import IncidentView
 
 router = APIRouter(include_in_schema=False)
-for part in (pages_sign_in, pages_release, pages_incident, pages_ask, pages_review, pages_ledger):
+for part in (pages_sign_in, pages_release, pages_incident, pages_ask, pages_review, pages_ledger, pages_signals):
     router.include_router(part.router)
 
 REGIONS = ("waiting", "running", "watched", "closed")

@@ -18,8 +18,10 @@ from console.deps import Console, console
 from console.measures import measure
 from console.render import Page, segment
 from console.watched import rows_in_time, watched
+from console.why import bound, percent_of, strength, why
 from countermand import ids
 from countermand.detection.blocks import Row
+from countermand.detection.figures import spoken_odds
 from countermand.messages.incident import IncidentView
 from countermand.plan.model import Bundle
 from countermand.playbook.explain import explain
@@ -71,12 +73,30 @@ async def release(release_id: str, deps: Deps, session: SignedIn) -> Response:
         measures={name: measure(spec) for name, spec in detection.signals.items()},
         mean_blocks=charts.MEAN_BLOCKS,
         table=charts.table(detection, rows[-RECENT:]),
-        shares=charts.shares(last),
+        shares=charts.shares(detection, last),
         configured=_configured(incidents),
         incidents=incidents,
         playbook=playbook,
         explained=explain(playbook),
         temporal=temporal_link(deps, ids.watch_workflow(status.release.environment, release_id)),
+    )
+
+
+@router.get("/releases/{release_id}/why")
+async def why_page(release_id: str, deps: Deps, session: SignedIn) -> Response:
+    """Why the watch says what it says: everything its newest verdict rests on."""
+    page = await Page.begin(deps, session)
+    status = await _release(deps, release_id)
+    detection = (await deps.catalogue.playbook(status.release.playbook_digest)).detection
+    return page.html(
+        "why.html",
+        path=f"/releases/{segment(release_id)}/why",
+        release=status.release,
+        why=await why(deps, status, detection),
+        bound=bound,
+        strength=strength,
+        percent_of=percent_of,
+        spoken_odds=spoken_odds,
     )
 
 

@@ -22,6 +22,9 @@ MARKS: dict[str, Mark] = {
     # verdicts of a watch
     "ok": Mark("check", "good", "no evidence of harm so far"),
     "watch": Mark("eye", "ask", "possible harm, not yet enough to act on; the rollout is held"),
+    "certified": Mark("check", "good", "shown to be healthy"),
+    "not_yet": Mark("clock", "quiet", "not shown to be healthy yet"),
+    "not_certified": Mark("unknown", "ask", "the time is over and health was not shown; a person decides"),
     "trigger": Mark("alarm", "bad", "enough evidence of harm to act"),
     "unknown": Mark("unknown", "unknown", "cannot be judged; never counted as healthy"),
     # watches without a verdict of now

@@ -182,7 +182,7 @@ def _speed(run: Run) -> str:
             "",
             "| operation | measured |",
             "|---|---|",
-            f"| `step`: one rate criterion, one block, with its record and sentence | {speed.step:.0f} µs |",
+            f"| `step`: one rate criterion, one block; its record is made when it is read | {speed.step:.0f} µs |",
             f"| `advance`: the state alone | {speed.advance:.0f} µs |",
             f"| vectorised twin, 10,000 signals a call | {speed.many:.1f} M signal-blocks/s; goal ≥ {LEAST_SPEED:g}:"
             f" {'met' if speed.many >= LEAST_SPEED else '**missed**'} |",

@@ -9,6 +9,8 @@ import typer
 from countermand import __version__
 from countermand.cli import (
     ask_commands,
+    criteria_commands,
+    criteria_rows,
     doctor,
     incident_commands,
     ledger_commands,
@@ -17,6 +19,7 @@ from countermand.cli import (
     release_commands,
     replay,
     session_commands,
+    signal_commands,
 )
 
 app = typer.Typer(
@@ -49,6 +52,8 @@ app.command("login")(session_commands.login)
 app.command("logout")(session_commands.logout)
 app.command("whoami")(session_commands.whoami)
 app.add_typer(playbook_commands.app, name="playbook")
+app.add_typer(criteria_commands.app, name="criteria")
+release_commands.app.command("rows")(criteria_rows.rows)
 app.add_typer(release_commands.app, name="release")
 app.command("watch")(release_commands.watch)
 app.add_typer(incident_commands.app, name="incident")
@@ -57,3 +62,4 @@ app.command("approve")(ask_commands.approve)
 app.command("reject")(ask_commands.reject)
 app.add_typer(ledger_commands.app, name="ledger")
 app.command("replay")(replay.replay)
+app.command("signals")(signal_commands.signals)

@@ -19,13 +19,17 @@ Outcome = Literal["ok", "bad"] | None
 
 @dataclass(frozen=True)
 class Mapping:
-    """Field names or JSON pointers (`/scores/0/label`). Exactly one of `arm` and `arm_field` is set."""
+    """Field names or JSON pointers (`/scores/0/label`). Exactly one of `arm` and `arm_field` is set.
+
+    allow_missing: a line without the label's field is an answer that nobody labelled; else it is refused.
+    """
 
     label: str
     bad: Sequence[str]
     arm: Literal["baseline", "candidate"] | None
     arm_field: str | None
     id_field: str | None
+    allow_missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,8 @@ def batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
 
 
 def _item(fields: Any, number: int, mapping: Mapping) -> Item:
-    label = _text(_find(fields, mapping.label, number))
+    absent = mapping.allow_missing and not _has(fields, mapping.label)
+    label = None if absent else _text(_find(fields, mapping.label, number))
     arm = Arm(mapping.arm) if mapping.arm else None
     if arm is None:
         written = _text(_find(fields, mapping.arm_field or "", number))
@@ -98,16 +103,27 @@ def _item(fields: Any, number: int, mapping: Mapping) -> Item:
 
 def _find(fields: Any, field: str, number: int) -> Any:
     """The value of a field name or JSON pointer (RFC 6901). Raises Failure when the line has no such field."""
-    parts = [_unescaped(part) for part in field.split("/")[1:]] if field.startswith("/") else [field]
+    try:
+        return _at(fields, field)
+    except (KeyError, IndexError, ValueError, TypeError):
+        known = ", ".join(map(str, fields)) if isinstance(fields, dict) else type(fields).__name__
+        raise Failure(Exit.usage, f"line {number}: there is no field {field!r}", accepted=f"one of: {known}") from None
+
+
+def _has(fields: Any, field: str) -> bool:
+    try:
+        _at(fields, field)
+    except (KeyError, IndexError):
+        return False
+    except (ValueError, TypeError):
+        return True  # not absent but of another shape: refused like any other line that does not fit
+    return True
+
+
+def _at(fields: Any, field: str) -> Any:
     value = fields
-    for part in parts:
-        try:
-            value = value[int(part)] if isinstance(value, list) else value[part]
-        except (KeyError, IndexError, ValueError, TypeError):
-            known = ", ".join(map(str, fields)) if isinstance(fields, dict) else type(fields).__name__
-            raise Failure(
-                Exit.usage, f"line {number}: there is no field {field!r}", accepted=f"one of: {known}"
-            ) from None
+    for part in [_unescaped(part) for part in field.split("/")[1:]] if field.startswith("/") else [field]:
+        value = value[int(part)] if isinstance(value, list) else value[part]
     return value
 
 

@@ -34,10 +34,10 @@ _SIGNS = {
     **dict.fromkeys(
         ["ok", "pass", "approve", "approved", "completed", "reverted", "verified", "signed", "accepted"], _GOOD
     ),
-    **dict.fromkeys(["done", "ready"], _GOOD),
+    **dict.fromkeys(["done", "ready", "found"], _GOOD),
     **dict.fromkeys(["trigger", "fail", "failed", "reject", "rejected", "stopped", "aborted", "not_verified"], _BAD),
-    **dict.fromkeys(["reverted_not_verified", "unresolved", "error"], _BAD),
-    **dict.fromkeys(["unknown", "stale", "expired"], _UNKNOWN),
+    **dict.fromkeys(["reverted_not_verified", "unresolved", "error", "late", "silent"], _BAD),
+    **dict.fromkeys(["unknown", "stale", "expired", "untried", "tolerated"], _UNKNOWN),
     **dict.fromkeys(["closed", "over", "withdrawn"], _OVER),
 }
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from countermand.cli import client
 from countermand.cli.exits import Exit, Failure
 from countermand.cli.output import Format, FormatOption, detail, print_json, print_json_line, say
+
+if TYPE_CHECKING:
+    from countermand.playbook.model import Playbook
 
 app = typer.Typer(no_args_is_help=True, help="Playbooks: check, explain, plan, send to the console.")
 
@@ -51,12 +54,8 @@ def check(
 def explain(file: PlaybookFile, output: FormatOption = Format.table) -> None:
     """The playbook in plain words, on one page."""
     from countermand.playbook.explain import explain as in_words
-    from countermand.playbook.load import PlaybookErrors, parse
 
-    try:
-        playbook = parse(_bytes(file), str(file))
-    except PlaybookErrors as error:
-        raise Failure(Exit.failed, str(error), next=f"countermand playbook check {file}") from None
+    playbook = usable(file)
     text = in_words(playbook)
     body = {"schema": "countermand.playbook_words/v1", "name": playbook.name, "version": playbook.version}
     detail(body | {"text": text}, [text.rstrip()], output)
@@ -74,15 +73,11 @@ def plan(
     output: FormatOption = Format.table,
 ) -> None:
     """How long each criterion needs to see harm, and what the false-alarm budget is split into."""
-    from countermand.playbook.load import PlaybookErrors, parse
     from countermand.playbook.planning import lines
     from countermand.playbook.planning import plan as forecasts
 
-    try:
-        playbook = parse(_bytes(file), str(file))
-    except PlaybookErrors as error:
-        raise Failure(Exit.failed, str(error), next=f"countermand playbook check {file}") from None
-    traffic = _traffic(per_minute)
+    playbook = usable(file)
+    traffic = traffic_of(per_minute)
     body = {
         "schema": "countermand.playbook_plan/v1",
         "name": playbook.name,
@@ -99,7 +94,18 @@ def send(file: PlaybookFile, output: FormatOption = Format.table) -> None:
     detail(body, [f"✓ {body['name']} version {body['version']}", str(body["digest"])], output)
 
 
-def _traffic(per_minute: str | None) -> tuple[int, int] | None:
+def usable(file: Path) -> Playbook:
+    """The playbook in this file. Raises Failure when it cannot be read or used."""
+    from countermand.playbook.load import PlaybookErrors, parse
+
+    try:
+        return parse(_bytes(file), str(file))
+    except PlaybookErrors as error:
+        raise Failure(Exit.failed, str(error), next=f"countermand playbook check {file}") from None
+
+
+def traffic_of(per_minute: str | None) -> tuple[int, int] | None:
+    """`100` or `50:950` as outputs per minute on (candidate, baseline). Raises Failure."""
     if per_minute is None:
         return None
     parts = per_minute.split(":")

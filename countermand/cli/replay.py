@@ -45,6 +45,9 @@ def replay(
     id_field: Annotated[
         str | None, typer.Option("--id-field", help="Field that names an answer (default: its line number).")
     ] = None,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="A line without the label's field is served and not labelled.")
+    ] = False,
     rate: Annotated[float, typer.Option("--rate", min=0.1, max=5_000, help="Answers per second.")] = 50.0,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Stop after this many answers.")] = None,
     resample_bad: Annotated[
@@ -63,7 +66,7 @@ def replay(
 
     if (arm is None) == (arm_field is None):
         raise Failure(Exit.usage, "which arm gave these answers?", accepted="exactly one of --arm and --arm-field")
-    mapping = labelled_file.Mapping(label, bad, arm, arm_field, id_field)
+    mapping = labelled_file.Mapping(label, bad, arm, arm_field, id_field, allow_missing)
     answers = list(labelled_file.read(file, mapping))
     chosen: Iterator[Item] = iter(answers)
     if resample_bad is not None:
@@ -77,7 +80,7 @@ def replay(
     reasons = [
         {"code": code, "count": number, "example": sender.examples[code]} for code, number in sender.rejected.items()
     ]
-    counts = {fate: sender.counts[fate] for fate in ("sent", "bad", "accepted", "duplicates", "late")}
+    counts = {fate: sender.counts[fate] for fate in ("sent", "bad", "unlabelled", "accepted", "duplicates", "late")}
     body = {"schema": "countermand.replay/v1", **counts, "rejected": reasons}
     lines = [" · ".join(f"{number} {fate}" for fate, number in counts.items())]
     lines += [f"▲ {reason['count']} rejected, {reason['code']}: {reason['example']}" for reason in reasons]
@@ -173,6 +176,7 @@ class Sender:
         answer = self._answer(body)
         self.counts["sent"] += len(batch)
         self.counts["bad"] += sum(item.outcome == "bad" for item in batch)
+        self.counts["unlabelled"] += sum(item.outcome is None for item in batch)
         for fate in ("accepted", "duplicates", "late"):
             self.counts[fate] += answer[fate]
         for item in answer["rejected"]:

@@ -29,6 +29,12 @@ class Node(Sealed):
         return tuple(micronats(log(weight)) for weight in self.weights)
 
     @cached_property
+    def alone(self) -> int | None:
+        """The only criterion, whose evidence is the node's; None when there are more."""
+        only = self.members[0]
+        return only if len(self.members) == 1 and isinstance(only, int) else None
+
+    @cached_property
     def places(self) -> tuple[int, ...]:
         """The criteria below it, each once, in order."""
         found = [p for m in self.members for p in (m.places if isinstance(m, Node) else (m,))]
@@ -48,6 +54,8 @@ def combined(node: Node, values: Sequence[int | float], *, one_clock: bool = Tru
     Means need criteria that are judged at the same times; without one clock the largest part serves (DET-22; Choe &
     Ramdas, combining evidence across filtrations, 2024).
     """
+    if node.alone is not None:
+        return values[node.alone]
     own = [
         combined(member, values, one_clock=one_clock) if isinstance(member, Node) else values[member]
         for member in node.members

@@ -22,6 +22,8 @@ def tolerance(rule: Rule, criterion: ToleranceRule, state: ToleranceState, rows:
             said = _score(criterion, state)
         case "latency":
             said = _latency(criterion, state)
+        case "score_gap":
+            said = _score_gap(criterion, state)
         case "gap":
             said = _gap(criterion, state)
         case "categories":
@@ -39,6 +41,8 @@ def threshold(rule: Rule, criterion: ThresholdRule, state: ThresholdState, rows:
     The value is in the signal's own direction: where lower is bad, the good outputs are counted.
     """
     bad, scored, *baseline = state.total()
+    if criterion.kind == "firing":
+        return _firing(criterion, state, bad, scored)
     if not scored:
         return f"{name(criterion)}: nothing was counted on the candidate over {_last(rule, rows)}."
     good = criterion.bad == "lower" and criterion.kind not in ("burn_rate", "times_baseline")
@@ -48,6 +52,13 @@ def threshold(rule: Rule, criterion: ThresholdRule, state: ThresholdState, rows:
         against = f" against {baseline[0]:,} of {baseline[1]:,} on the baseline"
         against += f" ({rate(baseline[0], baseline[1], criterion.show)})" if baseline[1] else ""
     return f"{counted}{against} over {_last(rule, rows)}; {_breach(rule, criterion, state)}."
+
+
+def _firing(criterion: ThresholdRule, state: ThresholdState, firing: int, known: int) -> str:
+    now = f"fires for the candidate ({count(firing, 'instance')})" if firing else "does not fire for the candidate"
+    needed = f"{count(criterion.times, 'block')}{' in a row' if criterion.times > 1 else ''}"
+    so_far = f"firing for {needed} is a breach: {state.outside} so far"
+    return f"{name(criterion)}: the alert {now if known else 'may fire or not, its source is silent'}; {so_far}."
 
 
 def _breach(rule: Rule, criterion: ThresholdRule, state: ThresholdState) -> str:
@@ -121,6 +132,18 @@ def _gap(criterion: ToleranceRule, state: ToleranceState) -> str:
     )
 
 
+def _score_gap(criterion: ToleranceRule, state: ToleranceState) -> str:
+    part = sizes.leading(criterion, state)
+    cells = [state.counts[i : i + 2] for i in range(12 * part, 12 * part + 12, 3)]
+    means = [sizes.mean_value(criterion, n, z) for n, z in cells]
+    units = plural(words(criterion.unit))
+    return (
+        f"{name(criterion)}: {words(criterion.reads)} for {criterion.groups[part]} {means[0]} on average of "
+        f"{cells[0][0]:,} {units} on the candidate, for all others {means[1]}; on the baseline {means[2]} and "
+        f"{means[3]}"
+    )
+
+
 def _mix(criterion: ToleranceRule, state: ToleranceState) -> str:
     index = quotient(max(categories.stability_index(state.memory), 0), 1_000_000, 2)
     q, p = categories.frequencies(state.memory)
@@ -172,6 +195,8 @@ def _tolerated(criterion: ToleranceRule) -> str:
     if "relative" in given:
         change = "more" if criterion.bad == "higher" else "less"
         return f"up to {plain(given['relative'] * 100)} % {change} is tolerated"
+    if criterion.kind == "score_gap":
+        return f"a gap up to {plain(given['absolute'])} wider is tolerated"
     if criterion.kind == "score":
         change = "higher" if criterion.bad == "higher" else "lower"
         return f"up to {plain(given['absolute'])} {change} is tolerated"

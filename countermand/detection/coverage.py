@@ -12,10 +12,13 @@ def missing(criterion: CriterionRule, block: Block | None) -> str | None:
         return "no_block"
     if block.state is BlockState.unknown:
         return block.reason
-    if block.scored == 0:
+    scored, served = block.scored, block.served
+    if scored == 0:
         return "no_scored"
+    if scored == served:
+        return None
     least, of = criterion.coverage_ratio
-    return "coverage" if block.scored * of < least * block.served else None
+    return "coverage" if scored * of < least * served else None
 
 
 def usable(criterion: CriterionRule, row: Row, arm: Arm) -> Block | None:

@@ -42,7 +42,7 @@ class ToleranceRule(SignalRule):
     """
 
     form: Literal["tolerance"] = "tolerance"
-    kind: Literal["rate", "judgement", "score", "latency", "gap", "categories", "missing", "past_weeks"]
+    kind: Literal["rate", "judgement", "score", "latency", "gap", "score_gap", "categories", "missing", "past_weeks"]
     tolerance: dict[str, Number]
     ratio: Number
     absolute: Number
@@ -82,10 +82,13 @@ class ThresholdRule(SignalRule):
     burn_rate: when both windows of a pair (long, short, factor) hold more than factor · `limit` bad outputs.
     times_baseline: when more than `times` measurements over `window`, one per `interval`, found the candidate's bad
     share above `limit` times the baseline's.
+    firing: when an alert fired in `times` successive blocks; `bad` of a block is how many instances of it fire.
     """
 
     form: Literal["threshold"] = "threshold"
-    kind: Literal["bound", "cumulative", "consecutive", "failed_checks", "n_of_m", "burn_rate", "times_baseline"]
+    kind: Literal[
+        "bound", "cumulative", "consecutive", "failed_checks", "n_of_m", "burn_rate", "times_baseline", "firing"
+    ]
     outside: Literal["above", "below"] = "above"
     limit: Number
     window: int

@@ -93,8 +93,39 @@ def log_evidence(
 
     If bad rate of the candidate ≤ ratio × bad rate of the baseline + absolute, the mean of every E is ≤ 1.
     """
-    chosen = bets(candidate, baseline, guess, ratio, absolute)
-    return pay_off(chosen, candidate_bad, candidate, baseline_bad, baseline)
+    b = min(max(guess, _GUESS), 1 - _GUESS)
+    usual = min(max(ratio * b + absolute, _GUESS), 1 - _GUESS)
+    odds = usual / (1 - usual)
+    low = max(_EDGE, (_EDGE - absolute) / ratio)
+    high = min(1 - _EDGE, (1 - _EDGE - absolute) / ratio)
+    if low > high:
+        return [0.0] * len(ODDS)
+    total, expected = ratio * candidate + baseline, baseline * b
+    per_candidate = baseline / (ratio * candidate)
+    candidate_good, baseline_good = candidate - candidate_bad, baseline - baseline_bad
+    found = []
+    # `pay_off(bets(…))` in one pass, because most of the time of a block is spent here; a test keeps them equal.
+    for factor in ODDS:
+        worse = factor * odds
+        m = (candidate * (worse / (1 + worse) - absolute) + expected) / total
+        m = low if m < low else high if m > high else m
+        a = ratio * m + absolute
+        good = 1 - m
+        stake_t = (m - b) / (m * good) if m > b else 0.0
+        stake_c = per_candidate * stake_t
+        loss_t, loss_c = stake_t * good, stake_c * a
+        most = loss_t if loss_t > loss_c else loss_c
+        if most > 0.95:
+            stake_t *= 0.95 / most
+            stake_c *= 0.95 / most
+            loss_t, loss_c = stake_t * good, stake_c * a
+        found.append(
+            candidate_bad * log1p(stake_c * (1 - a))
+            + candidate_good * log1p(-loss_c)
+            + baseline_bad * log1p(-loss_t)
+            + baseline_good * log1p(stake_t * m)
+        )
+    return found
 
 
 def pay_off(chosen: Sequence[Bet], candidate_bad: int, candidate: int, baseline_bad: int, baseline: int) -> list[float]:

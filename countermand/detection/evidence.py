@@ -13,7 +13,7 @@ from countermand.detection.kinds.table import KINDS, bets
 from countermand.detection.models import Arm, Block, Row
 from countermand.detection.pooling import pooled
 from countermand.detection.rule import Rule
-from countermand.detection.state import ToleranceState, made
+from countermand.detection.state import Memory, ToleranceState, made
 
 
 def start(criterion: ToleranceRule, history: Sequence[Row] = ()) -> ToleranceState:
@@ -25,17 +25,21 @@ def start(criterion: ToleranceRule, history: Sequence[Row] = ()) -> ToleranceSta
     return ToleranceState(memory=memory, shut=kind.shut(criterion, memory), evidence=())
 
 
+#: By signal, what the memory before a row became: both lanes learn the same from it.
+Learned = dict[str, tuple[Memory, Memory]]
+
+
 def advance(
-    rule: Rule, place: int, criterion: ToleranceRule, state: ToleranceState, row: Row, t: int
+    rule: Rule, place: int, criterion: ToleranceRule, state: ToleranceState, row: Row, t: int, learned: Learned
 ) -> ToleranceState:
     """The state after a row. `t` counts the rows of the watch from 0, known or not; `place` is the criterion's."""
     whole, pending = pooled(criterion, state.pending, row, t)
     if whole is None:
         return _waiting(rule, criterion, state, pending, t)
     row = whole
-    kind, cap, memory = KINDS[criterion.kind], rule.lane_of(place, t).cap_of(criterion.every), state.memory
-    evidence = _staked(rule, state.evidence, t, bets(criterion))
-    pessimistic = None if state.pessimistic is None else _staked(rule, state.pessimistic, t, bets(criterion))
+    kind, cap, memory = KINDS[criterion.kind], rule.cap_of(place, t), state.memory
+    evidence = _staked(rule, state.evidence, t, criterion)
+    pessimistic = None if state.pessimistic is None else _staked(rule, state.pessimistic, t, criterion)
     rising, since, counts = state.rising, state.since, state.counts
     used: tuple[int, ...] = ()
     seen = kind.look(criterion, memory, row)
@@ -55,7 +59,12 @@ def advance(
             counts = tuple(map(add, counts, seen))
         # The mean is at most the largest: in quiet times that settles it.
         rising = max(rising + log_mean(gains, len(gains)), 0) if rising + max(gains) > 0 else 0
-    after = kind.learn(criterion, memory, row)
+    known = learned.get(criterion.signal)
+    if known is not None and (known[0] is memory or known[0] == memory):
+        after = known[1]
+    else:
+        after = kind.learn(criterion, memory, row)
+        learned[criterion.signal] = memory, after
     return made(
         ToleranceState,
         form="tolerance",
@@ -80,10 +89,10 @@ def add_late(
 
     Together they never exceed the cap of one block, and late samples of one arm alone add nothing (DET-17).
     """
-    kind, cap = KINDS[criterion.kind], rule.lane_of(place, t).cap
     if criterion.every > 1:
         # What was used of one row inside a longer block is not known apart.
         return state
+    kind, cap = KINDS[criterion.kind], rule.cap_of(place, t)
     seen = kind.look(criterion, state.memory, row)
     nats = kind.gains(criterion, state.memory, seen, rule.assumed_dispersion) if seen is not None else None
     if nats is None:
@@ -100,14 +109,13 @@ def _waiting(
     rule: Rule, criterion: ToleranceRule, state: ToleranceState, pending: tuple[Block, ...], t: int
 ) -> ToleranceState:
     """The state between two blocks of a criterion with longer ones: evidence stays, new mass is staked."""
-    count = bets(criterion)
     staked: dict[str, object] = {
-        "evidence": tuple(_staked(rule, state.evidence, t, count)),
+        "evidence": tuple(_staked(rule, state.evidence, t, criterion)),
         "pending": pending,
         "used": (),
     }
     if state.pessimistic is not None:
-        staked["pessimistic"] = tuple(_staked(rule, state.pessimistic, t, count))
+        staked["pessimistic"] = tuple(_staked(rule, state.pessimistic, t, criterion))
     return state.model_copy(update={**staked, "unknown": state.unknown if state.evidence else "pooling"})
 
 
@@ -124,12 +132,13 @@ def _if_missing_were_bad(
     return None if nats is None else [floor(value * MICRO) for value in nats]
 
 
-def _staked(rule: Rule, evidence: Sequence[int], t: int, count: int) -> list[int]:
+def _staked(rule: Rule, evidence: Sequence[int], t: int, criterion: ToleranceRule) -> list[int]:
     """The evidence with the mass of row t staked on harm that begins now."""
+    if 0 < t < rule.watch_blocks:
+        return log_add_all(evidence, rule.ramp_weight if t in rule.ramp_rows else rule.later_weight)
     if t == 0:
-        return [rule.first_weight] * count
+        return [rule.first_weight] * bets(criterion)
     if t == rule.watch_blocks:
         # The standing watch starts afresh and stakes one unit in every row (DET-13).
-        return [0] * count
-    weight = rule.later_weight if t < rule.watch_blocks else 0
-    return log_add_all(evidence, weight)
+        return [0] * bets(criterion)
+    return log_add_all(evidence, 0)

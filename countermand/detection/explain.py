@@ -30,7 +30,7 @@ def unknown(criterion: CriterionRule, arm: Arm, reason: str, block: Block | None
         why = f"no block of the {arm} arrived"
     elif reason == "no_traffic":
         why = f"the {arm} served no {units}"
-    elif reason in ("no_scored", "coverage"):
+    elif reason in ("no_scored", "coverage") and block.served:
         why = f"only {block.scored:,} of the {block.served:,} {units} served by the {arm} were scored"
     elif reason == "no_values":
         why = f"the block of the {arm} holds no values of this kind of signal"
@@ -40,6 +40,8 @@ def unknown(criterion: CriterionRule, arm: Arm, reason: str, block: Block | None
         return f"{name(criterion)}: not known, because two past weeks of this hour are needed to compare with."
     else:
         why = f"the block of the {arm} is unknown ({words(reason)})"
+    if criterion.form == "threshold" and criterion.kind == "firing":
+        return f"{name(criterion)}: not known in this block, because {why}. This ends when its source reports again."
     arms = " and by ".join(f"the {arm}" for arm in criterion.arms)
     return (
         f"{name(criterion)}: not known in this block, because {why}. This ends with the first block in "
@@ -53,12 +55,15 @@ def trigger(
     """The sentence of a trigger: its strongest criteria, as many as must be harmed, and its evidence."""
     lane, evidence, limit = leading(rule, state)
     places = sorted(lane.node.places, key=lambda i: value(state.criteria[i]), reverse=True)
-    counted = " ".join(criteria[i].sentence for i in places[: _shown(lane.node)])
+    shown = places[: _shown(lane.node)]
+    # One that knows nothing is worth a line only when no other has anything to say.
+    counted = " ".join(criteria[i].sentence for i in [i for i in shown if criteria[i].so_far] or shown[:1])
     now = "none" if evidence is None else spoken_odds(evidence)
     progress = "no limit is breached" if limit is None else f"{now} of the {spoken_odds(limit)} needed"
+    over = " The release's budget of false alarms is overdrawn." if "budget_overdrawn" in guarantee.reasons else ""
     match word:
         case VerdictWord.trigger:
-            return f"{_fired(rule, state)}{counted} {_certainty(lane, evidence, limit, guarantee, criteria)}"
+            return f"{_fired(rule, state)}{counted} {_certainty(lane, evidence, limit, guarantee, criteria)}{over}"
         case VerdictWord.unknown:
             unknown = (record.unknown for record in criteria if record.lane == "main")
             gaps = " ".join(gap.sentence for gap in unknown if gap)
@@ -115,7 +120,8 @@ def _certainty(
     lane: Lane, evidence: int | None, limit: int | None, guarantee: Guarantee, criteria: Sequence[CriterionRecord]
 ) -> str:
     if lane.alpha is None or limit is None or evidence is None:
-        return "A fixed limit fired; it has no bound on false alarms."
+        what = "An alert" if guarantee.reasons == ("alert",) else "A fixed limit"
+        return f"{what} fired; it has no bound on false alarms."
     said = f"Evidence {spoken_odds(evidence)}, limit {spoken_odds(limit)}"
     if guarantee.word == "none":
         return f"{said}; with its fixed limits this trigger has no bound on false alarms."
@@ -124,6 +130,8 @@ def _certainty(
         return f"{harmless}."
     if "no_control" in guarantee.reasons:
         return f"{harmless}, if past weeks are a fair comparison: nobody was kept on the current version."
+    if "routing_not_random" in guarantee.reasons:
+        return f"{harmless}, if those who get the candidate are like the others: traffic is not divided at random."
     phi = max((criterion.dispersion for criterion in criteria if criterion.dispersion), key=float)
     if phi == "1.0":
         return f"{harmless}, if outputs are independent of each other."

@@ -124,7 +124,7 @@ def about(rule: Rule, rows: int) -> str:
 
 def _impossible(criterion: ToleranceRule, traffic: Traffic | None) -> str | None:
     if criterion.kind not in FORECAST:
-        return f"it depends on how much a {criterion.kind} varies"
+        return f"it depends on how much a {criterion.kind.replace('_', ' ')} varies"
     if criterion.every > 1:
         return "it has longer blocks of its own"
     if criterion.expect is None:
@@ -150,7 +150,7 @@ def _delay(
     harmed = min(times * usual, 0.999)
     cap = lane.cap / MICRO
     gains = [_gain(bet, harmed, usual, traffic, cap, dispersion) for bet in bets(*traffic, usual, *criterion.line)]
-    limit = lane.nats_to_fire + _price(lane.node, place)
+    limit = lane.nats_to_fire + price(lane.node, place)
     first, later = rule.first_weight / MICRO, rule.later_weight / MICRO
     early = [first] * len(gains)
     # Harm that begins later gathers the mass of all rows since: a geometric sum.
@@ -189,12 +189,12 @@ def _gain(
     return cut, max(square - cut * cut, 0.0)
 
 
-def _price(node: Node, place: int) -> float:
-    """What a combination costs one criterion, in nats: ln n for `any`, −ln weight for weights."""
+def price(node: Node, place: int) -> float:
+    """What a combination costs one criterion, in nats: ln n for `any`, −ln weight for weights, none for k of n."""
     for at, member in enumerate(node.members):
         places = member.places if isinstance(member, Node) else (member,)
         if place in places:
-            inner = _price(member, place) if isinstance(member, Node) else 0.0
+            inner = price(member, place) if isinstance(member, Node) else 0.0
             if node.weights:
                 return inner - log(node.weights[at])
             return inner + (log(len(node.members)) if node.k == 1 else 0.0)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import PrivateAttr, SerializerFunctionWrapHandler, model_serializer
 
 from countermand.detection.blocks import Arm, Block, BlockState, Row, Sealed
 from countermand.plan.target import Value
@@ -48,7 +51,10 @@ class Guarantee(Value):
             "dispersion_assumed",
             "no_control",
             "clipped",
+            "routing_not_random",
+            "budget_overdrawn",
             "threshold_rule",
+            "alert",
         ],
         ...,
     ] = ()
@@ -71,11 +77,16 @@ class ArmCounts(Value):
 
 
 class Budget(Value):
-    """The false-alarm budget as decimal strings: of the release, of this trigger, and kept for changes (DET-30)."""
+    """The false-alarm budget as decimal strings: of the release, of this trigger, and kept for changes (DET-30).
+
+    left: what no trigger had been given when this one was; below 0 if overdrawn. None in records from before it was
+    kept.
+    """
 
     per_release: str
     allotted: str
     reserve: str
+    left: str | None = None
 
 
 class Gap(Value):
@@ -102,6 +113,8 @@ class CriterionRecord(Value):
     block; a threshold rule has `breached` instead. `unknown_rows`: rows of the watch that gave no evidence.
     `used_micronats`: what each bet added in this row. `pessimistic_odds`: the odds if every missing output of the
     candidate were bad; shown, never used. `gate`: a second condition that must hold before evidence counts.
+    `sources`: who labelled this block, where it says so. `blocks`: digests of the sealed blocks that were read, the
+    candidate's first, each arm's whole before its segments.
     """
 
     signal: str
@@ -124,6 +137,8 @@ class CriterionRecord(Value):
     used_micronats: tuple[int, ...] = ()
     pessimistic_odds: str | None = None
     gate: Literal["open", "shut"] | None = None
+    sources: tuple[str, ...] = ()
+    blocks: tuple[str, ...] = ()
 
 
 class Verdict(Value):
@@ -133,6 +148,8 @@ class Verdict(Value):
     threshold rule decides alone. It fires at `limit_micronats`. `row` is the digest of the judged row.
     All these are of one lane: the main one, unless the severe one fired. `distance`: evidence as a part of what is
     needed, 1.00 fires. `standing`: after the declared length of the watch. A shadow never acts.
+
+    Most verdicts are never read: what `step` leaves out is found when it is first read, compared or written.
     """
 
     core: str
@@ -158,6 +175,33 @@ class Verdict(Value):
     standing: bool = False
     shadow: bool = False
     budget: Budget | None = None
+
+    _rest: Callable[[], dict[str, Any]] | None = PrivateAttr(None)
+
+    def _whole(self) -> Self:
+        if self._rest is not None:
+            found = {**self._rest(), **self.__dict__}
+            object.__setattr__(self, "__dict__", {name: found[name] for name in type(self).model_fields})
+            self._rest = None
+        return self
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in type(self).model_fields and self._rest is not None:
+                return getattr(self._whole(), name)
+            return super().__getattr__(name)
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = handler(self._whole())
+        return written
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Verdict) and super(Verdict, self._whole()).__eq__(other._whole())
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        return super(Verdict, self._whole()).__repr_args__()
 
 
 class WatchVerdict(Value):

@@ -55,12 +55,14 @@ def _upper(k: int, n: int, tail: float) -> float:
         middle = (low + high) / 2
         if middle in (low, high):
             break
-        low, high = (middle, high) if _at_most(k, n, middle) > tail else (low, middle)
+        low, high = (middle, high) if at_most(k, n, middle) > tail else (low, middle)
     return high
 
 
-def _at_most(k: int, n: int, p: float) -> float:
-    """P(X ≤ k) for X ~ Binomial(n, p), 0 ≤ k < n, 0 < p < 1, summed on the shorter side of k."""
+def at_most(k: int, n: int, p: float) -> float:
+    """P(X ≤ k) for X ~ Binomial(n, p), 0 < p < 1, summed on the shorter side of k."""
+    if k < 0 or k >= n:
+        return 0.0 if k < 0 else 1.0
     if k < n * p:
         return _sum_from(k, n, p)
     return 1 - _sum_from(n - k - 1, n, 1 - p)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
+from countermand.canonical import digest
 from countermand.detection import explain, sizes
 from countermand.detection.coverage import first_missing
 from countermand.detection.criterion_rules import CriterionRule, ThresholdRule, ToleranceRule
 from countermand.detection.evalue import log_mean
 from countermand.detection.figures import odds, quotient
-from countermand.detection.guesses import CLUSTERED, measured_dispersion, tempering
+from countermand.detection.guarantees import guarantee
+from countermand.detection.guesses import tempering
 from countermand.detection.kinds.table import KINDS
 from countermand.detection.models import (
     Arm,
@@ -23,15 +25,32 @@ from countermand.detection.models import (
     VerdictWord,
 )
 from countermand.detection.rule import Rule
-from countermand.detection.state import State, ThresholdState, ToleranceState
+from countermand.detection.state import State, ThresholdState, ToleranceState, made
 from countermand.playbook.units import format_duration, plain
-
-Reason = Literal["clustering", "dispersion_assumed", "no_control", "clipped"]
 
 
 def verdict(rule: Rule, state: State, row: Row) -> Verdict:
     """The verdict after `row`, which led to `state`."""
-    word, guarantee = _word(state), _guarantee(rule, state)
+    lane = state.lanes[state.latched_lane or 0]
+    return made(
+        Verdict,
+        {"_rest": partial(_rest, rule, state, row)},
+        core=rule.core,
+        rule=rule.digest,
+        trigger=rule.trigger,
+        severity=rule.severity,
+        seq=row.seq,
+        word=_word(state),
+        latched_at=state.latched_at,
+        micronats=lane.micronats,
+        row=row.digest,
+        shadow=rule.shadow,
+    )
+
+
+def _rest(rule: Rule, state: State, row: Row) -> dict[str, Any]:
+    """The fields that only people and records need."""
+    bound = _guarantee(rule, state)
     newest = row.seq if state.seq is None else state.seq
     criteria = tuple(
         _record(rule, criterion, own, row, newest) for criterion, own in zip(rule.criteria, state.criteria, strict=True)
@@ -39,31 +58,21 @@ def verdict(rule: Rule, state: State, row: Row) -> Verdict:
     place = state.latched_lane or 0
     lane, evidence = rule.lanes_at(state.rows - 1)[place], state.lanes[place].micronats
     limit = None if lane.alpha is None else int(lane.limit)
-    return Verdict(
-        core=rule.core,
-        rule=rule.digest,
-        trigger=rule.trigger,
-        severity=rule.severity,
-        seq=row.seq,
-        word=word,
-        hold=state.hold,
-        blind=state.unknown_in_a_row >= rule.blind_after,
-        latched_at=state.latched_at,
-        guarantee=guarantee,
-        micronats=evidence,
-        limit_micronats=limit,
-        odds=None if evidence is None else odds(evidence),
-        limit_odds=None if limit is None else odds(limit),
-        alpha=None if lane.alpha is None else plain(lane.alpha),
-        criteria=criteria,
-        row=row.digest,
-        sentence=explain.trigger(rule, state, word, guarantee, criteria),
-        lane=lane.name,
-        distance=None if limit is None or evidence is None else quotient(max(evidence, 0), limit, 2),
-        standing=state.rows > rule.watch_blocks,
-        shadow=rule.shadow,
-        budget=_budget(rule),
-    )
+    return {
+        "hold": state.hold,
+        "blind": state.unknown_in_a_row >= rule.blind_after,
+        "guarantee": bound,
+        "limit_micronats": limit,
+        "odds": None if evidence is None else odds(evidence),
+        "limit_odds": None if limit is None else odds(limit),
+        "alpha": None if lane.alpha is None else plain(lane.alpha),
+        "criteria": criteria,
+        "sentence": explain.trigger(rule, state, _word(state), bound, criteria),
+        "lane": lane.name,
+        "distance": None if limit is None or evidence is None else quotient(max(evidence, 0), limit, 2),
+        "standing": state.rows > rule.watch_blocks,
+        "budget": _budget(rule),
+    }
 
 
 def _word(state: State) -> VerdictWord:
@@ -79,38 +88,36 @@ def _budget(rule: Rule) -> Budget | None:
     if rule.allotted is None:
         return None
     reserve = rule.per_release - rule.unreserved
-    return Budget(per_release=plain(rule.per_release), allotted=plain(rule.allotted), reserve=plain(reserve))
+    return Budget(
+        per_release=plain(rule.per_release),
+        allotted=plain(rule.allotted),
+        reserve=plain(reserve),
+        left=plain(rule.left),
+    )
 
 
 def _guarantee(rule: Rule, state: State) -> Guarantee:
     """DET-23 and DET-25: fixed limits alone carry no bound; dispersion and a missing control make it conditional."""
     if not rule.bounded:
-        return Guarantee(word="none", reasons=("threshold_rule",))
-    reasons = tuple(dict.fromkeys(_reasons(rule, state)))
-    return Guarantee(word="conditional" if reasons else "bounded", reasons=reasons)
-
-
-def _reasons(rule: Rule, state: State) -> Iterator[Reason]:
+        free = {own.kind == "firing" for own in rule.criteria if isinstance(own, ThresholdRule)}
+        reasons = (("threshold_rule",) if False in free else ()) + (("alert",) if True in free else ())
+        return Guarantee(word="none", reasons=reasons)
     pairs = [
-        (criterion, own)
+        (criterion, own.memory)
         for criterion, own in zip(rule.criteria, state.criteria, strict=True)
         if isinstance(criterion, ToleranceRule) and isinstance(own, ToleranceState)
     ]
-    if any(criterion.kind == "past_weeks" for criterion, _ in pairs):
-        yield "no_control"
-    if any(criterion.clipped for criterion, _ in pairs):
-        yield "clipped"
-    measured = [measured_dispersion(noise) for _, own in pairs for noise in own.memory.noise]
-    if any(value is not None and value > CLUSTERED for value in measured):
-        yield "clustering"
-    elif None in measured:
-        yield "dispersion_assumed"
+    return guarantee(pairs, overdrawn=rule.spends and rule.left < 0, routing=rule.routing)
 
 
 def _record(
     rule: Rule, criterion: CriterionRule, state: ToleranceState | ThresholdState, row: Row, newest: int
 ) -> CriterionRecord:
     blocks = {arm: block for arm in Arm if (block := row.find(criterion.reads, arm))}
+    read = sorted(
+        (block for block in row.blocks if block.signal == criterion.reads),
+        key=lambda block: (block.arm is Arm.baseline, block.segment != "all", block.segment),
+    )
     fields: dict[str, Any] = {
         "signal": criterion.signal,
         "form": criterion.form,
@@ -118,6 +125,8 @@ def _record(
         "coverage": {arm: quotient(block.scored, block.served, 3) for arm, block in blocks.items() if block.served},
         "unknown_rows": state.unknown_rows,
         "lane": criterion.lane,
+        "sources": tuple(sorted({block.source for block in read if block.source})),
+        "blocks": tuple(digest(block) for block in read),
     }
     match criterion, state:
         case ToleranceRule(), ToleranceState():

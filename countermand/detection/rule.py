@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from countermand import canonical
 from countermand.detection.composition import Node, fixed_limits_suffice
 from countermand.detection.criterion_rules import LaneName, ThresholdRule, ToleranceRule
 from countermand.detection.evalue import micronats
 from countermand.detection.models import CORE, Sealed
-from countermand.playbook.terms import Severity
+from countermand.playbook.terms import Routing, Severity
 from countermand.playbook.units import Duration, Number
 
 
@@ -71,6 +72,8 @@ class Rule(Sealed):
     """One trigger, ready to run. The lanes combine its criteria; the main lane comes first.
 
     per_release, unreserved, allotted: the false-alarm budget of the release, without its reserve, of this trigger.
+    spent: what all rules of the release had been given when this one was made, this one included.
+    ramp_rows: rows at which the candidate gets more traffic; `ramp_mass` is staked there in equal parts.
     """
 
     core: str = CORE
@@ -83,9 +86,13 @@ class Rule(Sealed):
     late_horizon: int = 60
     w0: Number
     dispersion: Number
+    routing: Routing = "random"
     per_release: Number
     unreserved: Number
     allotted: Number | None
+    spent: Number = Decimal(0)
+    ramp_mass: Number = Decimal(0)
+    ramp_rows: tuple[int, ...] = ()
     lanes: Annotated[tuple[Lane, ...], Field(min_length=1)]
     criteria: tuple[Annotated[ToleranceRule | ThresholdRule, Field(discriminator="form")], ...]
 
@@ -120,16 +127,28 @@ class Rule(Sealed):
 
     def lane_of(self, place: int, t: int) -> Lane:
         """The lane of a criterion in row t."""
-        return self.lanes_at(t)[self._lane_places[place]]
+        name = self.criteria[place].lane
+        return next(lane for lane in self.lanes_at(t) if lane.name == name)
+
+    def cap_of(self, place: int, t: int) -> int:
+        """The most that one block can add to a criterion in row t, in micronats."""
+        return self._caps[place] if t < self.watch_blocks else self._standing_caps[place]
+
+    @cached_property
+    def _caps(self) -> tuple[int, ...]:
+        return self._caps_at(0)
+
+    @cached_property
+    def _standing_caps(self) -> tuple[int, ...]:
+        return self._caps_at(self.watch_blocks)
+
+    def _caps_at(self, t: int) -> tuple[int, ...]:
+        every = [own.every if own.form == "tolerance" else 1 for own in self.criteria]
+        return tuple(self.lane_of(place, t).cap_of(rows) for place, rows in enumerate(every))
 
     @cached_property
     def _standing(self) -> tuple[Lane, ...]:
         return tuple(lane.standing for lane in self.lanes)
-
-    @cached_property
-    def _lane_places(self) -> tuple[int, ...]:
-        names = [lane.name for lane in self.lanes]
-        return tuple(names.index(criterion.lane) for criterion in self.criteria)
 
     @cached_property
     def assumed_dispersion(self) -> float:
@@ -138,12 +157,40 @@ class Rule(Sealed):
     @cached_property
     def first_weight(self) -> int:
         """Mass staked on harm from the first row on, in micronats."""
-        return micronats(math.log(float(self.w0) + (1 - float(self.w0)) / self.watch_blocks))
+        return micronats(math.log(float(self.w0) + self._spread))
 
     @cached_property
     def later_weight(self) -> int:
         """Mass staked in each later row on harm that begins there, in micronats."""
-        return micronats(math.log((1 - float(self.w0)) / self.watch_blocks))
+        return micronats(math.log(self._spread))
+
+    @cached_property
+    def ramp_weight(self) -> int:
+        """The same in a row at which the candidate gets more traffic (DET-14)."""
+        return micronats(math.log(self._spread + float(self.ramp_mass) / len(self.ramp_rows)))
+
+    @cached_property
+    def _spread(self) -> float:
+        return (1 - float(self.w0) - float(self.ramp_mass)) / self.watch_blocks
+
+    @property
+    def spends(self) -> bool:
+        """Does it use a part of the release's budget? A shadow and fixed limits alone do not."""
+        return self.allotted is not None and not self.shadow
+
+    @property
+    def left(self) -> Decimal:
+        """What nobody had been given of the release's budget when this rule was made; below 0 if overdrawn."""
+        return self.per_release - self.spent
+
+    @model_validator(mode="after")
+    def _at_most_one(self) -> Self:
+        if self.w0 + self.ramp_mass >= 1 or bool(self.ramp_mass) != bool(self.ramp_rows):
+            raise ValueError(
+                f"w0 {self.w0!r} and ramp mass {self.ramp_mass!r} on {len(self.ramp_rows)} rows leave nothing for "
+                "the other rows; together less than 1 is accepted"
+            )
+        return self
 
     @cached_property
     def bounded(self) -> bool:

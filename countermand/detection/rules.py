@@ -14,7 +14,16 @@ from countermand.detection.kinds.past_weeks import seasonal
 from countermand.detection.models import Arm, Row
 from countermand.detection.rule import Lane, Rule
 from countermand.playbook.criteria import Combination, Criterion, Detection, Group, Severe, SignalSpec, Trigger
-from countermand.playbook.limits import Bound, BurnRate, FailedChecks, FailureLimit, NOfM, TimesBaseline, limit_of
+from countermand.playbook.limits import (
+    Bound,
+    BurnRate,
+    FailedChecks,
+    FailureLimit,
+    Firing,
+    NOfM,
+    TimesBaseline,
+    limit_of,
+)
 from countermand.playbook.limits import ThresholdRule as WrittenLimit
 from countermand.playbook.signals import Tolerance
 
@@ -33,7 +42,9 @@ def compile_rules(detection: Detection, history: Sequence[Row] = ()) -> tuple[Ru
 
     `history`: rows from before the release, which a signal without a concurrent baseline is compared with.
     """
-    return tuple(_rule(detection, trigger, history) for trigger in detection.triggers)
+    rules = [_rule(detection, trigger, history) for trigger in detection.triggers]
+    spent = sum((rule.allotted or 0 for rule in rules if rule.spends), Decimal(0))
+    return tuple(rule.model_copy(update={"spent": spent}) for rule in rules)
 
 
 def _rule(detection: Detection, trigger: Trigger, history: Sequence[Row]) -> Rule:
@@ -69,9 +80,12 @@ def _rule(detection: Detection, trigger: Trigger, history: Sequence[Row]) -> Rul
         blind_after=detection.blind_after,
         w0=detection.w0,
         dispersion=detection.dispersion,
+        routing=detection.routing,
         per_release=budget.per_release,
         unreserved=budget.per_release * (1 - budget.reserve),
         allotted=allotted,
+        ramp_mass=detection.ramp.mass if detection.ramp else Decimal(0),
+        ramp_rows=tuple(at // detection.block for at in detection.ramp.at) if detection.ramp else (),
         lanes=tuple(lanes),
         criteria=(*main, *severe),
     )
@@ -134,35 +148,41 @@ def _criterion(
     tolerate: Tolerance | None,
     lane: LaneName,
 ) -> CriterionRule:
+    spec = detection.signals[criterion.signal]
+    required = spec.kind != "alert" if criterion.required is None else criterion.required
     if criterion.rule is not None:
-        spec = detection.signals[criterion.signal]
         signal = _signal(detection, criterion.signal, spec)
         limit = _limit(criterion.rule, detection.block)
-        return ThresholdRule(**signal, **limit, required=criterion.required, lane=lane)
+        return ThresholdRule(**signal, **limit, required=required, lane=lane)
     if tolerate is None:
         raise ValueError(f"{criterion!r} has neither a tolerance nor a threshold rule")
     rule = tolerance_rule(detection, criterion.signal, tolerate, history)
     by_default = LATENCY_WARM_UP if rule.kind == "latency" else 0
     warm_up = by_default if criterion.warm_up is None else round(criterion.warm_up / detection.block)
-    changes = {"required": criterion.required, "lane": lane, "warm_up": warm_up if lane == "main" else 0}
+    changes = {"required": required, "lane": lane, "warm_up": warm_up if lane == "main" else 0}
     return rule.model_copy(update=changes)
 
 
 def tolerance_rule(detection: Detection, name: str, tolerate: Tolerance, history: Sequence[Row] = ()) -> ToleranceRule:
     """One signal against one tolerance, in the main lane and without warm-up."""
     spec = detection.signals[name]
-    ratio, absolute = tolerances.line(spec, tolerate)
-    past = spec.baseline == "none"
+    values = detection.signals[spec.of] if spec.kind == "gap" and spec.of is not None else spec
+    ratio, absolute = tolerances.line(spec, tolerate, values.range)
+    kind: str = spec.kind
+    if spec.baseline == "none":
+        kind = "past_weeks"
+    elif values.kind == "score" and kind == "gap":
+        kind = "score_gap"
     return ToleranceRule(
         **_signal(detection, name, spec),
-        kind="past_weeks" if past else spec.kind,
+        kind=kind,
         tolerance=tolerate.given,
         ratio=ratio,
         absolute=absolute,
         every=round(spec.block / detection.block) if spec.block is not None else 1,
-        arms=(Arm.candidate,) if past else tuple(Arm),
-        range=spec.range,
-        clipped=spec.clipped,
+        arms=(Arm.candidate,) if kind == "past_weeks" else tuple(Arm),
+        range=values.range,
+        clipped=values.clipped,
         slower_by=tolerate.slower_by,
         quantiles=spec.quantiles if spec.kind == "latency" else (),
         edges=spec.edges,
@@ -171,7 +191,7 @@ def tolerance_rule(detection: Detection, name: str, tolerate: Tolerance, history
         groups=spec.groups or (),
         categories=spec.categories or (),
         size=tolerate.size,
-        bounds=seasonal(history, name) if past else (),
+        bounds=seasonal(history, name) if kind == "past_weeks" else (),
     )
 
 
@@ -219,4 +239,7 @@ def _limit(rule: WrittenLimit, block: timedelta) -> dict[str, Any]:
                 "times": times_baseline.limit,
                 "arms": tuple(Arm),
             }
+        case Firing() as firing:
+            outside, limit = "above", Decimal(0)
+            fields = {"kind": "firing", "window": 1, "times": max(firing.hold_for // block, 1)}
     return {"outside": outside, "limit": limit, **fields}

@@ -25,6 +25,12 @@ def of(criterion: ToleranceRule, state: ToleranceState, sums: tuple[int, ...]) -
                 Arm.candidate: _mean(criterion, sums[0], sums[1]),
                 Arm.baseline: _mean(criterion, sums[3], sums[4]),
             }
+        case "score_gap":
+            part = 12 * leading(criterion, state)
+            return {
+                Arm.candidate: _mean(criterion, sums[part], sums[part + 1]),
+                Arm.baseline: _mean(criterion, sums[part + 6], sums[part + 7]),
+            }
         case "categories":
             half = len(sums) // 2
             return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from countermand.detection.blocks import Block
 from countermand.detection.evalue import log_mean
@@ -13,7 +13,13 @@ from countermand.detection.guesses import Dispersion, Pair
 from countermand.plan.target import Value
 
 V = TypeVar("V", bound=Value)
-_set = object.__setattr__
+
+# How pydantic itself fills a frozen value, without the way through `__setattr__`.
+_new = object.__new__
+_set_fields, _set_names, _set_extra, _set_private = (
+    BaseModel.__dict__[slot].__set__
+    for slot in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+)
 
 
 class Memory(Value):
@@ -122,11 +128,11 @@ def _names(kind: type[Value]) -> set[str]:
     return set(kind.model_fields)
 
 
-def made(kind: type[V], **fields: Any) -> V:
-    """A state from our own integers: every field is given and right, checking it again would double the cost."""
-    value = kind.__new__(kind)
-    _set(value, "__dict__", fields)
-    _set(value, "__pydantic_fields_set__", _names(kind))
-    _set(value, "__pydantic_extra__", None)
-    _set(value, "__pydantic_private__", None)
+def made(kind: type[V], private: dict[str, Any] | None = None, /, **fields: Any) -> V:
+    """A value from our own figures: the fields are right, checking them again would double the cost."""
+    value = _new(kind)
+    _set_fields(value, fields)
+    _set_names(value, _names(kind))
+    _set_extra(value, None)
+    _set_private(value, private)
     return value

@@ -24,7 +24,7 @@ def advance(criterion: ThresholdRule, state: ThresholdState, row: Row) -> Thresh
     breached = state.breached
     total = tuple(map(sum, zip(*window, strict=True)))
     match criterion.kind:
-        case "bound":
+        case "bound" | "firing":
             if known:
                 outside = outside + 1 if _is_outside(criterion, total) else 0
             breached = outside >= criterion.times
@@ -53,13 +53,28 @@ def advance(criterion: ThresholdRule, state: ThresholdState, row: Row) -> Thresh
     )
 
 
+def soonest(criterion: ThresholdRule) -> int:
+    """The fewest blocks after which the rule can be breached, if every block is outside."""
+    match criterion.kind:
+        case "cumulative" | "consecutive":
+            return (criterion.times + 1) * criterion.window
+        case "failed_checks":
+            return criterion.times * criterion.window
+        case "times_baseline":
+            return (criterion.times + 1) * criterion.interval
+        case "burn_rate":
+            return 1
+        case _:
+            return criterion.times
+
+
 def _window(
     criterion: ThresholdRule, state: ThresholdState, now: tuple[int, ...], *, known: bool
 ) -> tuple[tuple[tuple[int, ...], ...], int, bool]:
     """(rows the rule compares, rows since the last measurement, is this row a measurement)."""
     sliding = (*state.window, now)[-criterion.window :]
     match criterion.kind:
-        case "bound" | "burn_rate":
+        case "bound" | "burn_rate" | "firing":
             return sliding, 0, known
         case "n_of_m":
             # Unknown blocks are not among the last m.

@@ -18,15 +18,17 @@ def bad_value(spec: SignalSpec) -> Decimal | None:
     return share if spec.bad == "higher" else 1 - share
 
 
-def line(spec: SignalSpec, tolerate: Tolerance) -> tuple[Decimal, Decimal]:
+def line(
+    spec: SignalSpec, tolerate: Tolerance, range_: tuple[Decimal, Decimal] | None = None
+) -> tuple[Decimal, Decimal]:
     """(ρ, ε): harmless means that badness of the candidate ≤ ρ · badness of the baseline + ε, badness in [0, 1].
 
     Latency compares shares above moved thresholds, so that (1, 0) serves unless a `ratio` is written. Categories
-    have no line.
+    have no line. `range_`: of the scores, when it is not the signal's own.
     """
     one, none = Decimal(1), Decimal(0)
     ratio = one if tolerate.ratio is None else tolerate.ratio
-    low, high = spec.range or (none, one)
+    low, high = range_ or spec.range or (none, one)
     if tolerate.relative is None:
         return ratio, (tolerate.absolute or none) / (high - low)
     if spec.bad == "higher":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from countermand.detection import composition, evidence, record, thresholds
-from countermand.detection.criterion_rules import CriterionRule, ThresholdRule, ToleranceRule
+from countermand.detection.criterion_rules import ThresholdRule, ToleranceRule
 from countermand.detection.models import Row, Verdict, VerdictWord, WatchVerdict
 from countermand.detection.rule import Rule
 from countermand.detection.state import LaneState, State, ThresholdState, ToleranceState, made
@@ -42,11 +42,19 @@ def advance(rule: Rule, state: State, row: Row, original: Verdict | None = None)
     if row.late_of is not None:
         return _late(rule, state, row, original)
     criteria: list[ToleranceState | ThresholdState] = []
-    unknown = False
+    learned: evidence.Learned = {}
+    unknown, silent = False, True
     for place, (criterion, own) in enumerate(zip(rule.criteria, state.criteria, strict=True)):
-        after = _advance(rule, place, criterion, own, row, state.rows)
+        after: ToleranceState | ThresholdState
+        if isinstance(criterion, ToleranceRule) and isinstance(own, ToleranceState):
+            after = evidence.advance(rule, place, criterion, own, row, state.rows, learned)
+        elif isinstance(criterion, ThresholdRule) and isinstance(own, ThresholdState):
+            after = thresholds.advance(criterion, own, row)
+        else:
+            raise ValueError(f"a state of form {own.form!r} cannot serve a criterion of form {criterion.form!r}")
         criteria.append(after)
         unknown = unknown or (criterion.required and bool(after.unknown))
+        silent = silent and bool(after.unknown)
     return _judged(
         rule,
         state,
@@ -54,7 +62,8 @@ def advance(rule: Rule, state: State, row: Row, original: Verdict | None = None)
         seq=row.seq,
         rows=state.rows + 1,
         late=state.late,
-        unknown_in_a_row=state.unknown_in_a_row + 1 if unknown else 0,
+        # Nothing known at all is never health, whatever is required.
+        unknown_in_a_row=state.unknown_in_a_row + 1 if unknown or silent else 0,
     )
 
 
@@ -134,16 +143,6 @@ def _late(rule: Rule, state: State, row: Row, original: Verdict | None) -> State
         late=row.seq,
         unknown_in_a_row=state.unknown_in_a_row,
     )
-
-
-def _advance(
-    rule: Rule, place: int, criterion: CriterionRule, state: ToleranceState | ThresholdState, row: Row, t: int
-) -> ToleranceState | ThresholdState:
-    if isinstance(criterion, ToleranceRule) and isinstance(state, ToleranceState):
-        return evidence.advance(rule, place, criterion, state, row, t)
-    if isinstance(criterion, ThresholdRule) and isinstance(state, ThresholdState):
-        return thresholds.advance(criterion, state, row)
-    raise ValueError(f"a state of form {state.form!r} cannot serve a criterion of form {criterion.form!r}")
 
 
 def _refuse(rule: Rule, state: State, row: Row) -> None:

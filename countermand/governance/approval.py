@@ -6,95 +6,54 @@ Order when several things happen in one instant: withdraw, expire, stale, reject
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Literal
+from collections.abc import Iterable
+from datetime import datetime
 
-from countermand.canonical import digest, instant
-from countermand.governance.decision import Actor, Decision, DecisionKind, GatewayKeys, Refusal, Refused
-from countermand.governance.directory import Directory
-from countermand.governance.quorum import QuorumState, quorum_state
-from countermand.plan.target import Value
-from countermand.playbook.model import ApprovalPolicy
+from countermand.canonical import instant
+from countermand.governance.ask import (
+    RULES,
+    ApprovalState,
+    ApprovalStatus,
+    Ask,
+    Vote,
+    deadline,
+    quorum_of,
+)
+from countermand.governance.decision import Decision, DecisionKind, Refusal, Refused
+from countermand.governance.eligibility import refuse_ended_delegation, refuse_ineligible
+from countermand.governance.ladder import acknowledge, due_rungs, may_page
+from countermand.governance.signature import refuse_weak
 
-RULES = "approval/1"
+__all__ = [
+    "MIN_REASON",
+    "RULES",
+    "ApprovalState",
+    "ApprovalStatus",
+    "Ask",
+    "Vote",
+    "acknowledge",
+    "apply",
+    "check",
+    "deadline",
+    "due_rungs",
+    "expire",
+    "may_page",
+    "quorum_of",
+    "settle",
+    "supersede",
+]
+
 MIN_REASON = 10
 
-
-class ApprovalStatus(StrEnum):
-    """All but `pending` are terminal (GOV-12)."""
-
-    pending = "pending"
-    approved = "approved"
-    rejected = "rejected"
-    expired = "expired"
-    stale = "stale"
-    withdrawn = "withdrawn"
-
-
-class Ask(Value):
-    """A request for consent to one Plan digest, until one instant."""
-
-    ask_id: str
-    incident_id: str
-    workflow_id: str
-    plan_digest: str
-    evidence_digest: str
-    requester: str
-    excluded: tuple[str, ...]
-    policy: ApprovalPolicy
-    opened_at: datetime
-    expires_at: datetime
-    directory: Directory
-    keys: GatewayKeys
-    supersedes: str | None = None
-
-    @property
-    def approval_digest(self) -> str:
-        """What votes are for; any change of what it covers makes them worthless (GOV-8)."""
-        return digest(
-            {
-                "approval_id": self.ask_id,
-                "plan_digest": self.plan_digest,
-                "evidence_digest": self.evidence_digest,
-                "requester": self.requester,
-                "expires_at": instant(self.expires_at),
-                "signature_class": "standard",
-                "quorum_policy": self.policy.quorum.model_dump(mode="json"),
-                "rules": RULES,
-            }
-        )
-
-
-class Vote(Value):
-    """One counted vote."""
-
-    decision_id: str
-    kind: Literal["approve", "reject"]
-    actor: Actor
-    reason: str
-    channel: str
-    at: datetime
-
-
-class ApprovalState(Value):
-    """Where an approval stands. `used` holds the ids of all decisions that counted: none counts twice."""
-
-    status: ApprovalStatus = ApprovalStatus.pending
-    votes: tuple[Vote, ...] = ()
-    used: tuple[str, ...] = ()
-    because: str = ""
-    closed_at: datetime | None = None
-
-    @property
-    def closed(self) -> bool:
-        return self.status is not ApprovalStatus.pending
-
-
-def quorum_of(ask: Ask, state: ApprovalState) -> QuorumState:
-    """The quorum reached by the approving votes."""
-    voters = {vote.actor.subject: vote.actor.roles for vote in state.votes if vote.kind == "approve"}
-    return quorum_state(ask.policy.quorum, voters)
+#: Kinds in the order in which they are looked at when they meet in one instant (GOV-16). What changes who has voted
+#: or until when comes before the votes.
+_ORDER = (
+    DecisionKind.withdraw,
+    DecisionKind.extend,
+    DecisionKind.retract,
+    DecisionKind.reject,
+    DecisionKind.approve,
+)
 
 
 def check(ask: Ask, state: ApprovalState, decision: Decision, now: datetime) -> None:
@@ -105,6 +64,12 @@ def check(ask: Ask, state: ApprovalState, decision: Decision, now: datetime) -> 
         raise Refused(Refusal.unknown_ask, f"this decision is for {decision.ask_id!r}.", f"This is {ask.ask_id!r}.")
     if decision.actor.principal != "person":
         raise Refused(Refusal.actor_not_a_person, "automation can never decide.", "A person has to sign in and decide.")
+    if ask.directory.is_excluded(decision.actor.subject):
+        raise Refused(
+            Refusal.external_account,
+            f"the account {decision.actor.subject!r} may not take part in decisions.",
+            "Sign in with your own account of this organisation.",
+        )
     if decision.decision_id in state.used:
         raise Refused(Refusal.already_voted, "this decision was counted before.", "Decide anew if you mean it again.")
     if state.closed:
@@ -113,14 +78,16 @@ def check(ask: Ask, state: ApprovalState, decision: Decision, now: datetime) -> 
             f"this request is already {state.status.value}: {state.because}",
             "Nothing is needed from you; open the incident to see what happens now.",
         )
+    refuse_ended_delegation(ask, decision.actor, now)
     if decision.kind is DecisionKind.withdraw:
-        if decision.actor.subject != ask.requester:
+        if ask.directory.principal_of(decision.actor.subject) != ask.directory.principal_of(ask.requester):
             ask.directory.permit(decision.kind, decision.actor.roles)
         return
-    if now >= ask.expires_at:
+    until = deadline(ask, state)
+    if now >= until:
         raise Refused(
             Refusal.expired,
-            f"the time limit was {instant(ask.expires_at)}, your decision arrived at {instant(now)}.",
+            f"the time limit was {instant(until)}, your decision arrived at {instant(now)}.",
             "Ask again from the incident page.",
         )
     if decision.approval_digest != ask.approval_digest:
@@ -129,42 +96,46 @@ def check(ask: Ask, state: ApprovalState, decision: Decision, now: datetime) -> 
             f"you decided on {_short(decision.approval_digest)}, the request is now {_short(ask.approval_digest)}.",
             "Reload, read what changed, and decide again.",
         )
-    _check_voter(ask, state, decision)
+    match decision.kind:
+        case DecisionKind.retract:
+            if not _own(ask, state, decision):
+                raise Refused(Refusal.wrong_state, "you have not voted on this request.", "Approve or reject it.")
+        case DecisionKind.extend:
+            _check_extension(ask, state, decision)
+        case DecisionKind.approve | DecisionKind.reject:
+            refuse_ineligible(ask, state, decision, now)
+            refuse_weak(decision, ask.signature_class)
+            _check_reason(decision)
+        case _:
+            raise Refused(
+                Refusal.wrong_state,
+                f"{decision.kind.value} does not apply to a request for approval.",
+                "Use approve, reject, retract, extend or withdraw.",
+            )
 
 
-def _check_voter(ask: Ask, state: ApprovalState, decision: Decision) -> None:
-    subject = decision.actor.subject
-    voted = next((vote for vote in state.votes if vote.actor.subject == subject), None)
-    if decision.kind is DecisionKind.retract:
-        if voted is None:
-            raise Refused(Refusal.wrong_state, "you have not voted on this request.", "Approve or reject it.")
-        return
-    if decision.kind not in (DecisionKind.approve, DecisionKind.reject):
-        raise Refused(
-            Refusal.wrong_state,
-            f"{decision.kind.value} does not apply to a request for approval.",
-            "Use approve, reject, retract or withdraw.",
-        )
-    if subject == ask.requester or subject in ask.excluded:
-        raise Refused(
-            Refusal.four_eyes,
-            "you requested this rollback or put the release out; somebody else has to decide.",
-            "Tell another person who is asked.",
-        )
-    slots = tuple(slot.role for slot in ask.policy.quorum.roles)
-    if not set(slots) & set(decision.actor.roles):
-        people = ", ".join(person.name for person in ask.directory.holders(*slots)) or "nobody"
+def _own(ask: Ask, state: ApprovalState, decision: Decision) -> tuple[Vote, ...]:
+    person = ask.directory.principal_of(decision.actor.subject)
+    return tuple(vote for vote in state.votes if ask.directory.principal_of(vote.actor.subject) == person)
+
+
+def _check_extension(ask: Ask, state: ApprovalState, decision: Decision) -> None:
+    if not ask.asked_roles & set(decision.actor.roles):
         raise Refused(
             Refusal.not_your_role,
-            f"this decision needs {' or '.join(slots)}; you hold {', '.join(decision.actor.roles) or 'no role'}.",
-            f"Asked are: {people}.",
+            f"only people who are asked can extend the time limit: {', '.join(sorted(ask.asked_roles))}.",
+            "Tell one of them.",
         )
-    if voted is not None:
+    if state.extended_until is not None:
         raise Refused(
-            Refusal.already_voted,
-            f"you already voted {voted.kind} at {instant(voted.at)}; one person counts once.",
-            "Retract your vote first if you changed your mind.",
+            Refusal.wrong_state,
+            f"the time limit was extended before, to {instant(state.extended_until)}; this is possible once.",
+            "Decide until then; people are asked again if nobody does.",
         )
+    _check_reason(decision)
+
+
+def _check_reason(decision: Decision) -> None:
     if len(decision.reason.strip()) < MIN_REASON:
         raise Refused(
             Refusal.reason_too_short,
@@ -182,8 +153,11 @@ def apply(ask: Ask, state: ApprovalState, decision: Decision, now: datetime) -> 
         case DecisionKind.withdraw:
             return _close(state, ApprovalStatus.withdrawn, f"withdrawn by {who}", now)
         case DecisionKind.retract:
-            votes = tuple(vote for vote in state.votes if vote.actor.subject != decision.actor.subject)
-            return state.model_copy(update={"votes": votes})
+            struck = _own(ask, state, decision)
+            return state.model_copy(update={"votes": tuple(vote for vote in state.votes if vote not in struck)})
+        case DecisionKind.extend:
+            window = ask.expires_at - ask.opened_at
+            return state.model_copy(update={"extended_until": ask.expires_at + window})
         case _:
             vote = Vote(
                 decision_id=decision.decision_id,
@@ -202,10 +176,18 @@ def apply(ask: Ask, state: ApprovalState, decision: Decision, now: datetime) -> 
     return state
 
 
-def expire(ask: Ask, state: ApprovalState, now: datetime) -> ApprovalState:
-    """Expired if `now` has reached the time limit (GOV-13: equality is expiry), else unchanged."""
-    if state.closed or now < ask.expires_at:
+def expire(ask: Ask, state: ApprovalState, now: datetime, standing: str = "") -> ApprovalState:
+    """Expired if `now` has reached the time limit (GOV-13: equality is expiry), else unchanged.
+
+    `standing`: id of the standing authorisation under which the declared default proceeds (`gates.on_timeout`);
+    the approval then rests on it.
+    """
+    if state.closed or now < deadline(ask, state):
         return state
+    if standing:
+        state = state.model_copy(update={"basis": "standing_authorisation"})
+        because = f"nobody decided in time, and standing authorisation {standing!r} covers this plan"
+        return _close(state, ApprovalStatus.approved, because, now)
     have = quorum_of(ask, state).people
     return _close(
         state,
@@ -220,13 +202,38 @@ def supersede(state: ApprovalState, why: str, now: datetime) -> ApprovalState:
     return state if state.closed else _close(state, ApprovalStatus.stale, why, now)
 
 
-def due_rungs(policy: ApprovalPolicy, elapsed: timedelta, done: int) -> list[int]:
-    """Indices of rungs that are due now and not done; a reminder overtaken by a later due rung is dropped.
+def settle(
+    ask: Ask, state: ApprovalState, decisions: Iterable[Decision], now: datetime, stale: str = ""
+) -> tuple[ApprovalState, tuple[tuple[Decision, Refused], ...]]:
+    """The state after everything that arrived in one instant, and what was refused (GOV-16).
 
-    After an outage the ladder catches up once, without a burst of reminders (F2).
+    The order of arrival does not matter: withdraw, expire, stale, reject, approve; among equals the decision id
+    decides. `stale`: why what was asked has changed, if it has.
     """
-    due = [index for index, rung in enumerate(policy.ladder) if index >= done and rung.after <= elapsed]
-    return [index for index in due if policy.ladder[index].do != "remind" or index == due[-1]]
+    queue = sorted(
+        decisions,
+        key=lambda one: (_ORDER.index(one.kind) if one.kind in _ORDER else len(_ORDER), one.decision_id),
+    )
+    first = [decision for decision in queue if decision.kind is DecisionKind.withdraw]
+    refused: list[tuple[Decision, Refused]] = []
+    for decision in first:
+        state = _try(ask, state, decision, now, refused)
+    state = expire(ask, state, now)
+    if stale:
+        state = supersede(state, stale, now)
+    for decision in queue[len(first) :]:
+        state = _try(ask, state, decision, now, refused)
+    return state, tuple(refused)
+
+
+def _try(
+    ask: Ask, state: ApprovalState, decision: Decision, now: datetime, refused: list[tuple[Decision, Refused]]
+) -> ApprovalState:
+    try:
+        return apply(ask, state, decision, now)
+    except Refused as refusal:
+        refused.append((decision, refusal))
+        return state
 
 
 def _close(state: ApprovalState, status: ApprovalStatus, because: str, now: datetime) -> ApprovalState:

@@ -31,6 +31,9 @@ class DecisionKind(StrEnum):
     reverse = "reverse"
     ask_again = "ask_again"
     sign_review = "sign_review"
+    extend = "extend"
+    break_glass = "break_glass"
+    ratify = "ratify"
 
 
 class Refusal(StrEnum):
@@ -49,6 +52,27 @@ class Refusal(StrEnum):
     unknown_ask = "unknown_ask"
     already_voted = "already_voted"
     rate_limited = "rate_limited"
+    directory_unavailable = "directory_unavailable"
+    step_up_required = "step_up_required"
+    view_incomplete = "view_incomplete"
+    external_account = "external_account"
+    delegation_ended = "delegation_ended"
+    target_not_eligible = "target_not_eligible"
+
+
+class SignatureClass(StrEnum):
+    """How strongly an act is signed (GOV-62).
+
+    standard: a signed-in session. step_up: a fresh second factor bound to the digest that is decided on.
+    part11: two components at the first signing of a session, a private one at each later (21 CFR 11.200).
+    """
+
+    standard = "standard"
+    step_up = "step_up"
+    part11 = "part11"
+
+
+Meaning = Literal["reviewed", "approved", "authorised", "accountable", "witnessed"]
 
 
 class Refused(ValueError):
@@ -61,8 +85,20 @@ class Refused(ValueError):
         self.next = next_
 
 
+class DelegatedBy(Value):
+    """Whose roles somebody acts with, under which delegation, and when it ends (GOV-21)."""
+
+    delegation_id: str
+    subject: str
+    name: str
+    not_after: datetime
+
+
 class Actor(Value):
-    """The person behind an act, as the identity provider and the role directory know them now."""
+    """The person behind an act, as the identity provider and the role directory know them now.
+
+    `roles` are their own, or those of `delegated_by`; never a mix.
+    """
 
     subject: str
     printed_name: str
@@ -70,6 +106,7 @@ class Actor(Value):
     roles: tuple[str, ...]
     role_source: str
     role_as_of: datetime
+    delegated_by: DelegatedBy | None = None
 
 
 class Decision(Value):
@@ -89,10 +126,24 @@ class Decision(Value):
     decided_at: datetime
     gateway_key_id: str
     signature: str = ""
+    signature_class: SignatureClass = SignatureClass.standard
+    signature_meaning: Meaning | None = None
 
     def signed_bytes(self) -> bytes:
-        """The bytes the gateway key signs."""
-        return canonical(self.model_dump(mode="json", exclude={"signature"}))
+        """The bytes the gateway key signs.
+
+        Fields that came later are signed when they say more than their default, so that signatures made before
+        stay valid and none of them can be added, changed or taken away.
+        """
+        said = self.model_dump(mode="json", exclude={"signature"})
+        for part, name, default in (
+            (said, "signature_class", SignatureClass.standard.value),
+            (said, "signature_meaning", None),
+            (said["actor"], "delegated_by", None),
+        ):
+            if part[name] == default:
+                del part[name]
+        return canonical(said)
 
 
 class GatewayKeys(Value):

@@ -8,10 +8,14 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from countermand.governance.decision import DecisionKind, Refusal, Refused
+from countermand.governance.delegation import Delegation, Subject
+from countermand.governance.limits import Limits
+from countermand.governance.rights import Right, unreachable
 from countermand.plan.target import Value
 from countermand.playbook.model import Name, Playbook, Strict
+from countermand.playbook.terms import repeated
 
-Subject = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.:/_-]+\|[A-Za-z0-9._@-]+$")]
+__all__ = ["GOVERNED", "Directory", "Governance", "Member", "Subject", "unattainable"]
 
 #: Acts whose permitted roles come from the governance file; votes come from the playbook's quorum instead.
 GOVERNED = frozenset(
@@ -27,27 +31,42 @@ GOVERNED = frozenset(
 
 
 class Member(Strict):
-    """One person: subject as `issuer|id`, printed name, roles."""
+    """One person: subject as `issuer|id`, other accounts of the same person, printed name, roles."""
 
     subject: Subject
+    linked: tuple[Subject, ...] = ()
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=80)]
     roles: Annotated[tuple[Name, ...], Field(min_length=1)]
 
 
 class Governance(Strict):
-    """The governance file `countermand.governance/v1`."""
+    """The governance file `countermand.governance/v1`.
+
+    `actions` replaces rows of the shipped table of rights; `excluded` lists accounts that may never take part.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     schema_: Literal["countermand.governance/v1"] = Field(alias="schema")
     people: Annotated[tuple[Member, ...], Field(min_length=2)]
     rights: dict[DecisionKind, Annotated[tuple[Name, ...], Field(min_length=1)]]
+    actions: tuple[Right, ...] = ()
+    delegations: tuple[Delegation, ...] = ()
+    excluded: tuple[Subject, ...] = ()
+    limits: Limits = Limits()
 
     @model_validator(mode="after")
     def _attainable(self) -> Self:
-        subjects = [person.subject for person in self.people]
-        if len(subjects) != len(set(subjects)):
+        accounts = [account for person in self.people for account in (person.subject, *person.linked)]
+        if repeated(accounts):
             raise ValueError("a subject is listed twice; one entry per person with all their roles")
+        ids = [delegation.id for delegation in self.delegations]
+        for place in repeated(ids):
+            raise ValueError(f"delegations: the id {ids[place]!r} is used twice; every delegation has its own")
+        holders = {person.subject: person.roles for person in self.people if person.subject not in self.excluded}
+        for row in self.actions:
+            if lacking := unreachable(row, holders):
+                raise ValueError(f"actions: nobody is left to {row.does}; missing: {', '.join(lacking)}")
         missing = sorted(kind.value for kind in GOVERNED - self.rights.keys())
         if missing:
             raise ValueError(f"rights: no role may do {', '.join(missing)}; name at least one role for each")
@@ -67,15 +86,35 @@ class Directory(Value):
     source: str
     as_of: datetime
 
+    def person(self, subject: str) -> Member | None:
+        """The person behind an account; None for an account that is unknown or excluded."""
+        found = next((one for one in self.governance.people if subject in (one.subject, *one.linked)), None)
+        return None if found is None or {subject, found.subject} & set(self.governance.excluded) else found
+
+    def principal_of(self, subject: str) -> str:
+        """The subject under which an account's person is counted (GOV-19); an unknown account is its own."""
+        people = self.governance.people
+        return next((one.subject for one in people if subject in (one.subject, *one.linked)), subject)
+
+    def is_excluded(self, subject: str) -> bool:
+        """Whether the account, or its person, may never take part (GOV-1)."""
+        return bool({subject, self.principal_of(subject)} & set(self.governance.excluded))
+
     def roles_of(self, subject: str) -> tuple[str, ...]:
-        return next((person.roles for person in self.governance.people if person.subject == subject), ())
+        person = self.person(subject)
+        return person.roles if person else ()
 
     def name_of(self, subject: str) -> str:
-        return next((person.name for person in self.governance.people if person.subject == subject), subject)
+        person = self.person(subject)
+        return person.name if person else subject
 
     def holders(self, *roles: str) -> tuple[Member, ...]:
-        """People who hold at least one of the roles."""
-        return tuple(person for person in self.governance.people if set(roles) & set(person.roles))
+        """People who hold at least one of the roles, excluded ones left out."""
+        return tuple(
+            person
+            for person in self.governance.people
+            if set(roles) & set(person.roles) and not self.is_excluded(person.subject)
+        )
 
     def permit(self, kind: DecisionKind, roles: tuple[str, ...]) -> None:
         """Raise Refused(not_your_role) unless one of `roles` may do `kind`."""

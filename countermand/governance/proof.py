@@ -22,19 +22,28 @@ def lacking_approval(plan_digest: str, ask_id: str, records: Sequence[Record], k
     if closed is None or closed.status != "approved":
         return f"request {ask_id!r} was not approved."
     voters: dict[str, tuple[str, ...]] = {}
+    counted: set[str] = set()
+    until = opened.expires_at
     for at, body in bodies:
-        if not isinstance(body, DecisionMade):
+        if not isinstance(body, DecisionMade) or body.decision.approval_digest != opened.approval_digest:
             continue
-        decision = body.decision
-        if (decision.kind, decision.approval_digest) != (DecisionKind.approve, opened.approval_digest):
-            continue
-        if at >= opened.expires_at or decision.actor.subject in (opened.requester, *opened.excluded):
+        decision, actor = body.decision, body.decision.actor
+        if decision.kind not in (DecisionKind.approve, DecisionKind.extend) or at >= until:
             continue
         try:
             keys.verify(decision)
         except Refused:
             continue
-        voters[decision.actor.subject] = decision.actor.roles
+        if decision.kind is DecisionKind.extend:  # at most once, and never past twice the window (governance.md §1)
+            until = opened.expires_at + (opened.expires_at - opened.opened_at)
+            continue
+        people = {actor.subject} | ({actor.delegated_by.subject} if actor.delegated_by else set())
+        lent_in_time = actor.delegated_by is None or at < actor.delegated_by.not_after
+        if people & {opened.requester, *opened.excluded} or not lent_in_time:
+            continue
+        if actor.subject in voters or not people & counted:
+            voters[actor.subject] = actor.roles
+            counted |= people
     needed = {role: opened.need_roles.count(role) for role in opened.need_roles}
     quorum = Quorum(
         roles=tuple(QuorumSlot(role=role, min=count) for role, count in needed.items()),

@@ -6,42 +6,60 @@ Nothing here guesses traffic: what takes too long is said only of signals that s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Literal
+from decimal import Decimal
 
+from countermand.detection.models import Row
 from countermand.detection.positive import upper_bound
 from countermand.detection.rules import compile_rules
+from countermand.detection.thresholds import soonest
 from countermand.detection.tolerances import bad_value, line
-from countermand.playbook.model import Criterion, Playbook, Severity, SignalSpec
+from countermand.playbook.check_history import against_history
+from countermand.playbook.finding import Finding
+from countermand.playbook.model import Criterion, Playbook, Severity, SignalSpec, Tolerance
 from countermand.playbook.plain_words import percent
-from countermand.playbook.planning import cannot_fire, plan
+from countermand.playbook.planning import cannot_fire, plan, wrong_fires
 from countermand.playbook.source import Path
-from countermand.playbook.units import format_duration
+from countermand.playbook.taxonomy import known
+from countermand.playbook.units import format_duration, plain
 
 SEV1_LIMIT = timedelta(minutes=60)
 
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing worth saying, and the path of the value it is about."""
-
-    path: Path
-    level: Literal["error", "warning"]
-    message: str
+#: Of 1,000 days without harm: a rule that fires on more of them costs people more than it tells.
+TOO_OFTEN = 10
 
 
-def check(playbook: Playbook) -> list[Finding]:
-    """Everything found, in no particular order; empty when there is nothing to say."""
+def check(playbook: Playbook, history: Sequence[Row] = ()) -> list[Finding]:
+    """Everything found, in no particular order; empty when there is nothing to say.
+
+    `history`: sealed rows from before a release, where there are some; they show what a playbook only assumes.
+    """
     return [
+        *_signals(playbook),
         *_criteria(playbook),
+        *_never_fires(playbook),
         *_too_slow(playbook),
+        *_fires_without_harm(playbook),
+        *against_history(playbook.detection, history),
         *_watch(playbook),
         *_approvals(playbook),
         *_way_back(playbook),
         *_verification(playbook),
     ]
+
+
+def _signals(playbook: Playbook) -> Iterator[Finding]:
+    for name, spec in playbook.detection.signals.items():
+        missing = [key for key, value in known(name, spec)._asdict().items() if value is None]
+        if missing:
+            yield Finding(
+                ("detection", "signals", name),
+                "warning",
+                f"{name!r} is not in the signal taxonomy and says no {' and no '.join(missing)}: people will not know "
+                f"how far to trust it; write {' and '.join(f'`{key}`' for key in missing)}, or use a name that "
+                "`countermand signals` lists",
+            )
 
 
 def _criteria(playbook: Playbook) -> Iterator[Finding]:
@@ -63,6 +81,7 @@ def _criterion(spec: SignalSpec, criterion: Criterion, path: Path) -> Iterator[F
     if tolerate is None:
         return
     if spec.kind in ("latency", "categories"):
+        yield from _wide_edges(spec, tolerate, (*path, "tolerate"))
         if tolerate.slower_by == 0 or tolerate.ratio == 1:
             yield _zero((*path, "tolerate"), "nothing slower", "slower_by: 10%")
         return
@@ -91,6 +110,46 @@ def _criterion(spec: SignalSpec, criterion: Criterion, path: Path) -> Iterator[F
         )
 
 
+def _wide_edges(spec: SignalSpec, tolerate: Tolerance, path: Path) -> Iterator[Finding]:
+    """Latency is compared at bucket edges: wide buckets tolerate more than was written (detection.md §4.4)."""
+    edges, by = spec.edges or (), tolerate.slower_by
+    if by is None:
+        return
+    moved = [(edge, next((other for other in edges if other >= (1 + by) * edge), None)) for edge in edges]
+    real = [(other / edge - 1, edge) for edge, other in moved if other is not None]
+    widest, where = max(real, default=(by, Decimal(0)))
+    if widest >= max(by * 3 / 2, by + Decimal("0.05")):
+        yield Finding(
+            path,
+            "warning",
+            f"the buckets are wider than slower_by {percent(by)}: above {plain(where)} {spec.measured_in} up to "
+            f"{percent(round(widest, 2))} slower is tolerated; declare more edges",
+        )
+    if last := [edge for edge, other in moved if other is None and edge != edges[-1]]:
+        yield Finding(
+            path,
+            "warning",
+            f"a quantile above {plain(last[0])} {spec.measured_in} is not compared with anything: no edge is "
+            f"{percent(by)} higher; declare edges beyond what is ever usual",
+        )
+
+
+def _never_fires(playbook: Playbook) -> Iterator[Finding]:
+    """Criteria that even hopeless blocks from the start cannot fire within the watch."""
+    detection = playbook.detection
+    for i, (trigger, rule) in enumerate(zip(detection.triggers, compile_rules(detection), strict=True)):
+        for j, compiled in enumerate(rule.criteria[: len(trigger.criteria)]):
+            sustain = rule.main.sustain_blocks
+            needed = soonest(compiled) if compiled.form == "threshold" else compiled.warm_up + sustain
+            if needed > rule.watch_blocks:
+                yield Finding(
+                    ("detection", "triggers", i, *trigger.criterion_path(j)),
+                    "error",
+                    f"can never fire: it needs at least {format_duration(needed * detection.block)} "
+                    f"and the watch lasts {format_duration(detection.watch)}",
+                )
+
+
 def _too_slow(playbook: Playbook) -> Iterator[Finding]:
     """Criteria that find not even a doubling within the watch, where the playbook states its traffic."""
     detection = playbook.detection
@@ -102,6 +161,22 @@ def _too_slow(playbook: Playbook) -> Iterator[Finding]:
         for j, criterion in zip(tolerant, found.criteria, strict=True):
             if (why := cannot_fire(rule, criterion)) is not None:
                 yield Finding(("detection", "triggers", i, *trigger.criterion_path(j)), "warning", why)
+
+
+def _fires_without_harm(playbook: Playbook) -> Iterator[Finding]:
+    """Fixed limits that fire too often by chance, where the playbook states their traffic."""
+    detection = playbook.detection
+    if not any(spec.per_minute for spec in detection.signals.values()):
+        return
+    for i, (trigger, rule) in enumerate(zip(detection.triggers, compile_rules(detection), strict=True)):
+        places = {
+            criterion.signal: ("detection", "triggers", i, *trigger.criterion_path(j))
+            for j, criterion in enumerate(trigger.criteria)
+            if criterion.rule is not None
+        }
+        for name, fired in wrong_fires(detection, rule):
+            if fired.per_1000 >= TOO_OFTEN:
+                yield Finding(places[name], "warning", f"a fixed limit: {fired.sentence}")
 
 
 def _zero(path: Path, accepts: str, write: str) -> Finding:

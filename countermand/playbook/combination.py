@@ -30,7 +30,9 @@ class Criterion(Part):
     signal: SignalName = Field(description="Name of a signal defined under `detection.signals`.")
     tolerate: Tolerance | None = Field(None, description="How much worse than the baseline is accepted.")
     rule: ThresholdRule | None = Field(None, description="A plain threshold; it carries no false-alarm bound.")
-    required: bool = Field(True, description="Without its data the trigger is unknown.")
+    required: bool | None = Field(
+        None, description="Without its data the trigger is unknown; default true, for an alert false."
+    )
     warm_up: Duration | None = Field(
         None, description="Blocks of this time give no evidence yet; default 0s, for latency 5 blocks."
     )

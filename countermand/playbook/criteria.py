@@ -9,9 +9,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from countermand.playbook.combination import AtLeast, Combination, Criterion, Group, Member
+from countermand.playbook.health import Health, faults_of
 from countermand.playbook.limits import Bound, FailureLimit, ThresholdRule
 from countermand.playbook.signals import SignalFamily, SignalSpec, Tolerance, misfit
-from countermand.playbook.terms import Faults, Name, Severity, SignalName, Strict, Text, repeated
+from countermand.playbook.terms import Faults, Name, Routing, Severity, SignalName, Strict, Text, repeated
 from countermand.playbook.units import Duration, Number, Positive, format_duration, plain
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Health",
     "Member",
     "Protects",
+    "Ramp",
     "Severe",
     "SignalFamily",
     "SignalSpec",
@@ -84,19 +86,15 @@ class Trigger(Combination):
         return not self.shadow and any(criterion.tolerate for criterion in self.criteria)
 
 
-class Health(Strict):
-    """When a candidate is certified as not worse: positive evidence, not the absence of a trigger."""
+class Ramp(Strict):
+    """The moments at which the candidate gets more traffic: harm is looked for there first."""
 
-    not_worse_than: Annotated[Number, Field(gt=1, le=10)] = Field(
-        Decimal(2), description="The multiple of the baseline's bad share that is ruled out."
+    mass: Annotated[Number, Field(gt=0, lt=1)] = Field(
+        Decimal("0.2"), description="Weight on 'turns bad when it gets more traffic'; less than 1 together with `w0`."
     )
-    confidence: Annotated[Number, Field(gt=Decimal("0.5"), lt=1)] = Field(
-        Decimal("0.95"), description="How sure before it is certified: 0.95."
+    at: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=20)] = Field(
+        description="When the candidate's share grows, from the start of the watch: [30m, 2h]."
     )
-    required: Annotated[tuple[SignalName, ...], Field(min_length=1)] = Field(
-        description="The signals that must all be shown to be healthy."
-    )
-    min_time: Duration = Field(description="Never certified before this time, for example 30m.")
 
 
 class FalseAlarms(Strict):
@@ -130,6 +128,12 @@ class Detection(Strict):
     w0: Annotated[Number, Field(gt=0, lt=1)] = Field(
         Decimal("0.5"), description="Weight on 'bad from the start' against 'turns bad later'."
     )
+    routing: Routing = Field(
+        "random",
+        description="`by_class`: region, customer or the like decides who gets the candidate; then classes that differ "
+        "look like harm or hide it, and verdicts say so.",
+    )
+    ramp: Ramp | None = Field(None, description="When the candidate gets more traffic, if that is planned.")
     false_alarms: FalseAlarms = Field(description="How often a harmless release may be called worse.")
     signals: Annotated[dict[SignalName, SignalSpec], Field(min_length=1)] = Field(
         description="What is measured, by name."
@@ -153,6 +157,7 @@ class Detection(Strict):
         faults = Faults()
         for name in ("watch", "sustain"):
             self._whole(faults, getattr(self, name), MAX_BLOCKS if name == "sustain" else None, name)
+        self._check_ramp(faults)
         shares = sum(trigger.share for trigger in self.triggers if trigger.spends)
         if shares > 1:
             faults.add(
@@ -172,34 +177,35 @@ class Detection(Strict):
                 self._check_criterion(faults, trigger, criterion, "triggers", i, *trigger.criterion_path(j))
             if isinstance(trigger.severe, Severe) and trigger.severe.sustain is not None:
                 self._whole(faults, trigger.severe.sustain, MAX_BLOCKS, "triggers", i, "severe", "sustain")
-        for i, name in enumerate(self.health.required if self.health else ()):
-            kind = self.signals[name].kind if name in self.signals else "unknown"
-            if kind not in ("rate", "judgement", "score"):
-                faults.add(f"{name!r} is {kind}; a rate or a score can be certified", "health", "required", i)
-            self._check_ruled_out(faults, name)
+        if self.health is not None:
+            named = ((trigger.id, criterion) for trigger in self.triggers for criterion in trigger.criteria)
+            for place, message in faults_of(self.health, self.signals, named):
+                faults.add(message, "health", *place)
         faults.refuse()
         return self
 
-    def _check_ruled_out(self, faults: Faults, signal: str) -> None:
-        """What the certificate rules out must be worse than what a trigger accepts."""
-        bad = self.health.not_worse_than if self.health else Decimal(0)
-        for trigger in self.triggers:
-            for criterion in trigger.criteria:
-                ratio = criterion.tolerate.ratio if criterion.tolerate else None
-                if criterion.signal == signal and ratio is not None and ratio >= bad:
-                    faults.add(
-                        f"'{plain(bad)}' must exceed the ratio {plain(ratio)} that trigger {trigger.id!r} tolerates "
-                        f"for {signal!r}",
-                        "health",
-                        "not_worse_than",
-                    )
+    def _check_ramp(self, faults: Faults) -> None:
+        if self.ramp is None:
+            return
+        if self.w0 + self.ramp.mass >= 1:
+            faults.add(
+                f"w0 '{plain(self.w0)}' and '{plain(self.ramp.mass)}' leave nothing for harm that begins at another "
+                "time; together less than 1 is accepted",
+                *("ramp", "mass"),
+            )
+        for i, at in enumerate(self.ramp.at):
+            self._whole(faults, at, self.watch_blocks - 1, "ramp", "at", i)
+            if at in self.ramp.at[:i]:
+                faults.add(f"{format_duration(at)!r} stands there before; write each moment once", "ramp", "at", i)
 
     def _check_of(self, faults: Faults, spec: SignalSpec, *place: str | int) -> None:
-        if spec.of is not None:
-            kind = self.signals[spec.of].kind if spec.of in self.signals else "unknown"
-            if kind not in ("rate", "judgement") and (spec.kind == "gap" or kind in ("unknown", "missing", "gap")):
-                what = "a rate" if spec.kind == "gap" else "a signal with values of its own"
-                faults.add(f"{spec.of!r} is {kind}; {what} is needed", *place)
+        if spec.of is None:
+            return
+        kind = self.signals[spec.of].kind if spec.of in self.signals else "unknown"
+        if spec.kind == "gap" and kind not in ("rate", "judgement", "score"):
+            faults.add(f"{spec.of!r} is {kind}; a rate or a score is needed", *place)
+        elif kind in ("unknown", "missing", "gap", "alert"):
+            faults.add(f"{spec.of!r} is {kind}; a signal with values of its own is needed", *place)
 
     def _check_criterion(self, faults: Faults, trigger: Trigger, criterion: Criterion, *place: str | int) -> None:
         spec = self.signals.get(criterion.signal)
@@ -209,10 +215,10 @@ class Detection(Strict):
                 f"trigger {trigger.id!r} uses unknown signal {criterion.signal!r}; defined are {known}",
                 *(*place, "signal"),
             )
-        elif criterion.tolerate is not None and (problem := misfit(spec, criterion.tolerate)):
+        elif criterion.tolerate is not None and (problem := misfit(spec, criterion.tolerate, self._values_of(spec))):
             faults.add(problem, *place, "tolerate")
-        elif criterion.rule is not None and spec.kind not in ("rate", "judgement"):
-            faults.add(f"a threshold rule needs a share, {criterion.signal!r} is a {spec.kind}", *place, "rule")
+        elif criterion.rule is not None and (problem := _misruled(spec, criterion.rule)):
+            faults.add(f"{problem}; {criterion.signal!r} is a signal of kind {spec.kind}", *place, "rule")
         if criterion.warm_up:
             self._whole(faults, criterion.warm_up, None, *place, "warm_up")
         most = MAX_BURN_BLOCKS if criterion.rule and criterion.rule.burn_rate else MAX_BLOCKS
@@ -224,6 +230,10 @@ class Detection(Strict):
                     *(*place, "rule", *where),
                 )
 
+    def _values_of(self, spec: SignalSpec) -> SignalSpec:
+        """The signal whose values a gap compares; every other has its own."""
+        return self.signals.get(spec.of, spec) if spec.kind == "gap" and spec.of else spec
+
     def _whole(self, faults: Faults, span: timedelta, most: int | None, *place: str | int) -> None:
         block = format_duration(self.block)
         if span < self.block or span % self.block:
@@ -232,3 +242,10 @@ class Detection(Strict):
             faults.add(
                 f"{format_duration(span)!r} is more than {most} blocks of {block}; 1 to {most} are accepted", *place
             )
+
+
+def _misruled(spec: SignalSpec, rule: ThresholdRule) -> str | None:
+    """Why a rule cannot be used with a signal; None when it can."""
+    if (spec.kind == "alert") != (rule.firing is not None):
+        return "`firing` is the rule of alerts and their only one"
+    return None if spec.kind in ("rate", "judgement", "alert") else "a threshold rule needs a share"

@@ -123,6 +123,23 @@ class TimesBaseline(Strict):
         return (("window",), self.window), (("interval",), self.interval)
 
 
+class Firing(Strict):
+    """Breached when the alert fired for the candidate during every block of `for`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    hold_for: Duration = Field(
+        timedelta(0), alias="for", description="How long it must fire, for example 2m; default one block."
+    )
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        return ((("for",), self.hold_for),)
+
+
+Form = Bound | FailureLimit | FailedChecks | NOfM | BurnRate | TimesBaseline | Firing
+
+
 class ThresholdRule(Strict):
     """A rule teams already run; it carries no bound on false alarms and its verdicts say so."""
 
@@ -132,6 +149,7 @@ class ThresholdRule(Strict):
     n_of_m: NOfM | None = Field(None, description="n of the last m blocks outside.")
     burn_rate: BurnRate | None = Field(None, description="The error budget burns too fast in two windows.")
     times_baseline: TimesBaseline | None = Field(None, description="A multiple of the baseline, measured in windows.")
+    firing: Firing | None = Field(None, description="An alert of your monitoring fires, for signals of kind alert.")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -141,10 +159,10 @@ class ThresholdRule(Strict):
         return self
 
     @property
-    def form(self) -> Bound | FailureLimit | FailedChecks | NOfM | BurnRate | TimesBaseline:
+    def form(self) -> Form:
         """The one form that was written."""
-        forms = (self.bound, self.failure_limit, self.failed_checks, self.n_of_m, self.burn_rate, self.times_baseline)
-        return next(form for form in forms if form is not None)
+        written: list[Form | None] = [getattr(self, name) for name in ThresholdRule.model_fields]
+        return next(form for form in written if form is not None)
 
     @property
     def spans(self) -> tuple[Span, ...]:

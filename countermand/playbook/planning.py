@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from countermand.detection.criterion_rules import ThresholdRule
+from countermand.detection.false_fires import FalseFires, false_fires
 from countermand.detection.forecast import CriterionForecast, Delay, Forecast, Traffic, about, forecast, sentence
 from countermand.detection.rule import Rule
 from countermand.detection.rules import compile_rules
@@ -45,10 +47,26 @@ def lines(detection: Detection, per_minute: tuple[int, int] | None = None) -> It
                 yield f"    {delay.times:g} times  {_cell(rule, delay)}"
             unit = detection.signals[criterion.signal].unit
             yield f"    {sentence(rule, criterion, words(unit))}"
+        for name, fired in wrong_fires(detection, rule, per_minute):
+            yield f"  {words(name)}: a fixed limit; {fired.sentence}"
         if not found.criteria:
             yield "  plain thresholds only: no bound on false alarms and no forecast"
     yield ""
     yield "Medians, if outputs are independent of each other; times of 19 in 20 releases in brackets."
+
+
+def wrong_fires(
+    detection: Detection, rule: Rule, per_minute: tuple[int, int] | None = None
+) -> Iterator[tuple[str, FalseFires]]:
+    """(signal, how often it fires without harm) for each fixed limit of a trigger whose usual rate and traffic are
+    known."""
+    traffic = traffic_of(detection, per_minute)
+    for criterion in rule.criteria:
+        here = traffic.get(criterion.signal)
+        if isinstance(criterion, ThresholdRule) and criterion.expect is not None and here is not None and 0 not in here:
+            fired = false_fires(criterion, rule.block, float(criterion.expect), here)
+            if fired is not None:
+                yield criterion.signal, fired
 
 
 def cannot_fire(rule: Rule, criterion: CriterionForecast) -> str | None:

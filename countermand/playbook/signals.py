@@ -7,8 +7,10 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
+from countermand.playbook.assessments import AssessmentQuery
+from countermand.playbook.queries import SignalQuery
 from countermand.playbook.terms import Faults, Name, SignalName, Strict, Text
 from countermand.playbook.units import Number, Positive, plain
 
@@ -16,6 +18,19 @@ Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -]{0
 
 #: Categories are keys of sealed blocks.
 Category = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")]
+
+
+#: Labels that hang on traces are named by an `assessment`; everything else is counted. Tags are not of the playbook.
+Query = Annotated[
+    Annotated[SignalQuery, Tag("[counters]")] | Annotated[AssessmentQuery, Tag("[assessment]")],
+    Discriminator(
+        lambda value: (
+            "[assessment]"
+            if isinstance(value, AssessmentQuery) or (isinstance(value, dict) and "assessment" in value)
+            else "[counters]"
+        )
+    ),
+]
 
 
 class SignalFamily(StrEnum):
@@ -38,17 +53,20 @@ _KEYS: dict[str, tuple[set[str], set[str]]] = {
     "gap": ({"of", "group_by", "groups"}, {"show"}),
     "categories": ({"categories"}, set()),
     "missing": ({"of"}, {"expect", "show"}),
+    "alert": ({"alert"}, {"labels"}),
 }
-_COMMON = {"kind", "family", "meaning", "source", "unit", "min_coverage", "per_minute", "block"}
+_COMMON = {"kind", "family", "meaning", "source", "unit", "min_coverage", "per_minute", "block", "query"}
+_COMMON |= {"lag", "weaknesses"}
 
 
 class SignalSpec(Strict):
     """One measured thing, summed per arm and block. Which keys it takes depends on `kind`."""
 
-    kind: Literal["rate", "judgement", "score", "latency", "gap", "categories", "missing"] = Field(
+    kind: Literal["rate", "judgement", "score", "latency", "gap", "categories", "missing", "alert"] = Field(
         description="`rate`: a share of outputs. `judgement`: the same, labelled by people. `score`: a number in a "
         "declared range. `latency`: a length of time. `gap`: how much worse one group is served than the rest. "
-        "`categories`: a mix of topics or types. `missing`: outputs that were due and never scored."
+        "`categories`: a mix of topics or types. `missing`: outputs that were due and never scored. `alert`: an alert "
+        "of another system that fires about the candidate."
     )
     bad: Literal["higher", "lower"] = Field(
         "higher", description="Which direction is worse: `higher` for failures, `lower` for a share of good outputs."
@@ -60,6 +78,12 @@ class SignalSpec(Strict):
     family: SignalFamily = Field(description="The family of the signal taxonomy it belongs to.")
     meaning: Text = Field(description="What is counted, in words a release manager understands.")
     source: Name = Field(description="The source that labels outputs, as named in the source settings.")
+    lag: Text | None = Field(
+        None, description="How long after an output its label arrives; not needed for signals of the taxonomy."
+    )
+    weaknesses: Text | None = Field(
+        None, description="What it does not see, and what moves it without harm; not needed for those of the taxonomy."
+    )
     unit: Name = Field("output", description="What one label is about: output, session, task, record, image …")
     show: Literal["percent", "per_10000"] = Field("percent", description="How people see the share.")
     min_coverage: Annotated[Number, Field(gt=0, le=1)] = Field(
@@ -76,6 +100,9 @@ class SignalSpec(Strict):
     )
     block: Positive | None = Field(
         None, description="A longer block of its own for few labels, a multiple of `detection.block`: 10m."
+    )
+    query: Query | None = Field(
+        None, description="What a source that is asked is asked for: counters, or labels; sources that push need none."
     )
     range: tuple[Number, Number] | None = Field(None, description="Lowest and highest possible score: [0, 1].")
     clipped: bool = Field(False, description="Scores outside the range are cut to it; verdicts then say so.")
@@ -94,6 +121,12 @@ class SignalSpec(Strict):
     categories: Annotated[tuple[Category, ...], Field(min_length=1, max_length=29)] | None = Field(
         None, description="The categories; whatever is none of them counts as `other`."
     )
+    alert: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+        None, description="The name of the alert that is counted: HighErrorRate."
+    )
+    labels: Annotated[dict[str, str], Field(max_length=20)] | None = Field(
+        None, description="Only alerts that carry these labels: {severity: page}."
+    )
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
@@ -109,8 +142,26 @@ class SignalSpec(Strict):
             takes = ", ".join(sorted(needs | may))
             faults.add(f"{name!r} does not belong to a signal of kind {self.kind}; it takes {takes}", name)
         self._check_values(faults)
+        self._check_query(faults)
         faults.refuse()
         return self
+
+    def _check_query(self, faults: Faults) -> None:
+        if self.query is None:
+            return
+        if (why := self.query.misfit(self.kind)) is not None:
+            faults.add(why, "query")
+        if not isinstance(self.query, SignalQuery):
+            return
+        if self.kind == "latency" and self.edges is None:
+            faults.add("a histogram is read by its buckets: `edges` must list every `le` of it but +Inf", "query")
+        if self.kind == "score" and self.range is not None and self.range[0] < 0:
+            low = plain(self.range[0])
+            faults.add(
+                f"scores below 0 ({low} is possible) make a sum that is no counter; export them shifted", "query"
+            )
+        if self.clipped:
+            faults.add("scores that come as sums cannot be clipped here; clip them where they are counted", "clipped")
 
     def _check_values(self, faults: Faults) -> None:
         if self.range is not None and self.range[0] >= self.range[1]:
@@ -160,8 +211,10 @@ class Tolerance(Strict):
         return self
 
 
-def misfit(spec: SignalSpec, tolerate: Tolerance) -> str | None:
-    """Why a tolerance cannot be used with a signal; None when it can."""
+def misfit(spec: SignalSpec, tolerate: Tolerance, values: SignalSpec) -> str | None:
+    """Why a tolerance cannot be used with a signal; None when it can. `values`: what a gap compares, else `spec`."""
+    if spec.kind == "alert":
+        return "an alert fires or does not and is compared with nothing; write rule: {firing: {for: 2m}} instead"
     given = set(tolerate.given)
     accepted: dict[str, tuple[set[str], ...]] = {
         "rate": ({"ratio", "absolute"}, {"relative"}) if spec.bad == "lower" else ({"ratio", "absolute"},),
@@ -176,8 +229,8 @@ def misfit(spec: SignalSpec, tolerate: Tolerance) -> str | None:
         said = " and ".join(sorted(given))
         takes = " or ".join(" and ".join(sorted(form)) for form in forms)
         return f"{said} does not fit a signal of kind {spec.kind} whose worse direction is {spec.bad}; it takes {takes}"
-    if spec.kind == "score":
-        low, high = spec.range or (Decimal(0), Decimal(1))
+    if values.kind == "score":
+        low, high = values.range or (Decimal(0), Decimal(1))
         if tolerate.relative is not None and low < 0:
             return f"relative needs scores that are never negative; the range begins at {plain(low)}: write absolute"
         if tolerate.absolute is not None and tolerate.absolute >= high - low:

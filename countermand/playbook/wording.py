@@ -26,6 +26,8 @@ _SHAPES = {
     "dict_type": "keys and values are needed below it",
     "tuple_type": "a list is needed: one line with '- ' per entry, or [a, b]",
     "int_type": "write a whole number",
+    "bool_type": "write true or false",
+    "bool_parsing": "write true or false",
     "string_type": "write text; put numbers and true or false in quotes",
 }
 

@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from countermand.playbook.criteria import Combination, Criterion, Group, SignalSpec, Tolerance
-from countermand.playbook.limits import Bound, BurnRate, FailedChecks, FailureLimit, NOfM, Outside, TimesBaseline
+from countermand.playbook.limits import (
+    Bound,
+    BurnRate,
+    FailedChecks,
+    FailureLimit,
+    Firing,
+    NOfM,
+    Outside,
+    TimesBaseline,
+)
 from countermand.playbook.limits import ThresholdRule as Limit
 from countermand.playbook.model import Playbook
 from countermand.playbook.plain_words import every, in_words, percent, spoken, words, wrapped
@@ -28,7 +37,8 @@ def worse(playbook: Playbook) -> Iterator[str]:
         return
     rarely = _rarely(detection.false_alarms.per_release)
     but = f" No promise for {spoken(uncovered)}: plain thresholds." if uncovered else ""
-    yield wrapped(f"Promise: at most {rarely} harmless releases is called worse by mistake.{but}", 2, 4)
+    alike = ", if the users of both versions are alike" if detection.routing == "by_class" else ""
+    yield wrapped(f"Promise: at most {rarely} harmless releases is called worse by mistake{alike}.{but}", 2, 4)
 
 
 def usually(spec: SignalSpec) -> str:
@@ -41,6 +51,11 @@ def usually(spec: SignalSpec) -> str:
 def share(part: Decimal, spec: SignalSpec) -> str:
     """`3 %` or `8 per 10,000`, as the signal is shown."""
     return f"{plain(part * 10_000)} per 10,000" if spec.show == "per_10000" else percent(part)
+
+
+def beyond(criterion: Criterion, signals: dict[str, SignalSpec]) -> str:
+    """What one criterion does not accept: `more than 1.2 times the refusals of the current version`."""
+    return _member(criterion, signals)
 
 
 def _combination(combination: Combination, signals: dict[str, SignalSpec]) -> str:
@@ -57,20 +72,17 @@ def _combination(combination: Combination, signals: dict[str, SignalSpec]) -> st
 
 
 def _member(member: Criterion | Group, signals: dict[str, SignalSpec]) -> str:
-    if isinstance(member, Group):
-        said = f"({_combination(member, signals)})"
-    else:
-        said = _criterion(member, signals[member.signal])
+    said = f"({_combination(member, signals)})" if isinstance(member, Group) else _criterion(member, signals)
     weight = f", weight {percent(member.weight)}" if member.weight else ""
     return f"{said}{weight}{', enough alone' if member.critical else ''}"
 
 
-def _criterion(criterion: Criterion, spec: SignalSpec) -> str:
-    name = words(criterion.signal)
+def _criterion(criterion: Criterion, signals: dict[str, SignalSpec]) -> str:
+    name, spec = words(criterion.signal), signals[criterion.signal]
     if criterion.rule is not None:
         return _limit(name, criterion.rule, spec)
     if criterion.tolerate is not None:
-        return _tolerance(name, criterion.tolerate, spec)
+        return _tolerance(name, criterion.tolerate, spec, signals.get(spec.of or "", spec))
     raise ValueError(f"{criterion!r} has neither a tolerance nor a threshold rule")
 
 
@@ -96,9 +108,12 @@ def _limit(name: str, rule: Limit, spec: SignalSpec) -> str:
             measured = f"more than {times.limit} measurements, one {every(times.interval)}"
             over = f"over {in_words(times.window)}"
             return f"more than {plain(times.ratio)} times the {name} of the current version {over} in {measured}"
+        case Firing() as firing:
+            lasts = f" for {in_words(firing.hold_for)}" if firing.hold_for else ""
+            return f"{name}: the alert {spec.alert} fires{lasts}"
 
 
-def _tolerance(name: str, tolerate: Tolerance, spec: SignalSpec) -> str:
+def _tolerance(name: str, tolerate: Tolerance, spec: SignalSpec, values: SignalSpec) -> str:
     against = "past weeks" if spec.baseline == "none" else "the current version"
     direction = "above" if spec.bad == "higher" else "below"
     if tolerate.slower_by is not None:
@@ -113,7 +128,8 @@ def _tolerance(name: str, tolerate: Tolerance, spec: SignalSpec) -> str:
     points = f"{number} percentage point{'' if number == '1' else 's'}"
     if spec.kind == "gap":
         groups = " or ".join(spec.groups or ())
-        return f"{name} between {groups} and everybody else over {points} wider than on {against}"
+        amount = plain(tolerate.absolute or Decimal(0)) if values.kind == "score" else points
+        return f"{name} between {groups} and everybody else over {amount} wider than on {against}"
     if tolerate.ratio is None or tolerate.ratio == 1:
         over = f"over {points} " if tolerate.absolute else ""
         return f"{name} {over}{direction} {against}"

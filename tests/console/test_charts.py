@@ -109,10 +109,10 @@ def test_the_table_holds_the_same_counts_and_reasons_newest_first() -> None:
 
 
 def test_shares_say_how_many_outputs_they_rest_on() -> None:
-    assert charts.shares([row(0, (0, 25, 25), (0, 75, 75))]) == (
+    assert charts.shares(detection(), [row(0, (0, 25, 25), (0, 75, 75))]) == (
         "25.0 % of 100 outputs came from the candidate over 1 second"
     )
-    assert charts.shares([]) == "unknown: no output was reported"
+    assert charts.shares(detection(), []) == "unknown: no output was reported"
 
 
 def of_kind(kind: str, **keys: Any) -> SignalSpec:

@@ -16,6 +16,8 @@ SignIn = Callable[..., Awaitable[Person]]
 PATHS = (
     "/",
     f"/releases/{RELEASE}",
+    f"/releases/{RELEASE}/why",
+    "/signals",
     f"/incidents/{INCIDENT}",
     f"/asks/{INCIDENT}-ask-1",
     f"/reviews/{INCIDENT}",
@@ -85,6 +87,19 @@ async def test_the_release_page_names_what_differs_who_gets_it_and_where_it_runs
     )
     await maria.page.locator("#numbers summary").click()
     await expect(maria.page.locator(".numbers tbody tr")).to_have_count(60)
+
+
+async def test_the_why_page_shows_everything_a_verdict_rests_on(serve: Serve, sign_in: SignIn) -> None:
+    served = await serve(Story.asked)
+    maria = await sign_in(served, cases.MARIA)
+    await maria.open(f"/releases/{RELEASE}/why")
+    main = maria.page.locator("main")
+    await expect(main.get_by_role("heading", level=1)).to_have_text("Why the watch says “trigger”")
+    for said in ("needed", "bound on false alarms", "since about", "Hallucinations", "Certificate of health"):
+        await expect(main).to_contain_text(said, ignore_case=True)
+    await expect(main.get_by_role("row", name="hallucinations")).to_contain_text("to 1")
+    await main.get_by_text("What this rests on").click()
+    assert await main.locator("button.copy").count() >= 3, "rule, row and blocks by digest"
 
 
 async def test_the_incident_page_of_a_closed_incident_tells_how_it_ended(serve: Serve, sign_in: SignIn) -> None:

@@ -16,6 +16,7 @@ from console.render import ENVIRONMENT, relative
 from console.states import MARKS
 from console.summaries import summary
 from console.watched import watched
+from countermand.detection.health import Certificate
 from countermand.detection.models import VerdictWord
 from countermand.governance.approval import ApprovalStatus
 from countermand.ledger import bodies as b
@@ -43,6 +44,7 @@ def test_every_state_word_is_one_of_the_product_and_every_one_has_a_mark() -> No
         | literals(b.AskVote, "vote")
         | literals(b.CheckDone, "word")
         | literals(b.ReviewClosed, "outcome")
+        | literals(Certificate, "word")
         | stages
         | of_pages
     )

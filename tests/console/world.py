@@ -15,8 +15,9 @@ from random import Random
 
 from activities.ports import Message
 from activities.signal_ports import Batch, LabelledOutput
-from activities.watching import Evaluator, evaluation_of
+from activities.watching import evaluation_of
 from adapters.accounts import Accounts
+from adapters.alerts import SqlAlerts
 from adapters.catalogue import SqlCatalogue
 from adapters.database import Database
 from adapters.ledger import SqlLedger
@@ -26,11 +27,13 @@ from adapters.settings import Settings
 from adapters.shown import ShownViews
 from adapters.signals import SqlSignals
 from adapters.templates import JinjaRenderer
+from adapters.webhook_deliveries import WebhookDeliveries
 from console.decide import Gate
 from console.deps import Console
 from console.temporal import OutcomeUnknown
 from countermand import ids
 from countermand.canonical import digest, digest_bytes
+from countermand.detection.evaluator import Evaluator
 from countermand.detection.models import Arm, VerdictWord, WatchVerdict
 from countermand.governance import approval as rules
 from countermand.governance.approval import ApprovalState, Ask
@@ -613,6 +616,9 @@ class World:
             ledger=story.ledger,
             catalogue=story.catalogue,
             signals=SqlSignals(db),
+            sources={},
+            alerts=SqlAlerts(db),
+            deliveries=WebhookDeliveries(db),
             accounts=Accounts(db),
             outbox=story.outbox,
             people=story.people,

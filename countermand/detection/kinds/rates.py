@@ -41,9 +41,7 @@ def gains(criterion: ToleranceRule, memory: Memory, seen: Seen, assumed: float) 
 
 def learn(criterion: ToleranceRule, memory: Memory, row: Row) -> Memory:
     baseline = usable(criterion, row, Arm.baseline)
-    if baseline is None:
-        return learned(memory, None)
-    return learned(memory, (baseline.bad, baseline.scored))
+    return learned(memory, None if baseline is None else (baseline.bad, baseline.scored))
 
 
 def learned(memory: Memory, now: tuple[int, int] | None) -> Memory:

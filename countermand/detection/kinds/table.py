@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from countermand.detection.criterion_rules import ToleranceRule
 from countermand.detection.evalue import ODDS
-from countermand.detection.kinds import categories, gaps, latency, missing_outputs, past_weeks, rates, scores
+from countermand.detection.kinds import (
+    categories,
+    gaps,
+    latency,
+    missing_outputs,
+    past_weeks,
+    rates,
+    score_gaps,
+    scores,
+)
 from countermand.detection.kinds.kind import Kind
 from countermand.detection.moments import STEPS
 
@@ -15,6 +24,7 @@ KINDS: dict[str, Kind] = {
     "score": scores,
     "latency": latency,
     "gap": gaps,
+    "score_gap": score_gaps,
     "categories": categories,
     "past_weeks": past_weeks,
 }
@@ -25,7 +35,7 @@ def bets(criterion: ToleranceRule) -> int:
     match criterion.kind:
         case "score":
             return len(STEPS)
-        case "gap":
+        case "gap" | "score_gap":
             return len(STEPS) * len(criterion.groups)
         case "latency":
             return len(ODDS) * len(criterion.quantiles)

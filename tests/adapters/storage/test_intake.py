@@ -204,3 +204,13 @@ async def test_a_batch_that_fails_half_way_leaves_nothing(db: Database, store: S
 def test_ids_that_a_database_cannot_keep_are_refused_at_the_edge(bad_id: str) -> None:
     with pytest.raises(ValidationError):
         output(observation_id=bad_id)
+
+
+async def test_repetitions_are_found_in_batches_larger_than_one_statement(
+    db: Database, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.signals._IDS_AT_ONCE", 2)
+    await add(db, "first", *[output(n) for n in range(4)])
+    answer = await add(db, "second", output(0, outcome="bad"), *[output(n) for n in range(1, 6)])
+    assert (answer.accepted, answer.duplicates) == (2, 3)
+    assert [refused.code for refused in answer.rejected] == ["duplicate_id_other_value"]

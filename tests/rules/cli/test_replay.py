@@ -83,6 +83,16 @@ class TestReading:
         with pytest.raises(Failure, match=says):
             list(read(file, mapping()))
 
+    def test_a_label_that_is_not_there_is_missing_only_where_that_is_allowed(self, tmp_path: Path) -> None:
+        file = tmp_path / "a.jsonl"
+        file.write_text('{"id": 1, "judge": {"hallucination": "yes"}}\n{"id": 2, "judge": {}}\n{"id": 3}\n')
+        assert [item.outcome for item in read(file, mapping(allow_missing=True))] == ["bad", None, None]
+        with pytest.raises(Failure, match="line 2: there is no field"):
+            list(read(file, mapping()))
+        file.write_text('{"id": 1, "judge": "yes"}\n')
+        with pytest.raises(Failure, match="line 1: there is no field"):
+            list(read(file, mapping(allow_missing=True)))
+
     def test_refuses_an_arm_it_does_not_know(self, tmp_path: Path) -> None:
         file = tmp_path / "a.jsonl"
         file.write_text('{"label": "no", "which": "blue"}\n')
@@ -136,9 +146,12 @@ class TestSending:
         ended = self.send(shell, answers)
         assert ended.code == 0
         counts = json.loads(ended.out)
-        assert {key: counts[key] for key in ("sent", "bad", "accepted", "duplicates", "late", "rejected")} == {
+        assert {
+            key: counts[key] for key in ("sent", "bad", "unlabelled", "accepted", "duplicates", "late", "rejected")
+        } == {
             "sent": 10,
             "bad": 3,
+            "unlabelled": 1,
             "accepted": 8,
             "duplicates": 2,
             "late": 1,

@@ -15,13 +15,17 @@ import pytest
 
 from countermand.detection.models import Arm, Block, BlockState, Row, Verdict
 from countermand.detection.rules import Rule, compile_rules
-from countermand.detection.state import State
+from countermand.detection.state import State, made
 from countermand.detection.watch import advance, start, step
 from countermand.playbook.criteria import Detection
 
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
 
 Counts = tuple[int, int]
+
+#: The fields of a row that need not be given.
+_EMPTY = {name: field.default for name, field in Row.model_fields.items() if not field.is_required()}
 
 
 @lru_cache
@@ -85,6 +89,11 @@ class Traffic:
         return bisect(_cumulative(n, p), u)
 
 
+@lru_cache(100_000)
+def _sealed(signal: str, arm: Arm, bad: int, scored: int) -> Block:
+    return Block(signal=signal, arm=arm, state=BlockState.ok, served=scored, scored=scored, bad=bad)
+
+
 class Bench:
     """Builders with sensible values, so that a test states only what it is about."""
 
@@ -140,11 +149,12 @@ class Bench:
         )
 
     def signal_rule(self, spec: dict[str, Any], tolerate: dict[str, str], **changes: Any) -> Rule:
-        """The rule of one trigger on one signal `s`, beside a rate called `hallucinations`."""
+        """The rule of one trigger on one signal `s`, beside a rate `hallucinations` and a score `utility`."""
+        utility = {"kind": "score", "bad": "lower", "range": ["1", "5"], "expect": None, "show": None}
         full = {"bad": None, "expect": None, "show": None, **spec}
         return self.rule(
             [{"id": "t", "any": [{"signal": "s", "tolerate": tolerate, **changes.pop("criterion", {})}]}],
-            signals={"s": full, "hallucinations": {}, **changes.pop("signals", {})},
+            signals={"s": full, "hallucinations": {}, "utility": utility, **changes.pop("signals", {})},
             **changes,
         )
 
@@ -161,12 +171,9 @@ class Bench:
         return Row.model_validate({"seq": seq, "start": start, "block": block, "late_of": late_of, "blocks": blocks})
 
     def counted(self, seq: int, candidate: Counts, baseline: Counts, signal: str = "hallucinations") -> Row:
-        """A row with (bad, scored) of both arms of one signal."""
-        return self.row(
-            seq,
-            self.block(Arm.candidate, *candidate, signal=signal),
-            self.block(Arm.baseline, *baseline, signal=signal),
-        )
+        """A row with (bad, scored) of both arms of one signal; made without checks, because simulations need many."""
+        blocks = _sealed(signal, Arm.candidate, *candidate), _sealed(signal, Arm.baseline, *baseline)
+        return made(Row, **{**_EMPTY, "seq": seq, "start": MIDNIGHT + seq * MINUTE, "block": MINUTE, "blocks": blocks})
 
     def dark(self, seq: int) -> Row:
         """A row in which the candidate served nothing."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from countermand.detection.evalue import ODDS, bets, log_add_all, log_evidence, log_mean
+from countermand.detection.evalue import ODDS, bets, log_add_all, log_evidence, log_mean, pay_off
 from countermand.detection.guesses import (
     MIN_DIFFERENCES,
     learn_dispersion,
@@ -32,7 +32,7 @@ def log_mean_of_e(bet, candidate, baseline, candidate_rate, baseline_rate):
 def test_no_bet_gains_on_average_when_the_release_is_exactly_at_the_tolerance(bench):
     draw = bench.traffic(1).draw
     worst, points = -math.inf, 0
-    while points < 50_000:
+    while points < 100_000:
         ratio, absolute = draw.uniform(0.3, 2), draw.uniform(-0.2, 0.3) if draw.random() < 0.7 else 0.0
         rate = draw.random() if draw.random() < 0.5 else math.exp(draw.uniform(-10, -0.1))
         candidate_rate = ratio * rate + absolute
@@ -151,3 +151,17 @@ def test_adding_evidence_rounds_down_by_less_than_two_micronats(x, y):
     exact = top + 1e6 * math.log(math.exp((x - top) / 1e6) + math.exp((y - top) / 1e6))
     assert exact - 2 < log_add_all([x], y)[0] <= exact + 1e-6
     assert log_mean([x, y], 1) == log_add_all([x], y)[0]
+
+
+@given(
+    candidate=st.tuples(st.integers(0, 5_000), st.integers(1, 5_000)),
+    baseline=st.tuples(st.integers(0, 5_000), st.integers(1, 5_000)),
+    guess=st.floats(0, 1),
+    ratio=st.floats(0.25, 10),
+    absolute=st.floats(-0.2, 0.5),
+)
+def test_the_fast_way_pays_the_stated_bets_to_the_last_bit(candidate, baseline, guess, ratio, absolute):
+    (bad_c, good_c), (bad_t, good_t) = candidate, baseline
+    n_c, n_t = bad_c + good_c, bad_t + good_t
+    stated = pay_off(bets(n_c, n_t, guess, ratio, absolute), bad_c, n_c, bad_t, n_t)
+    assert log_evidence(bad_c, n_c, bad_t, n_t, guess, ratio, absolute) == stated

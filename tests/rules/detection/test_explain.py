@@ -81,6 +81,10 @@ def test_evidence_below_one_is_no_number(bench):
             "the block of the baseline is unknown (query error)",
         ),
         (
+            lambda b: [b.block(Arm.candidate, 1, 10), b.unknown(Arm.baseline, "coverage")],
+            "the block of the baseline is unknown (coverage)",
+        ),
+        (
             lambda b: [b.block(Arm.candidate, 1, 600, served=1000), b.block(Arm.baseline, 1, 10)],
             "only 600 of the 1,000 answers served by the candidate were scored",
         ),

@@ -20,6 +20,7 @@ KINDS = {
     "score": (SCORE, {"absolute": "0.1"}),
     "latency": ({"kind": "latency"}, {"slower_by": "10%"}),
     "gap": (GAP, {"absolute": "0.02"}),
+    "score_gap": ({**GAP, "of": "utility"}, {"absolute": "0.1"}),
     "categories": (MIX, {"size": "0.1"}),
     "missing": ({"kind": "missing", "of": "hallucinations"}, {"absolute": "0.02"}),
     "judgement": ({"kind": "judgement", "bad": "higher", "expect": "0.1"}, {"ratio": "1.5"}),
@@ -36,6 +37,12 @@ def rows_of(bench, kind, rows, worse=1.0):
             match kind:
                 case "score":
                     blocks.append(bench.filled(arm, **bench.moments(traffic.scores(200, 0.8 / factor, 0.1))))
+                case "score_gap":
+                    groups = {"de": traffic.scores(100, 0.8 / factor, 0.1), "sw": traffic.scores(100, 0.8, 0.1)}
+                    for group, scores in groups.items():
+                        blocks.append(bench.filled(arm, "utility", f"language={group}", **bench.moments(scores)))
+                    every = [score for scores in groups.values() for score in scores] + traffic.scores(300, 0.8, 0.1)
+                    blocks.append(bench.filled(arm, "utility", **bench.moments(every)))
                 case "latency":
                     blocks.append(bench.filled(arm, scored=500, hist=traffic.latencies(500, factor)))
                 case "categories":
@@ -76,6 +83,7 @@ def test_harm_of_every_kind_fires_and_is_told_in_words(bench, kind):
         "score": r"on average of [\d,]+ answers on the candidate against",
         "latency": r"of [\d,]+ answers on the candidate took more than [\d,]+ ms, against",
         "gap": r"hallucinations for de 1\d\.\d % of [\d,]+ answers on the candidate, for all others",
+        "score_gap": r"utility for de \d\.\d+ on average of [\d,]+ answers on the candidate, for all others \d\.\d+;",
         "categories": r"differs from the baseline's by a stability index of \d",
         "missing": r"answers were not scored on the candidate",
         "judgement": r"answers on the candidate \(",
@@ -114,6 +122,8 @@ def test_rows_from_before_the_release_train_the_guesses(bench):
         ({**SCORE, "bad": "higher"}, {"relative": "8%"}, "1.08", "0.02"),
         ({"kind": "rate", "bad": "lower", "expect": "0.7"}, {"relative": "5%"}, "0.95", "0.05"),
         (GAP, {"absolute": "0.02"}, "1", "0.02"),
+        ({**GAP, "of": "utility"}, {"absolute": "0.4"}, "1", "0.1"),
+        ({"kind": "missing", "of": "utility"}, {"absolute": "0.4"}, "1", "0.4"),
         ({"kind": "latency"}, {"ratio": "1.5"}, "1.5", "0"),
     ],
 )
@@ -131,7 +141,8 @@ def test_tolerances_map_to_a_line_on_the_bad_side(bench, spec, tolerate, ratio, 
         ({"kind": "latency"}, {"absolute": "0.1"}, "it takes slower_by or ratio"),
         ({"kind": "rate", "bad": "higher", "expect": "0.1"}, {"relative": "5%"}, "it takes absolute and ratio"),
         ({"kind": "rate", "bad": "higher", "expect": "0.1"}, {"absolute": "0.6"}, "'0.6' is too large"),
-        ({**GAP, "of": "nothing"}, {"absolute": "0.1"}, "'nothing' is unknown; a rate is needed"),
+        ({**GAP, "of": "nothing"}, {"absolute": "0.1"}, "'nothing' is unknown; a rate or a score is needed"),
+        ({**GAP, "of": "utility"}, {"absolute": "4"}, "the whole range or more: this can never fire"),
         ({"kind": "score", "bad": "lower"}, {"absolute": "0.1"}, "'range' is missing"),
         ({**SCORE, "quantiles": ["0.5"]}, {"absolute": "0.1"}, "'quantiles' does not belong to a signal of kind score"),
         ({**SCORE, "range": ["5", "1"]}, {"absolute": "0.1"}, "is empty; write"),

@@ -89,6 +89,27 @@ def test_harm_that_hits_everybody_alike_is_no_gap(bench):
     assert found == [None] * 10
 
 
+def rows_of_scored_groups(bench, traffic, group, rest, rows=60):
+    for seq in range(rows):
+        for_arm = {Arm.candidate: (group, rest), Arm.baseline: (0.8, 0.8)}
+        blocks = []
+        for arm, means in for_arm.items():
+            in_group, others = (traffic.scores(n, mean, 0.15) for n, mean in zip((50, 150), means, strict=True))
+            blocks.append(bench.filled(arm, "utility", **bench.moments(in_group + others)))
+            blocks.append(bench.filled(arm, "utility", "language=de", **bench.moments(in_group)))
+        yield bench.row(seq, *blocks)
+
+
+def test_a_group_whose_scores_fall_behind_is_found_and_a_fall_for_everybody_is_no_gap(bench):
+    """A gap of 0.1 of the range grew where 0.02 is tolerated (0.08 of a range from 1 to 5)."""
+    traffic = bench.traffic(14)
+    rule = bench.signal_rule({**GROUPED, "of": "utility"}, {"absolute": "0.08"})
+    found = [bench.fires(rule, rows_of_scored_groups(bench, traffic, 0.7, 0.8)) for _ in range(8)]
+    assert median(blocks or 61 for blocks in found) <= 15
+    alike = [bench.fires(rule, rows_of_scored_groups(bench, traffic, 0.7, 0.7)) for _ in range(4)]
+    assert alike == [None] * 4
+
+
 TOPICS = [f"topic_{i}" for i in range(19)]
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from itertools import product
+from statistics import fmean, stdev
 
 import pytest
 
-from countermand.detection.kinds import categories, past_weeks
+from countermand.detection.evalue import bets_on
+from countermand.detection.kinds import categories, past_weeks, score_gaps
 from countermand.detection.kinds.gaps import KAPPA, centres
 from countermand.detection.moments import (
     STEPS,
@@ -15,7 +18,8 @@ from countermand.detection.moments import (
     log_evidence_of_moments,
 )
 
-POINTS = 20_000
+#: Random points at the boundary per closed form.
+POINTS = 100_000
 
 
 def wrong(draw, rate):
@@ -36,12 +40,11 @@ def test_the_mean_of_e_for_a_gap_is_at_most_one_in_closed_form(bench):
         true = [group, rates[0], rates[1], rates[2]]
         sizes = [int(math.exp(draw.uniform(0, 9))) + 1 for _ in range(4)]
         middle, noise = centres([wrong(draw, rate) for rate in true], sizes, accepted)
-        for step in STEPS:
-            stake = min(step / noise, 0.9 * min(sizes))
-            mean = stake * (sum(k * m for k, m in zip(KAPPA, middle, strict=True)) - accepted)
-            for k, p, m, n in zip(KAPPA, true, middle, sizes, strict=True):
-                mean += n * math.log1p(k * stake / n * (p - m))
-            worst = max(worst, mean)
+        stake = min(draw.choice(STEPS) / noise, 0.9 * min(sizes))
+        mean = stake * (sum(k * m for k, m in zip(KAPPA, middle, strict=True)) - accepted)
+        for k, p, m, n in zip(KAPPA, true, middle, sizes, strict=True):
+            mean += n * math.log1p(k * stake / n * (p - m))
+        worst = max(worst, mean)
         points += 1
     assert worst <= 1e-9
 
@@ -82,15 +85,46 @@ def test_the_bet_on_another_mix_is_the_product_over_outputs():
 
 def test_the_mean_of_e_against_past_weeks_is_at_most_one_for_every_rate_up_to_the_bound(bench):
     draw = bench.traffic(23).draw
-    for _ in range(2_000):
-        bound, ratio, absolute = draw.random() * 0.5, draw.uniform(1, 2), draw.uniform(0, 0.1)
-        a = min(ratio * bound + absolute, 1 - 1e-6)
-        rate, n = a * draw.random() if draw.random() < 0.5 else a, draw.randrange(1, 40)
+    for _ in range(POINTS):
+        bound, ratio, absolute = draw.random() ** 3, draw.uniform(0.3, 2), draw.uniform(-0.2, 0.3)
+        a = min(max(ratio * bound + absolute, 1e-6), 1 - 1e-6)
+        rate, n = a * draw.random() if draw.random() < 0.5 else a, int(math.exp(draw.uniform(0, 9.9)))
         # E is a product of equal factors, one if the output is bad and one if it is not.
         one_bad = past_weeks.log_evidence(1, 1, bound, ratio, absolute)
         one_good = past_weeks.log_evidence(0, 1, bound, ratio, absolute)
         for good, bad in zip(one_good, one_bad, strict=True):
             assert n * math.log(rate * math.exp(bad) + (1 - rate) * math.exp(good)) <= 1e-9
+
+
+def test_the_mean_of_e_for_better_than_past_weeks_is_at_most_one_for_every_rate_from_the_boundary_up(bench):
+    draw, parts = bench.traffic(26).draw, (0.25, 0.5, 0.75, 1.0)
+    for _ in range(POINTS // 4):
+        boundary = draw.random() ** 3 + 1e-5
+        rate = min(boundary * draw.choice((1, 1.5)), 1)
+        usual, n = wrong(draw, boundary / 2), int(math.exp(draw.uniform(0, 9.9)))
+        one_bad, one_good = (past_weeks.log_evidence_of_less(bad, 1, boundary, usual, parts) for bad in (1, 0))
+        for good, bad in zip(one_good, one_bad, strict=True):
+            assert n * math.log(rate * math.exp(bad) + (1 - rate) * math.exp(good)) <= 1e-9
+
+
+def test_the_mean_of_e_of_the_certificate_is_at_most_one_in_closed_form(bench):
+    """The arms are swapped: the candidate is exactly as bad as what is ruled out."""
+    draw, points, worst = bench.traffic(27).draw, 0, -math.inf
+    while points < POINTS // 2:
+        ratio, absolute = draw.uniform(1, 4), draw.uniform(0, 0.3) if draw.random() < 0.5 else 0.0
+        rate = draw.random() ** 4
+        candidate_rate = ratio * rate + absolute
+        if candidate_rate > 1:
+            continue
+        points += 1
+        n, t = (int(math.exp(draw.uniform(0, 9.9))) for _ in range(2))
+        b = wrong(draw, rate)
+        boundary = min(ratio * b + absolute, 1 - 1e-6)
+        assumed = [(b, boundary - part * (boundary - b)) for part in (0.25, 0.5, 0.75, 1.0)]
+        for stake_x, a, stake_y, m in bets_on(assumed, t, n, 1 / ratio, -absolute / ratio):
+            mean = t * math.log1p(stake_x * (rate - a)) + n * math.log1p(-stake_y * (candidate_rate - m))
+            worst = max(worst, mean)
+    assert worst <= 1e-9
 
 
 DISTRIBUTIONS = {
@@ -102,20 +136,17 @@ DISTRIBUTIONS = {
 
 
 @pytest.mark.parametrize("shape", DISTRIBUTIONS)
-@pytest.mark.parametrize("ratio", [0.8, 1.0])
-def test_the_mean_of_e_for_scores_is_at_most_one_up_to_chance(bench, shape, ratio):
-    """Monte Carlo with wrong guesses: mean − 4 standard errors ≤ 1 in every cell."""
-    draw, sample = bench.traffic(24).draw, DISTRIBUTIONS[shape]
-    for n, t in ((5, 5), (40, 10), (10, 60)):
-        for mean_t in (0.1, 0.3, 0.5):
-            accepted = 0.05
+@pytest.mark.parametrize("ratio", [0.8, 1.0, 1.3])
+def test_the_mean_of_e_for_scores_is_at_most_one_up_to_chance(bench, full, shape, ratio):
+    """Monte Carlo with wrong guesses: mean − 4 standard errors ≤ 1 in each of 1,440 cells."""
+    draw, sample, rounds = bench.traffic(24).draw, DISTRIBUTIONS[shape], 1000 if full else 150
+    for n, t in ((5, 5), (30, 10), (10, 40)):
+        for mean_t, accepted in product((0.05, 0.15, 0.3, 0.5), (0.0, 0.05)):
             mean_c = ratio * mean_t + accepted
             guess_c, guess_t = wrong(draw, mean_c), wrong(draw, mean_t)
             noise = 0.02 / n + ratio**2 * 0.02 / t
             most = min(0.9 * n / largest_loss(1, guess_c), 0.9 * t / (ratio * largest_loss(-1, guess_t)))
-            totals = [0.0] * len(STEPS)
-            squares = [0.0] * len(STEPS)
-            rounds = 300
+            found: list[list[float]] = [[] for _ in STEPS]
             for _ in range(rounds):
                 x, y = [sample(draw, mean_c) for _ in range(n)], [sample(draw, mean_t) for _ in range(t)]
                 cells = (
@@ -123,10 +154,28 @@ def test_the_mean_of_e_for_scores_is_at_most_one_up_to_chance(bench, shape, rati
                     (-ratio, t, sum(y), sum(z * z for z in y), guess_t),
                 )
                 for i, step in enumerate(STEPS):
-                    e = math.exp(log_evidence_of_moments(min(step / noise, most), cells, accepted))
-                    totals[i] += e
-                    squares[i] += e * e
-            for total, square in zip(totals, squares, strict=True):
-                mean = total / rounds
-                error = math.sqrt(max(square / rounds - mean * mean, 0) / rounds)
-                assert mean - 4 * error <= 1
+                    found[i].append(math.exp(log_evidence_of_moments(min(step / noise, most), cells, accepted)))
+            for one in found:
+                assert fmean(one) - 4 * stdev(one) / math.sqrt(rounds) <= 1
+
+
+def test_the_mean_of_e_for_a_gap_of_scores_is_at_most_one_up_to_chance(bench):
+    """Monte Carlo over four cells at the boundary, with wrong guesses."""
+    draw, rounds = bench.traffic(25).draw, 400
+    for shape, sample in DISTRIBUTIONS.items():
+        for sizes in ((4, 20, 6, 30), (15, 15, 15, 15)):
+            true = [0.35, 0.2, 0.25, 0.15]
+            accepted = true[0] - true[1] - true[2] + true[3]
+            middle = score_gaps.centres([wrong(draw, mean) for mean in true], list(sizes), accepted)
+            noise, most = 0.02 * sum(1 / n for n in sizes), score_gaps.most(middle, list(sizes))
+            found: list[list[float]] = [[] for _ in STEPS]
+            for _ in range(rounds):
+                values = [[sample(draw, mean) for _ in range(n)] for n, mean in zip(sizes, true, strict=True)]
+                cells = [
+                    (float(k), len(x), sum(x), sum(z * z for z in x), m)
+                    for k, x, m in zip(KAPPA, values, middle, strict=True)
+                ]
+                for i, step in enumerate(STEPS):
+                    found[i].append(math.exp(log_evidence_of_moments(min(step / noise, most), cells, accepted)))
+            for one in found:
+                assert fmean(one) - 4 * stdev(one) / math.sqrt(rounds) <= 1, shape

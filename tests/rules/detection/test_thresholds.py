@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from countermand.detection.models import Arm, VerdictWord
+from countermand.detection.thresholds import soonest
 
 
 def rule_of(bench, bad="higher", **rule):
@@ -164,3 +165,20 @@ def test_each_rule_says_what_would_breach_it(bench, rule, said):
     [(_, verdict)] = run(bench, rule_of(bench, **rule), [OUT])
     assert verdict.criteria[0].sentence.endswith(said)
     assert verdict.guarantee.reasons == ("threshold_rule",)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"bound": {"above": "1%", "window": "3m", "for": "4m"}},
+        {"failure_limit": {"above": "1%", "interval": "3m", "limit": 2}},
+        {"failure_limit": {"above": "1%", "interval": "3m", "limit": 2, "count": "consecutive"}},
+        {"failed_checks": {"above": "1%", "interval": "3m", "threshold": 2}},
+        {"n_of_m": {"above": "1%", "n": 2, "m": 3}},
+        {"times_baseline": {"ratio": 2, "window": "3m", "interval": "4m", "limit": 1}},
+        {"burn_rate": {"budget": "1%", "pairs": [{"long": "5m", "short": "2m", "factor": 1}]}},
+    ],
+)
+def test_the_soonest_breach_is_the_one_of_blocks_that_are_all_outside(bench, written):
+    rule = rule_of(bench, **written)
+    assert bench.fires(rule, (bench.counted(seq, OUT, IN) for seq in range(20))) == soonest(rule.criteria[0])

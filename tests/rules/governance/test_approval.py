@@ -1,150 +1,30 @@
-"""GOV-8…16: the approval machine under random acts, clocks and changes; invariants I3, I4, I5, I14 after each step."""
+"""GOV-8…16, 25: one rule of the approval at a time; `test_approval_machine` has them all at once."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from itertools import permutations
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from countermand.governance.approval import (
-    ApprovalState,
-    ApprovalStatus,
-    Ask,
+    acknowledge,
     apply,
     check,
+    deadline,
     due_rungs,
     expire,
-    quorum_of,
+    may_page,
+    settle,
     supersede,
 )
-from countermand.governance.decision import Actor, Decision, DecisionKind, Refusal, Refused
-from countermand.governance.directory import Directory
-from tests import cases, fakes
-
-BEGIN = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
-KEYS = fakes.FakeKeys()
-DIGEST = "sha256:" + "1" * 64
-PEOPLE = {person.subject: person for person in cases.governance().people}
+from countermand.governance.ask import ApprovalState, ApprovalStatus, Ask
+from countermand.governance.decision import Decision, DecisionKind, Refusal, Refused
+from tests import cases
+from tests.rules.governance.asking import BEGIN, OMAR, a_decision, an_actor, an_ask, directory, more_people
 
 
-def an_ask(**changes: object) -> Ask:
-    policy = cases.playbook().approvals["sev2"]
-    directory = Directory(governance=cases.governance(), digest=DIGEST, source="test", as_of=BEGIN)
-    ask = Ask(
-        ask_id="inc-1-ask-1",
-        incident_id="inc-1",
-        workflow_id="incident/x/approval/1",
-        plan_digest=DIGEST,
-        evidence_digest=DIGEST,
-        requester="automation",
-        excluded=(cases.LENA,),
-        policy=policy,
-        opened_at=BEGIN,
-        expires_at=BEGIN + policy.time_limit,
-        directory=directory,
-        keys=KEYS.gateway_keys(),
-    )
-    return ask.model_copy(update=changes)
-
-
-def a_decision(ask: Ask, kind: DecisionKind, who: str, number: int = 0, **changes: object) -> Decision:
-    person = PEOPLE.get(who)
-    decision = Decision(
-        decision_id=f"d-{number}",
-        kind=kind,
-        addressed_to=ask.workflow_id,
-        incident_id=ask.incident_id,
-        ask_id=ask.ask_id,
-        approval_digest=ask.approval_digest,
-        reason="looked at the evidence, agreed",
-        actor=Actor(
-            subject=who,
-            printed_name=person.name if person else who,
-            principal="person",
-            roles=person.roles if person else (),
-            role_source="test",
-            role_as_of=BEGIN,
-        ),
-        channel="web",
-        acr="local",
-        view_sha256=None,
-        decided_at=BEGIN,
-        gateway_key_id=KEYS.key_id,
-    )
-    return KEYS.sign(decision.model_copy(update=changes))
-
-
-class ApprovalMachine(RuleBasedStateMachine):
-    """Random people, acts, delays and changes of what is asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ask = an_ask()
-        self.state = ApprovalState()
-        self.now = BEGIN
-        self.count = 0
-        self.ended: ApprovalState | None = None
-
-    @rule(minutes=st.integers(0, 20))
-    def time_passes(self, minutes: int) -> None:
-        self.now += timedelta(minutes=minutes)
-
-    @rule()
-    def the_timer_fires(self) -> None:
-        self.state = expire(self.ask, self.state, self.now)
-
-    @rule()
-    def what_is_asked_changes(self) -> None:
-        self.state = supersede(self.state, "the plan changed", self.now)
-
-    @rule(
-        who=st.sampled_from([cases.MARIA, cases.JONAS, cases.AMIRA, cases.LENA, "local|stranger"]),
-        kind=st.sampled_from([DecisionKind.approve, DecisionKind.reject, DecisionKind.retract, DecisionKind.withdraw]),
-        right_digest=st.booleans(),
-    )
-    def somebody_decides(self, who: str, kind: DecisionKind, right_digest: bool) -> None:
-        self.count += 1
-        changes = {} if right_digest else {"approval_digest": "sha256:" + "0" * 64}
-        decision = a_decision(self.ask, kind, who, self.count, **changes)
-        before = self.state
-        try:
-            self.state = apply(self.ask, self.state, decision, self.now)
-        except Refused:
-            assert self.state == before, "I14: a refused decision changes nothing"
-            return
-        if kind is not DecisionKind.withdraw:
-            assert self.now < self.ask.expires_at, "I4: nothing counts at or after expiry"
-            assert right_digest, "GOV-8: votes are for exactly this digest"
-
-    @invariant()
-    def nobody_counts_twice_and_no_excluded_person_counts(self) -> None:
-        subjects = [vote.actor.subject for vote in self.state.votes]
-        assert len(subjects) == len(set(subjects)), "I5"
-        assert not {cases.LENA, "automation", "local|stranger"} & set(subjects), "I3"
-
-    @invariant()
-    def approved_means_quorum(self) -> None:
-        if self.state.status is ApprovalStatus.approved:
-            assert quorum_of(self.ask, self.state).satisfied
-            assert self.state.closed_at is not None
-            assert self.state.closed_at < self.ask.expires_at
-
-    @invariant()
-    def what_has_ended_stays_ended(self) -> None:
-        if self.ended is not None:
-            assert self.state == self.ended, "GOV-12"
-        elif self.state.closed:
-            self.ended = self.state
-
-
-TestApprovalMachine = ApprovalMachine.TestCase
-TestApprovalMachine.settings = settings(max_examples=500, stateful_step_count=20, deadline=None, derandomize=True)
-
-
-def code_of(ask: Ask, decision: Decision, now: datetime, state: ApprovalState | None = None) -> Refusal:
+def code_of(ask: Ask, decision: Decision, now: datetime = BEGIN, state: ApprovalState | None = None) -> Refusal:
     with pytest.raises(Refused) as caught:
         check(ask, state or ApprovalState(), decision, now)
     assert caught.value.next, "every refusal says what to do next"
@@ -214,3 +94,170 @@ def test_a_decision_of_another_incident_is_refused_although_the_workflow_id_is_r
     ask = an_ask()
     other = a_decision(ask, DecisionKind.approve, cases.MARIA, incident_id="inc-2")
     assert code_of(ask, other, BEGIN) is Refusal.unknown_ask
+
+
+def test_gov_1_an_excluded_account_is_refused_whatever_its_roles() -> None:
+    ask = an_ask(directory=directory(cases.governance(excluded=[cases.MARIA])))
+    assert code_of(ask, a_decision(ask, DecisionKind.approve, cases.MARIA)) is Refusal.external_account
+
+
+def test_gov_2_automation_never_decides_not_even_with_a_role() -> None:
+    ask = an_ask()
+    robot = an_actor(cases.MARIA, principal="automation")
+    assert code_of(ask, a_decision(ask, DecisionKind.approve, robot)) is Refusal.actor_not_a_person
+
+
+def test_gov_9_what_was_asked_changed_and_nothing_happens_on_it() -> None:
+    ask = an_ask()
+    state = supersede(ApprovalState(), "the plan changed", BEGIN)
+    assert state.status is ApprovalStatus.stale
+    vote = a_decision(ask, DecisionKind.approve, cases.MARIA)
+    assert code_of(ask, vote, BEGIN, state) is Refusal.already_decided
+
+
+def test_gov_12_a_vote_after_the_end_is_answered_and_changes_nothing() -> None:
+    ask = an_ask()
+    for status in set(ApprovalStatus) - {ApprovalStatus.pending}:
+        state = ApprovalState(status=status, because="it ended", closed_at=BEGIN)
+        code = code_of(ask, a_decision(ask, DecisionKind.approve, cases.MARIA), BEGIN, state)
+        assert code is (Refusal.expired if status is ApprovalStatus.expired else Refusal.already_decided)
+
+
+def test_gov_19_an_account_linked_to_the_requester_may_not_approve() -> None:
+    people = more_people().people
+    linked = [person.model_copy(update={"linked": ("slack|maria",)}) for person in people[:1]]
+    linked_people = directory(more_people().model_copy(update={"people": (*linked, *people[1:])}))
+    ask = an_ask(directory=linked_people, requester=cases.MARIA)
+    other = an_actor("slack|maria", linked_people)
+    assert other.roles == an_actor(cases.MARIA).roles
+    assert code_of(ask, a_decision(ask, DecisionKind.approve, other)) is Refusal.four_eyes
+    check(ask, ApprovalState(), a_decision(ask, DecisionKind.withdraw, other), BEGIN)
+
+
+def test_gov_19_two_accounts_of_one_person_count_once() -> None:
+    people = more_people().people
+    linked = people[0].model_copy(update={"linked": ("slack|maria",)})
+    linked_people = directory(more_people().model_copy(update={"people": (linked, *people[1:])}))
+    ask = an_ask(directory=linked_people)
+    state = apply(ask, ApprovalState(), a_decision(ask, DecisionKind.approve, cases.MARIA, 1), BEGIN)
+    again = a_decision(ask, DecisionKind.approve, an_actor("slack|maria", linked_people), 2)
+    assert code_of(ask, again, BEGIN, state) is Refusal.already_voted
+
+
+# --- extending, acknowledging --------------------------------------------------------------------------------------
+
+
+def test_people_who_are_asked_extend_the_time_limit_once_by_the_original_window() -> None:
+    ask = an_ask()
+    voted = apply(ask, ApprovalState(), a_decision(ask, DecisionKind.approve, cases.MARIA, 1), BEGIN)
+    state = apply(ask, voted, a_decision(ask, DecisionKind.extend, cases.JONAS, 2), BEGIN + timedelta(minutes=29))
+    assert deadline(ask, state) == BEGIN + timedelta(minutes=60)
+    assert state.votes == voted.votes, "votes stay: they were given on the same digest"
+    late = BEGIN + timedelta(minutes=59)
+    assert code_of(ask, a_decision(ask, DecisionKind.extend, cases.MARIA, 3), late, state) is Refusal.wrong_state
+    assert expire(ask, state, late) == state
+    assert apply(ask, state, a_decision(ask, DecisionKind.approve, cases.JONAS, 4), late).status.value == "approved"
+    assert expire(ask, state, BEGIN + timedelta(minutes=60)).status is ApprovalStatus.expired
+
+
+def test_nobody_extends_a_time_limit_that_has_passed_or_without_being_asked() -> None:
+    ask = an_ask()
+    assert code_of(ask, a_decision(ask, DecisionKind.extend, cases.JONAS), ask.expires_at) is Refusal.expired
+    assert code_of(ask, a_decision(ask, DecisionKind.extend, OMAR)) is Refusal.not_your_role
+    silent = a_decision(ask, DecisionKind.extend, cases.JONAS, reason="wait")
+    assert code_of(ask, silent) is Refusal.reason_too_short
+
+
+def test_an_extension_moves_the_last_rung_and_no_other() -> None:
+    policy = cases.playbook().approvals["sev2"]
+    window = policy.time_limit
+    assert due_rungs(policy, timedelta(minutes=31), 1, window) == [2]
+    assert due_rungs(policy, timedelta(minutes=60), 3, window) == [3]
+
+
+def test_gov_25_acknowledging_quiets_pages_to_that_person_and_is_no_vote() -> None:
+    ask = an_ask()
+    state = acknowledge(ask, ApprovalState(), cases.MARIA, BEGIN)
+    assert (state.status, state.votes) == (ApprovalStatus.pending, ())
+    assert not may_page(ask, state, cases.MARIA, BEGIN + timedelta(minutes=9, seconds=59))
+    assert may_page(ask, state, cases.MARIA, BEGIN + timedelta(minutes=10))
+    assert may_page(ask, state, cases.JONAS, BEGIN)
+    again = acknowledge(ask, state, cases.MARIA, BEGIN + timedelta(minutes=10))
+    assert [one.at for one in again.acknowledged] == [BEGIN + timedelta(minutes=10)]
+
+
+def test_gov_25_the_end_of_an_ask_cancels_all_pages() -> None:
+    ask = an_ask()
+    state = expire(ask, ApprovalState(), ask.expires_at)
+    assert not may_page(ask, state, cases.MARIA, ask.expires_at)
+    assert acknowledge(ask, state, cases.MARIA, ask.expires_at) == state
+    voted = apply(ask, ApprovalState(), a_decision(ask, DecisionKind.approve, cases.MARIA), BEGIN)
+    assert not may_page(ask, voted, cases.MARIA, BEGIN), "who has voted is left in peace"
+
+
+def test_a_time_limit_under_a_standing_authorisation_says_on_what_the_approval_rests() -> None:
+    ask = an_ask()
+    state = expire(ask, ApprovalState(), ask.expires_at, standing="sa-1")
+    assert (state.status, state.basis) == (ApprovalStatus.approved, "standing_authorisation")
+    assert "sa-1" in state.because
+    early = ask.expires_at - timedelta(microseconds=1)
+    assert expire(ask, ApprovalState(), early, standing="sa-1").status is ApprovalStatus.pending
+
+
+# --- several things in one instant (GOV-16) ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kinds", "minutes", "stale", "ends"),
+    [
+        ("withdraw reject approve approve", 29, "the plan changed", "withdrawn"),
+        ("withdraw reject approve approve", 30, "the plan changed", "withdrawn"),
+        ("reject approve approve", 30, "the plan changed", "expired"),
+        ("reject approve approve", 29, "the plan changed", "stale"),
+        ("reject approve approve", 29, "", "rejected"),
+        ("approve approve", 29, "", "approved"),
+        ("approve extend", 29, "", "pending"),
+    ],
+)
+def test_gov_16_one_end_whatever_the_order_of_arrival(kinds: str, minutes: int, stale: str, ends: str) -> None:
+    ask = an_ask()
+    people = {"withdraw": [cases.JONAS], "reject": [cases.AMIRA], "extend": [cases.AMIRA]}
+    people["approve"] = [cases.MARIA, cases.JONAS]
+    decisions = [
+        a_decision(ask, DecisionKind(kind), people[kind][kinds.split()[:place].count(kind)], place)
+        for place, kind in enumerate(kinds.split())
+    ]
+    now = BEGIN + timedelta(minutes=minutes)
+    found = {settle(ask, ApprovalState(), order, now, stale)[0] for order in permutations(decisions)}
+    assert [state.status.value for state in found] == [ends], "one state, its words included"
+
+
+def test_gov_16_every_refused_decision_of_the_instant_is_answered() -> None:
+    ask = an_ask()
+    decisions = [
+        a_decision(ask, DecisionKind.approve, cases.MARIA, 1),
+        a_decision(ask, DecisionKind.reject, cases.AMIRA, 2),
+        a_decision(ask, DecisionKind.hold, cases.JONAS, 3),
+    ]
+    state, refused = settle(ask, ApprovalState(), decisions, BEGIN)
+    assert state.status is ApprovalStatus.rejected
+    assert {decision.decision_id for decision, _ in refused} == {"d-1", "d-3"}
+
+
+def test_gov_16_one_after_the_other_also_gives_exactly_one_end() -> None:
+    ask = an_ask()
+    acts = [
+        (DecisionKind.approve, cases.MARIA),
+        (DecisionKind.approve, cases.JONAS),
+        (DecisionKind.reject, cases.AMIRA),
+    ]
+    decisions = [a_decision(ask, kind, who, place) for place, (kind, who) in enumerate(acts)]
+    for order in permutations(decisions):
+        ends, state = [], ApprovalState()
+        for decision in order:
+            try:
+                state = apply(ask, state, decision, BEGIN)
+            except Refused:
+                continue
+            ends += [state.status] if state.closed else []
+        assert len(ends) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from itertools import permutations
 
 from hypothesis import given
@@ -40,6 +41,22 @@ def test_gov_15_satisfied_equals_brute_force(quorum: Quorum, voters: dict[str, t
     state = quorum_state(quorum, voters)
     assert state.satisfied == brute_force(quorum, voters)
     assert bool(state.missing) == (not state.satisfied)
+
+
+def test_gov_15_satisfied_equals_brute_force_on_10_000_random_instances() -> None:
+    dice = random.Random(20260302)  # noqa: S311  # the same instances every time
+    verdicts = []
+    for _ in range(10_000):
+        roles = dice.sample(ROLES, dice.randint(1, 3))
+        slots = tuple(QuorumSlot(role=role, min=dice.randint(1, 2)) for role in roles)
+        places = sum(slot.min for slot in slots)
+        quorum = Quorum(roles=slots, distinct_people=places + dice.randint(0, 1))
+        voters = {f"p{n}": tuple(dice.sample(ROLES, dice.randint(0, 3))) for n in range(dice.randint(0, 6))}
+        state = quorum_state(quorum, voters)
+        assert state.satisfied == brute_force(quorum, voters), (quorum, voters)
+        assert bool(state.missing) == (not state.satisfied)
+        verdicts.append(state.satisfied)
+    assert 1_000 < sum(verdicts) < 9_000, "both answers are tried"
 
 
 @given(quorums(), voters_strategy, st.sets(st.sampled_from(ROLES)).map(tuple))

@@ -8,7 +8,7 @@ import pytest
 
 from countermand.playbook.load import problems
 
-DEMO = (Path(__file__).parents[3] / "examples/demo/playbook.yaml").read_text(encoding="utf-8")
+DEMO = Path(__file__).with_name("plain.yaml").read_text(encoding="utf-8")
 LADDER = "      - {after: 10m, do: default, action: hold}\n"
 
 WARNED = {
@@ -96,3 +96,20 @@ def test_a_criterion_that_finds_nothing_within_the_watch_is_warned_of_when_its_t
     assert [(p.level, p.where) for p in found] == [("warning", "detection.triggers[0].any[0]")]
     assert "2 times the usual rate is not found within the watch at the traffic stated" in found[0].message
     assert problems(fast.encode()) == []
+
+
+@pytest.mark.parametrize(
+    ("criterion", "needs"),
+    [
+        ("tolerate: {ratio: 1.5}", "10s"),
+        ("rule: {failure_limit: {above: 0.1, interval: 4s, limit: 2}}", "12s"),
+        ("rule: {failed_checks: {above: 0.1, interval: 4s, threshold: 3}}", "12s"),
+        ("rule: {bound: {above: 0.1, window: 2s, for: 10s}}", "10s"),
+        ("rule: {times_baseline: {ratio: 2, window: 4s, interval: 6s, limit: 1}}", "12s"),
+    ],
+)
+def test_a_criterion_that_needs_more_time_than_the_watch_has_is_an_error(criterion: str, needs: str) -> None:
+    short = DEMO.replace("watch: 30m", "watch: 8s", 1).replace("tolerate: {ratio: 1.5}", criterion, 1)
+    found = [p for p in problems(short.encode()) if p.where == "detection.triggers[0].any[0]"]
+    assert [p.level for p in found] == ["error"]
+    assert found[0].message == f"can never fire: it needs at least {needs} and the watch lasts 8s"

@@ -10,7 +10,7 @@ from countermand.playbook.load import parse, problems
 from countermand.playbook.model import Playbook
 from countermand.playbook.worse import worse
 
-DEMO = (Path(__file__).parents[3] / "examples/demo/playbook.yaml").read_text(encoding="utf-8")
+DEMO = Path(__file__).with_name("plain.yaml").read_text(encoding="utf-8")
 ANY = """any:
         - {signal: hallucinations, tolerate: {ratio: 1.5}}
         - {signal: moderation_failures, tolerate: {ratio: 2, absolute: 0.005}}

@@ -14,7 +14,7 @@ from countermand.playbook.load import PlaybookErrors, parse, problems
 from countermand.playbook.source import read
 
 ROOT = Path(__file__).parents[3]
-DEMO = (ROOT / "examples/demo/playbook.yaml").read_text(encoding="utf-8")
+DEMO = Path(__file__).with_name("plain.yaml").read_text(encoding="utf-8")
 FOREIGN = (
     "Input should",
     "Extra inputs",

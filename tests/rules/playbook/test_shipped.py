@@ -129,7 +129,7 @@ def test_the_explanation_of_the_demo_says_what_matters() -> None:
     text = " ".join(explain(load(DEMO)).split())
     for said in (
         "lasts 10 seconds",
-        "more than 1.5 times the hallucinations of the current version",
+        "2 of these 3 at the same time: more than 1.2 times the hallucinations of the current version, enough alone",
         "more than 2 times the moderation failures of the current version plus 0.5 percentage points",
         "at most 1 in 100 harmless releases",
         "2 different people (1 safety lead and 1 release owner) must agree",
@@ -137,7 +137,7 @@ def test_the_explanation_of_the_demo_says_what_matters() -> None:
         "if nobody decides in 10 minutes: NO ROLLBACK, nothing changes, asked again every 10 minutes",
         "2. 50 % of the new version's users return, then 4 seconds of watching",
         "checked before and between: The current version answers",
-        "hallucinations at most 7 %, judged on 400 outputs",
+        "hallucinations at most 700 per 10,000, judged on 400 outputs",
         "customers: all users back and all-clear",
         "a review by the release owner, signed within 5 days",
     ):

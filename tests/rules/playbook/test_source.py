@@ -10,7 +10,7 @@ import pytest
 from countermand.playbook.load import problems
 from countermand.playbook.source import MAX_BYTES, read
 
-DEMO = (Path(__file__).parents[3] / "examples/demo/playbook.yaml").read_text(encoding="utf-8")
+DEMO = Path(__file__).with_name("plain.yaml").read_text(encoding="utf-8")
 
 BOMB = "\n".join(
     ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
