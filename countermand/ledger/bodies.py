@@ -201,6 +201,16 @@ class AskRung(Body):
     to: tuple[str, ...]
 
 
+class AskAcknowledged(Body):
+    """Somebody is looking at it: no vote, and the ladder goes on (GOV-25)."""
+
+    KIND: ClassVar[Kind] = Kind.ask_acknowledged
+    ask_id: str
+    subject: str
+    name: str
+    channel: str
+
+
 class AskVote(Body):
     KIND: ClassVar[Kind] = Kind.ask_vote
     ask_id: str
@@ -328,7 +338,7 @@ BODIES: dict[Kind, type[Body]] = {
     body.KIND: body
     for body in (
         ReleaseRegistered, ReleaseClosed, VerdictChanged, IncidentOpened, IncidentPhase, IncidentClosed,
-        FreezeCompleted, FreezeFailed, PlanMade, AskOpened, AskRung, AskVote, AskClosed, DecisionMade,
+        FreezeCompleted, FreezeFailed, PlanMade, AskOpened, AskRung, AskAcknowledged, AskVote, AskClosed, DecisionMade,
         DecisionRefused, StageIntent, StageOutcome, StageState, CheckDone, CommsSent, CommsFailed,
         ReviewDrafted, ReviewClosed,
     )

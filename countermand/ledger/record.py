@@ -38,6 +38,7 @@ class Kind(StrEnum):
     plan = "plan"
     ask_opened = "ask.opened"
     ask_rung = "ask.rung"
+    ask_acknowledged = "ask.acknowledged"
     ask_vote = "ask.vote"
     ask_closed = "ask.closed"
     decision = "decision"
