@@ -28,7 +28,13 @@ from workflows.decisions import Answer
 
 #: Refusals per person and minute that are recorded; then the person has to wait.
 MOST_REFUSALS = 10
-VOTES = (DecisionKind.approve, DecisionKind.reject, DecisionKind.retract, DecisionKind.withdraw)
+VOTES = (
+    DecisionKind.approve,
+    DecisionKind.reject,
+    DecisionKind.retract,
+    DecisionKind.extend,
+    DecisionKind.withdraw,
+)
 
 
 class Signer(Protocol):
@@ -153,7 +159,7 @@ class Gate:
             raise Refused(
                 Refusal.expired if ask.status == "expired" else Refusal.already_decided,
                 f"this request is already {ask.status} ({ask.closed.because}); its time limit was "
-                f"{utc(ask.opened.expires_at)}, it is now {utc(self._clock())}.",
+                f"{utc(ask.expires_at)}, it is now {utc(self._clock())}.",
                 "Open the incident to see what happens now, or ask again there.",
             )
         if act.kind is not DecisionKind.approve:
@@ -178,8 +184,6 @@ class Gate:
     ) -> Decision:
         directory = await self._people.snapshot()
         now = self._clock()
-        opened = view.opened
-        scope = Scope(release=view.release_id, environment=opened.environment, severity=Severity(opened.severity))
         decision = Decision(
             decision_id=act.decision_id or str(uuid.uuid4()),
             kind=act.kind,
@@ -188,7 +192,7 @@ class Gate:
             ask_id=act.ask_id,
             approval_digest=act.approval_digest,
             reason=act.reason.strip(),
-            actor=mandates.actor(directory, person.subject, _wanted(act, view, directory), scope, now),
+            actor=mandates.actor(directory, person.subject, _wanted(act, view, directory), scope_of(view), now),
             channel=channel,
             acr="local",
             view_sha256=act.view_sha256,
@@ -216,6 +220,18 @@ class Gate:
                 release_id=view.release_id,
             )
         )
+
+
+def scope_of(view: IncidentView) -> Scope:
+    """What is decided on in this incident, as far as delegations ask."""
+    opened = view.opened
+    return Scope(release=view.release_id, environment=opened.environment, severity=Severity(opened.severity))
+
+
+def roles_here(directory: Directory, subject: str, view: IncidentView, at: datetime) -> tuple[str, ...]:
+    """The roles this person may act with in this incident, lent ones included."""
+    held = mandates.effective_roles(directory, subject, scope_of(view), at)
+    return tuple(dict.fromkeys(one.role for one in held))
 
 
 def _wanted(act: Act, view: IncidentView, directory: Directory) -> tuple[str, ...]:

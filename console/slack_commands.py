@@ -70,7 +70,7 @@ class SlackCommands:
         roles = set((await self._desk.deps.people.snapshot()).roles_of(subject))
         mine = [
             f"{ask.opened.ask_id}: roll back {view.opened.candidate_name} to {view.opened.baseline_name}? "
-            f"Decide by {utc(ask.opened.expires_at)}; {ask.have} of {ask.opened.need_people} people approved"
+            f"Decide by {utc(ask.expires_at)}; {ask.have} of {ask.opened.need_people} people approved"
             for view in await views.recent_incidents(self._desk.deps)
             for ask in view.asks
             if view.closed is None and views.waits_for(ask, subject, roles)

@@ -108,7 +108,7 @@ class SlackDesk:
         await self.answers.tell(
             inbound,
             "Noted: you are looking at it. Reminders leave you alone for ten minutes.",
-            f"This is not a vote. {have}; decide by {utc(ask.opened.expires_at)}.",
+            f"This is not a vote. {have}; decide by {utc(ask.expires_at)}.",
         )
 
     # --- the dialog -----------------------------------------------------------------------------------------

@@ -45,12 +45,12 @@ def late_buttons(view: IncidentView, ask: AskView) -> list[Json]:
 
 
 def _check_open(ask: AskView, now: datetime) -> None:
-    if ask.closed is None and now < ask.opened.expires_at:
+    if ask.closed is None and now < ask.expires_at:
         return
     status = f"already {ask.status} ({ask.closed.because})" if ask.closed else "expired"
     raise Refused(
         Refusal.expired if ask.status in ("expired", "pending") else Refusal.already_decided,
-        f"this request is {status}; its time limit was {utc(ask.opened.expires_at)}, it is now {utc(now)}.",
+        f"this request is {status}; its time limit was {utc(ask.expires_at)}, it is now {utc(now)}.",
         "Open the incident to see what happens now.",
     )
 

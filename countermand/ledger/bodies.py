@@ -211,6 +211,18 @@ class AskAcknowledged(Body):
     channel: str
 
 
+class AskExtended(Body):
+    """People took more time, once; `until` replaces the time limit."""
+
+    KIND: ClassVar[Kind] = Kind.ask_extended
+    ask_id: str
+    decision_id: str
+    subject: str
+    name: str
+    reason: str
+    until: datetime
+
+
 class AskVote(Body):
     KIND: ClassVar[Kind] = Kind.ask_vote
     ask_id: str
@@ -338,8 +350,8 @@ BODIES: dict[Kind, type[Body]] = {
     body.KIND: body
     for body in (
         ReleaseRegistered, ReleaseClosed, VerdictChanged, IncidentOpened, IncidentPhase, IncidentClosed,
-        FreezeCompleted, FreezeFailed, PlanMade, AskOpened, AskRung, AskAcknowledged, AskVote, AskClosed, DecisionMade,
-        DecisionRefused, StageIntent, StageOutcome, StageState, CheckDone, CommsSent, CommsFailed,
+        FreezeCompleted, FreezeFailed, PlanMade, AskOpened, AskRung, AskAcknowledged, AskExtended, AskVote, AskClosed,
+        DecisionMade, DecisionRefused, StageIntent, StageOutcome, StageState, CheckDone, CommsSent, CommsFailed,
         ReviewDrafted, ReviewClosed,
     )
 }  # fmt: skip

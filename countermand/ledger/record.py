@@ -39,6 +39,7 @@ class Kind(StrEnum):
     ask_opened = "ask.opened"
     ask_rung = "ask.rung"
     ask_acknowledged = "ask.acknowledged"
+    ask_extended = "ask.extended"
     ask_vote = "ask.vote"
     ask_closed = "ask.closed"
     decision = "decision"

@@ -44,7 +44,7 @@ def stranger_home(sentence: str, next_: str) -> Json:
 def _waiting(view: IncidentView, ask: AskView, console_url: str) -> list[Block]:
     ask_id = ask.opened.ask_id
     question = f"Roll back {_name(view)} to {cut(view.opened.baseline_name, 100)}?"
-    text = f"*{esc(question)}*\n{esc(cut(view.opened.sentence, 600))}\nDecide by *{utc(ask.opened.expires_at)}*."
+    text = f"*{esc(question)}*\n{esc(cut(view.opened.sentence, 600))}\nDecide by *{utc(ask.expires_at)}*."
     text += f" If nobody decides: {esc(ask.opened.default)}."
     buttons = [
         button(APPROVE, "Approve…", ask_id, style="primary"),

@@ -52,7 +52,7 @@ def _rung(ask: AskView, rung: AskRung, people: Callable[[tuple[str, ...]], tuple
     to = tuple(one for one in people(rung.to) if one not in voted and not quiet(ask, one, at))
     missing = f"Missing: {esc(spoken(ask.missing))}." if ask.missing else ""
     word = "Reminder" if rung.do == "remind" else f"Escalated to {esc(spoken(rung.to))}"
-    limit = f"Decide by {when(ask.opened.expires_at)} ({utc(ask.opened.expires_at)})."
+    limit = f"Decide by {when(ask.expires_at)} ({utc(ask.expires_at)})."
     text = f"*{word}.* {ask.have} of {ask.opened.need_people} people approved. {missing} "
     return Note(key=f"rung/{rung.rung}", message=_said(text + limit), to=to)
 
