@@ -116,7 +116,8 @@ class SlackCards:
         card = await self._channel_card(now)
         if card is None or card.ts is None or directory is None:
             return
-        for note in notes(view, now.ask, lambda roles: tuple(one.subject for one in directory.holders(*roles))):
+        quiet = directory.governance.limits.ack_quiet
+        for note in notes(view, now.ask, lambda roles: tuple(one.subject for one in directory.holders(*roles)), quiet):
             copy = now.known.get(now.id(f"note/{note.key}"))
             if copy is None or copy.ts is None:
                 await self._note(now, note, card)

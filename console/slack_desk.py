@@ -28,7 +28,7 @@ from countermand.governance.decision import DecisionKind, Refusal, Refused
 from countermand.governance.directory import Directory
 from countermand.ledger.bodies import AskAcknowledged
 from countermand.messages.ask_card import ask_card
-from countermand.messages.facts import utc
+from countermand.messages.facts import in_words, utc
 from countermand.messages.incident import AskView, IncidentView
 from countermand.messages.slack_card import ACKNOWLEDGE, complete_in_slack
 from countermand.messages.slack_dialog import (
@@ -95,7 +95,7 @@ class SlackDesk:
         view, ask = await self._ask(inbound)
         directory = await self._directory(person)
         try:
-            check_acknowledge(ask, directory, person.subject, self.deps.clock())
+            check_acknowledge(view, ask, directory, person.subject, self.deps.clock())
         except Refused as refusal:
             raise TurnedAway.of(refusal, person.subject, late_buttons(view, ask)) from refusal
         name = directory.name_of(person.subject)
@@ -104,10 +104,11 @@ class SlackDesk:
         await self.deps.ledger.append(
             body.entry(key, person.subject, incident_id=view.incident_id, release_id=view.release_id)
         )
+        quiet = directory.governance.limits.ack_quiet
         have = f"{ask.have} of {ask.opened.need_people} people approved"
         await self.answers.tell(
             inbound,
-            "Noted: you are looking at it. Reminders leave you alone for ten minutes.",
+            f"Noted: you are looking at it. Reminders leave you alone for {in_words(quiet)}.",
             f"This is not a vote. {have}; decide by {utc(ask.expires_at)}.",
         )
 
@@ -152,7 +153,7 @@ class SlackDesk:
         dialog = decision_dialog(kind, view, card, whole=whole)
         if view_problems(dialog) or (kind == "approve" and not whole):
             raise Refused(
-                Refusal.view_not_shown,
+                Refusal.view_incomplete,
                 "this plan cannot be shown completely in Slack.",
                 "Open the console, read it there and decide.",
             )

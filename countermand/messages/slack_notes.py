@@ -16,9 +16,6 @@ from countermand.messages.incident import AskView, IncidentView, StageView
 from countermand.messages.slack_card import fallback
 from countermand.plan.target import Value
 
-#: How long somebody who said "I'm on it" is left alone by reminders (GOV-25).
-QUIET = timedelta(minutes=10)
-
 _VERB = {"approve": "approved", "reject": "rejected", "retract": "took back their vote"}
 _STAGE = {"completed": "is done", "stopped": "stopped", "aborted": "was aborted", "reversed": "was reversed"}
 
@@ -31,13 +28,19 @@ class Note(Value):
     to: tuple[str, ...] = ()
 
 
-def notes(view: IncidentView, ask: AskView, people: Callable[[tuple[str, ...]], tuple[str, ...]]) -> Iterator[Note]:
+def notes(
+    view: IncidentView,
+    ask: AskView,
+    people: Callable[[tuple[str, ...]], tuple[str, ...]],
+    ack_quiet: timedelta,
+) -> Iterator[Note]:
     """Every note the thread has to hold now, oldest kind first. `people` gives the subjects who hold one of the roles.
 
+    `ack_quiet`: how long somebody who said "I'm on it" is called by no reminder (GOV-25).
     A reminder or an escalation of a request that is over is not said any more: terminal states cancel all of it.
     """
     if ask.closed is None:
-        yield from (_rung(ask, rung, people) for rung in ask.rungs if rung.do in ("remind", "escalate"))
+        yield from (_rung(ask, rung, people, ack_quiet) for rung in ask.rungs if rung.do in ("remind", "escalate"))
     yield from (_vote(vote) for vote in ask.votes)
     if ask.closed is not None:
         card = ask_card(view, ask)
@@ -46,10 +49,12 @@ def notes(view: IncidentView, ask: AskView, people: Callable[[tuple[str, ...]], 
         yield from (_stage(stage, view) for stage in view.stages if stage.state in _STAGE)
 
 
-def _rung(ask: AskView, rung: AskRung, people: Callable[[tuple[str, ...]], tuple[str, ...]]) -> Note:
+def _rung(
+    ask: AskView, rung: AskRung, people: Callable[[tuple[str, ...]], tuple[str, ...]], ack_quiet: timedelta
+) -> Note:
     voted = {vote.subject for vote in ask.standing_votes}
     at = ask.rung_at.get(rung.rung, ask.opened.opened_at)
-    to = tuple(one for one in people(rung.to) if one not in voted and not quiet(ask, one, at))
+    to = tuple(one for one in people(rung.to) if one not in voted and not _quiet(ask, one, at, ack_quiet))
     missing = f"Missing: {esc(spoken(ask.missing))}." if ask.missing else ""
     word = "Reminder" if rung.do == "remind" else f"Escalated to {esc(spoken(rung.to))}"
     limit = f"Decide by {when(ask.expires_at)} ({utc(ask.expires_at)})."
@@ -57,10 +62,10 @@ def _rung(ask: AskView, rung: AskRung, people: Callable[[tuple[str, ...]], tuple
     return Note(key=f"rung/{rung.rung}", message=_said(text + limit), to=to)
 
 
-def quiet(ask: AskView, subject: str, at: datetime) -> bool:
+def _quiet(ask: AskView, subject: str, at: datetime, ack_quiet: timedelta) -> bool:
     """Whether this person said "I'm on it" so lately that they are not called at `at`."""
     said = ask.acknowledged.get(subject)
-    return said is not None and said[1] <= at < said[1] + QUIET
+    return said is not None and said[1] <= at < said[1] + ack_quiet
 
 
 def _vote(vote: AskVote) -> Note:

@@ -36,6 +36,7 @@ from tests.console.world import BASE, INCIDENT, Story, World, make_template
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 CONSOLE = "https://console.example.com"
 ASK = f"{INCIDENT}-ask-1"
+QUIET = timedelta(minutes=10)
 REASON = "Hallucinations tripled since 03:12; customers act on these answers."
 
 Json = dict[str, Any]
@@ -138,7 +139,7 @@ async def states(tell: Tell) -> dict[str, Json]:
     world = await tell(one_vote)
     view, ask = await view_of(world)
     directory = await world.story.people.snapshot()
-    for note in notes(view, ask, lambda roles: tuple(one.subject for one in directory.holders(*roles))):
+    for note in notes(view, ask, lambda roles: tuple(one.subject for one in directory.holders(*roles)), QUIET):
         found[f"note_{note.key.partition('/')[0]}"] = _message(note.message)
     view, ask = longest(*await view_of(await tell(Story.asked)))
     found["card_too_long"] = _message(slack_card(view, ask, CONSOLE))

@@ -154,7 +154,7 @@ async def test_hostile_text_changes_no_fact_no_button_and_no_notification(
         said = words(fenced)
         assert len(said) < 600
         assert all(char.isprintable() or char == "\n" for char in said), repr(said)
-        for note in notes(view, ask, lambda _roles: ()):
+        for note in notes(view, ask, lambda _roles: (), states.QUIET):
             assert message_problems(note.message) == []
             assert text not in note.message.text
 

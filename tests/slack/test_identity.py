@@ -186,3 +186,33 @@ async def test_an_unknown_request_is_answered(slack: Start) -> None:
     await maria.press(card, "approve")
     assert "there is no request" in await maria.hears("Not done:")
     assert text_of(bench.card()) == text_of(bench.card())
+
+
+async def test_a_delegate_is_offered_the_dialog_while_the_delegation_runs(slack: Start) -> None:
+    bench = await slack()
+    clock = bench.world.deps.clock
+    lent = {
+        "id": "holiday-1",
+        "delegator": cases.JONAS,
+        "delegate": "local|stand-in",
+        "roles": ["release_owner"],
+        "not_before": clock() - timedelta(days=1),
+        "not_after": clock() + timedelta(days=1),
+        "releases": "any",
+        "environments": "any",
+        "severities": "any",
+        "granted_at": clock() - timedelta(days=2),
+        "reason": "Jonas is on holiday.",
+    }
+    people = [person.model_dump() for person in cases.governance().people]
+    people.append({"subject": "local|stand-in", "name": "Sam Stand-in", "roles": ["observer"]})
+    bench.world.story.people.governance = cases.governance(people=people, delegations=[lent])
+    await link(bench, "lena", "local|stand-in")
+    await bench.show()
+    lena = bench.human("lena")
+    await lena.press(bench.card(), "approve")
+    assert (await lena.dialog())["title"]["text"] == "Approve the rollback"
+    people[-1]["subject"] = "local|somebody-else"
+    bench.world.story.people.governance = cases.governance(people=people)
+    await lena.press(bench.card(), "approve")
+    await lena.hears("you hold no role")

@@ -165,14 +165,22 @@ async def test_cards_show_every_state_of_the_request_in_order_and_its_end_last(w
         handle = await world.open_incident()
         await world.reaches("asking")
         ask_id = (await world.view()).asks[0].opened.ask_id
-        await until(lambda: bool(world.cards.shown.get(ask_id)), "the card is there")
+
+        async def first() -> bool:
+            return bool(world.cards.shown.get(ask_id))
+
+        await until(first, "the card is there")
         await world.decide(DecisionKind.approve, cases.MARIA)
         await world.decide(DecisionKind.approve, cases.JONAS)
         await handle.result()
-        await until(lambda: world.cards.shown[ask_id][-1][1] == "approved", "the card says how it ended")
+
+        async def ended() -> bool:
+            return world.cards.shown[ask_id][-1][1] == "approved"
+
+        await until(ended, "the card says how it ended")
     shown = world.cards.shown[ask_id]
     assert [revision for revision, _ in shown] == sorted({revision for revision, _ in shown})
-    assert [status for _, status in shown][0] == "pending"
+    assert shown[0][1] == "pending"
 
 
 async def test_a_messenger_that_never_answers_delays_neither_decision_nor_revert(world: World) -> None:
