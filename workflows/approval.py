@@ -9,6 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.briefing import Brief
 from activities.planning import AskRequest, PlanningActivities
+from countermand import ids
 from countermand.governance import approval as rules
 from countermand.governance.approval import ApprovalState, ApprovalStatus, Ask
 from countermand.governance.decision import Decision, DecisionKind
@@ -18,7 +19,7 @@ from countermand.plan.model import Plan
 from countermand.plan.target import Value
 from countermand.playbook.model import Rung, Step
 from workflows import policies
-from workflows.ask_cards import AskCards, CardsInput, Changed
+from workflows.ask_cards import AskCards, Changed
 from workflows.decisions import Answer, refuse_in_words
 from workflows.scribe import Scribe
 from workflows.visibility import show
@@ -53,14 +54,13 @@ class Approval:
         self._state = ApprovalState()
         self._rungs_done = 0
         self._changes = 0
-        self._cards: workflow.ChildWorkflowHandle[AskCards, int] | None = None
         plan = request.plan
         self._scribe = Scribe(plan.incident_id, plan.release_id, request.brief.playbook, plan.severity)
 
     @workflow.run
     async def run(self, request: ApprovalInput) -> ApprovalResult:
         ask = await self._open()
-        await self._start_cards()
+        await self._tell_cards()
         await self._scribe.tell(Step.approval_asked, request.ask_id)
         while not self._state.closed:
             await self._climb_ladder(ask)
@@ -160,24 +160,12 @@ class Approval:
         )
         await self._scribe.record(f"{ask.ask_id}/extended", body, f"Time limit extended to {until:%H:%M:%S} UTC")
 
-    async def _start_cards(self) -> None:
-        plan, ask_id = self._request.plan, self._request.ask_id
-        self._cards = await workflow.start_child_workflow(
-            AskCards.run,
-            CardsInput(incident_id=plan.incident_id, release_id=plan.release_id, ask_id=ask_id),
-            id=f"{workflow.info().workflow_id}/cards",
-            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-            static_summary=f"Cards of {ask_id}",
-        )
-        await self._tell_cards()
-
     async def _tell_cards(self, *, last: bool = False) -> None:
         """Every change goes to the cards; how they reach people is not waited for."""
         self._changes += 1
-        if self._cards is None:
-            return
+        cards = workflow.get_external_workflow_handle_for(AskCards.run, ids.cards_workflow(workflow.info().workflow_id))
         try:
-            await self._cards.signal(AskCards.changed, Changed(revision=self._changes, last=last))
+            await cards.signal(AskCards.changed, Changed(revision=self._changes, last=last))
         except ApplicationError as error:  # an operator ended the workflow of the cards; the request goes on
             workflow.logger.warning("cards of %s: %s", self._request.ask_id, error)
 

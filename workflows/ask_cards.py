@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities.showing import ShowingActivities, ShowRequest
 from countermand.plan.target import Value
+from countermand.playbook.units import Duration
 from workflows import policies
 
 
 class CardsInput(Value):
-    """The request whose cards are kept."""
+    """The request whose cards are kept, at most for `time_limit`."""
 
     incident_id: str
     release_id: str
     ask_id: str
+    time_limit: Duration
 
 
 class Changed(Value):
@@ -37,9 +41,17 @@ class AskCards:
 
     @workflow.run
     async def run(self, request: CardsInput) -> int:
-        """Until the last change is shown; returns its revision."""
+        """Until the last change is shown; returns its revision. A request that falls silent is left after the limit."""
+        until = workflow.now() + request.time_limit
         while True:
-            await workflow.wait_condition(lambda: self._newest.revision > self._shown)
+            try:
+                await workflow.wait_condition(
+                    lambda: self._newest.revision > self._shown,
+                    timeout=max(until - workflow.now(), timedelta(milliseconds=1)),
+                    timeout_summary="the request fell silent",
+                )
+            except TimeoutError:
+                return self._shown
             change = self._newest
             self._shown = change.revision
             try:
