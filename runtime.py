@@ -10,13 +10,14 @@ from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from workflows.approval import Approval
+from workflows.ask_cards import AskCards
 from workflows.correction import Correction
 from workflows.incident import Incident
 from workflows.release_watch import ReleaseWatch
 from workflows.review import Review
 from workflows.staged_revert import StagedRevert
 
-WORKFLOWS = [ReleaseWatch, Incident, Approval, StagedRevert, Review, Correction]
+WORKFLOWS = [ReleaseWatch, Incident, Approval, AskCards, StagedRevert, Review, Correction]
 
 
 def _sandboxed(runner: WorkflowRunner | None) -> WorkflowRunner:

@@ -13,9 +13,11 @@ from activities.briefing import BriefingActivities
 from activities.communicating import CommunicatingActivities
 from activities.freezing import FreezingActivities
 from activities.planning import PlanningActivities
+from activities.ports import AskCards
 from activities.recording import RecordingActivities
 from activities.reviewing import ReviewingActivities
 from activities.sealing import Sealer
+from activities.showing import ShowingActivities
 from activities.staging import StagingActivities
 from activities.verifying import VerifyingActivities
 from activities.watching import WatchingActivities
@@ -29,6 +31,9 @@ from adapters.ledger import SqlLedger
 from adapters.settings import Settings
 from adapters.signals import SqlSignals
 from adapters.signing import GatewayKey
+from adapters.slack_cards import NoCards, SlackCards
+from adapters.slack_settings import slack_settings
+from adapters.slack_web import SlackWeb
 from adapters.source_settings import source_settings
 from adapters.sources import ConfiguredSources
 from adapters.targets import ConfiguredTargets
@@ -51,6 +56,7 @@ async def run(settings: Settings) -> None:
     planning = PlanningActivities(targets, ledger)
     staging = StagingActivities(targets, ledger, people, GatewayKey(settings.gateway_key), utc_now)
     reviewing = ReviewingActivities(ledger, renderer, catalogue, utc_now)
+    showing = ShowingActivities(ledger, _cards(settings, database, people))
     client = await connect()
     effects = Worker(
         client,
@@ -69,6 +75,7 @@ async def run(settings: Settings) -> None:
             VerifyingActivities(signals, sealer, catalogue, ledger, utc_now).verify_health,
             communicating.communicate,
             communicating.correct,
+            showing.show_ask,
             reviewing.draft_review,
             reviewing.close_release,
         ],
@@ -93,6 +100,13 @@ async def run(settings: Settings) -> None:
     await targets.close()
     await sources.close()
     await database.close()
+
+
+def _cards(settings: Settings, database: Database, people: FileDirectory) -> AskCards:
+    slack = slack_settings(settings.data / "slack.yaml")
+    if slack is None:
+        return NoCards()
+    return SlackCards(database, SlackWeb(slack.bot_token(), slack.api_url), slack, people, settings.console_url)
 
 
 if __name__ == "__main__":

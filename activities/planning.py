@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 from activities.briefing import Brief
 from activities.ports import Ledger, TargetRejected, Targets, TargetUnavailable
 from countermand.governance.approval import RULES, Ask
+from countermand.governance.delegation import Scope
 from countermand.ledger.bodies import AskOpened, PlanMade
 from countermand.messages.facts import in_words, spoken
 from countermand.plan.build import NothingToRevert, build_plan, member_of
@@ -109,6 +110,7 @@ class PlanningActivities:
             directory=brief.directory,
             keys=brief.keys,
             supersedes=request.supersedes,
+            scope=Scope(release=plan.release_id, environment=plan.environment, severity=plan.severity),
         )
         asked = brief.directory.holders(*policy.ladder[0].to, *(slot.role for slot in policy.quorum.roles))
         body = AskOpened(

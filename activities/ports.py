@@ -9,6 +9,7 @@ from typing import Protocol
 from countermand.governance.decision import GatewayKeys
 from countermand.governance.directory import Directory
 from countermand.ledger.record import Entry, Kind, Record
+from countermand.messages.incident import IncidentView
 from countermand.plan.model import Release
 from countermand.plan.target import (
     Capabilities,
@@ -208,6 +209,42 @@ class Channel(Protocol):
     """A way to reach an audience; `send` is idempotent by `message.key`."""
 
     async def send(self, message: Message) -> Receipt: ...
+
+
+class CardCopy(Value):
+    """One copy of a card, or one note about it, that people can see: `key` names it once and for ever."""
+
+    key: str
+    place: str
+    subject: str
+    text_sha256: str
+
+
+class CardsShown(Value):
+    """What a call of `AskCards.show` did, in words.
+
+    `standing` are all copies that people can see now, `unreached` people who were asked and have no card of their own.
+    `retry_after`: seconds after which the rest can be tried, when the service asked to wait.
+    """
+
+    posted: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    unreached: tuple[str, ...] = ()
+    standing: tuple[CardCopy, ...] = ()
+    retry_after: float | None = None
+
+
+class AskCards(Protocol):
+    """Cards of requests for approval in a messenger."""
+
+    async def show(self, view: IncidentView, ask_id: str, revision: int) -> CardsShown:
+        """Bring every copy of the card to what the view says; idempotent. An older revision changes nothing any more.
+
+        Failures are in the answer and never raised: people are asked in other ways too. Raises KeyError when the view
+        has no such request.
+        """
+        ...
 
 
 class Renderer(Protocol):

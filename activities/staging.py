@@ -26,9 +26,10 @@ from activities.ports import (
     TargetUnavailable,
 )
 from activities.recording import Checked, keep_checks
+from countermand.governance import execution
 from countermand.governance.approval import ApprovalState, Ask
+from countermand.governance.decision import Refused
 from countermand.governance.proof import lacking_approval
-from countermand.governance.quorum import quorum_state
 from countermand.ledger.bodies import CheckDone, StageIntent, StageOutcome
 from countermand.ledger.record import Kind
 from countermand.plan.evidence import judge_check, judge_configured, judge_traffic
@@ -107,15 +108,10 @@ class StagingActivities:
             return Recheck(word="stale", sentence="the plan is not the one that was approved.")
         if request.first:
             directory = await self._people.snapshot()
-            voters = {
-                vote.actor.subject: directory.roles_of(vote.actor.subject)
-                for vote in request.approval.votes
-                if vote.kind == "approve"
-            }
-            quorum = quorum_state(request.ask.policy.quorum, voters)
-            if not quorum.satisfied:
-                missing = ", ".join(quorum.missing)
-                return Recheck(word="stale", sentence=f"an approver lost their role; missing now: {missing}.")
+            try:
+                execution.consume(request.ask, request.approval, plan.digest, directory, self._clock())
+            except Refused as refused:
+                return Recheck(word="stale", sentence=refused.detail)
         try:
             target = self._targets(plan.member.target)
             state = await target.read(plan.member)

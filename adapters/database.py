@@ -7,6 +7,8 @@ work over network file systems.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -128,7 +130,7 @@ def prepare_sqlite(engine: Engine) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         for name, value in SQLITE_PRAGMAS.items():
-            cursor.execute(f"PRAGMA {name} = {value}")
+            _patiently(cursor, f"PRAGMA {name} = {value}")
         cursor.close()
 
     @event.listens_for(engine, "invalidate")
@@ -140,6 +142,19 @@ def prepare_sqlite(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         snapshot = connection.get_execution_options().get("snapshot", False)
         connection.exec_driver_sql("BEGIN" if snapshot else "BEGIN IMMEDIATE")
+
+
+def _patiently(cursor: Any, statement: str) -> None:
+    """Run it again while the file is locked: when two connections turn a new file to WAL, SQLite does not wait."""
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            cursor.execute(statement)
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.01)
 
 
 async def run_sql(session: AsyncSession, statement: str | TextClause, **values: Any) -> CursorResult[*tuple[Any, ...]]:

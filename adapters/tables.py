@@ -348,3 +348,52 @@ class ShownTable(Table, table=True):
     ask_id: str = Field(sa_type=Text, primary_key=True)
     approval_digest: str = Field(sa_type=Text)
     at: datetime = Field(sa_type=UtcDateTime)
+
+
+# --- Slack ------------------------------------------------------------------------------------------------
+
+
+class SlackLinkTable(Table, table=True):
+    """Which person a Slack user is. `subject` is NULL until somebody signed in at the console said so with the code."""
+
+    __tablename__ = "slack_link"
+
+    team_id: str = Field(sa_type=Text, primary_key=True)
+    user_id: str = Field(sa_type=Text, primary_key=True)
+    subject: str | None = Field(sa_type=Text, index=True)
+    linked_at: datetime | None = Field(sa_type=UtcDateTime)
+    code_sha256: str | None = Field(sa_type=String(64), unique=True)
+    code_until: datetime | None = Field(sa_type=UtcDateTime)
+
+
+class SlackCardTable(Table, table=True):
+    """One copy of a card or of a note in its thread, and where it is. `ts` NULL: not posted, or not known to be.
+
+    `revision` only grows: whoever holds an older one sends nothing. `shown` is the digest of what people see there.
+    """
+
+    __tablename__ = "slack_card"
+
+    card_id: str = Field(sa_type=Text, primary_key=True)
+    ask_id: str = Field(sa_type=Text, index=True)
+    place: str = Field(sa_type=Text)
+    channel: str = Field(sa_type=Text)
+    thread_ts: str | None = Field(sa_type=Text)
+    ts: str | None = Field(sa_type=Text)
+    revision: int
+    shown: str | None = Field(sa_type=String(71))
+    posted: str | None = Field(sa_type=String(71))
+    attempted_at: datetime | None = Field(sa_type=UtcDateTime)
+    edited_at: datetime | None = Field(sa_type=UtcDateTime)
+
+
+class SlackInboxTable(Table, table=True):
+    """A click or a submission, written before Slack is answered; the key makes a repetition the same one (SLK-12)."""
+
+    __tablename__ = "slack_inbox"
+
+    key: str = Field(sa_type=Text, primary_key=True)
+    inbound: dict[str, Any] = Field(sa_type=JSON)
+    received_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False, index=True))
+    taken_at: datetime | None = Field(sa_type=UtcDateTime)
+    done_at: datetime | None = Field(sa_type=UtcDateTime)

@@ -15,6 +15,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from countermand.messages.fencing import visible
 from countermand.playbook.model import Audience, Playbook, Step
 
 MAX_MESSAGE = 64 * 1024
@@ -24,7 +25,6 @@ MAX_FACT = 2_000
 MAX_SUBJECT = 200
 FILTERS = frozenset({"join"})
 
-_HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 _MARKUP = re.compile(r"[\\`*\[\]|#]")
 
 
@@ -82,18 +82,8 @@ class JinjaRenderer:
         return "".join(parts)
 
 
-def visible(text: str) -> str:
-    """Control, bidirectional and invisible characters as signs people see: ESC → `␛`, U+202E → `<U+202E>`."""
-    return _HIDDEN.sub(_sign, text)
-
-
 def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def _sign(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return chr(0x2400 + code) if code < 0x20 else "␡" if code == 0x7F else f"<U+{code:04X}>"
 
 
 def _without_markup(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from contextlib import nullcontext
 
 import uvicorn
 
@@ -18,12 +19,14 @@ from adapters.settings import Settings
 from adapters.shown import ShownViews
 from adapters.signals import SqlSignals
 from adapters.signing import GatewayKey
+from adapters.slack_settings import slack_settings
 from adapters.source_settings import source_settings
 from adapters.templates import JinjaRenderer
 from adapters.webhook_deliveries import WebhookDeliveries
 from console.app import create_app
 from console.decide import Gate
 from console.deps import Console
+from console.slack_http import mount
 from console.temporal import TemporalWorkflows
 from runtime import connect
 
@@ -34,26 +37,27 @@ async def serve(settings: Settings) -> None:
     ledger, people = SqlLedger(database), FileDirectory(settings.governance)
     shown, workflows = ShownViews(database), TemporalWorkflows(await connect())
     gate = Gate(ledger, people, shown, GatewayKey(settings.gateway_key), workflows, utc_now)
-    app = create_app(
-        Console(
-            settings=settings,
-            database=database,
-            ledger=ledger,
-            catalogue=SqlCatalogue(database),
-            signals=SqlSignals(database),
-            sources=source_settings(settings.sources),
-            alerts=SqlAlerts(database),
-            deliveries=WebhookDeliveries(database),
-            accounts=Accounts(database),
-            outbox=Outbox(database),
-            people=people,
-            shown=shown,
-            gate=gate,
-            workflows=workflows,
-            renderer=JinjaRenderer(settings.templates),
-            clock=utc_now,
-        )
+    console = Console(
+        settings=settings,
+        database=database,
+        ledger=ledger,
+        catalogue=SqlCatalogue(database),
+        signals=SqlSignals(database),
+        sources=source_settings(settings.sources),
+        alerts=SqlAlerts(database),
+        deliveries=WebhookDeliveries(database),
+        accounts=Accounts(database),
+        outbox=Outbox(database),
+        people=people,
+        shown=shown,
+        gate=gate,
+        workflows=workflows,
+        renderer=JinjaRenderer(settings.templates),
+        clock=utc_now,
     )
+    app = create_app(console)
+    slack = slack_settings(settings.data / "slack.yaml")
+    listening = mount(app, console, slack).running() if slack else nullcontext()
     # What was made so far lives as long as the process: the collector need not walk it after every large batch.
     gc.collect()
     gc.freeze()
@@ -65,7 +69,8 @@ async def serve(settings: Settings) -> None:
         access_log=False,
         timeout_graceful_shutdown=2,
     )
-    await uvicorn.Server(config).serve()
+    async with listening:
+        await uvicorn.Server(config).serve()
     await database.close()
 
 

@@ -68,7 +68,7 @@ class Vote(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["approve", "reject", "retract", "withdraw"]
+    kind: Literal["approve", "reject", "retract", "extend", "withdraw"]
     approval_digest: str | None = None
     view_sha256: str | None = None
     reason: ReasonText = ""
@@ -341,7 +341,7 @@ async def list_asks(deps: Deps, person: SignedIn, mine: bool = False) -> dict[st
                 "have": ask.have,
                 "need": ask.opened.need_people,
                 "missing": ask.missing,
-                "expires_at": instant(ask.opened.expires_at),
+                "expires_at": instant(ask.expires_at),
                 "default": ask.opened.default,
             }
             for view, ask in asks

@@ -15,16 +15,26 @@ from pydantic import BaseModel, ConfigDict
 
 from activities.ports import Ledger, LedgerConflict, RoleDirectory
 from console.temporal import Workflows
-from countermand.governance.decision import Actor, Decision, DecisionKind, Refusal, Refused
+from countermand.governance import mandates
+from countermand.governance.decision import Decision, DecisionKind, Refusal, Refused
+from countermand.governance.delegation import Scope
+from countermand.governance.directory import Directory
 from countermand.ledger.bodies import DecisionMade, DecisionRefused
 from countermand.messages.ask_card import ask_card
 from countermand.messages.facts import utc
 from countermand.messages.incident import AskView, IncidentView, incident
+from countermand.playbook.terms import Severity
 from workflows.decisions import Answer
 
 #: Refusals per person and minute that are recorded; then the person has to wait.
 MOST_REFUSALS = 10
-VOTES = (DecisionKind.approve, DecisionKind.reject, DecisionKind.retract, DecisionKind.withdraw)
+VOTES = (
+    DecisionKind.approve,
+    DecisionKind.reject,
+    DecisionKind.retract,
+    DecisionKind.extend,
+    DecisionKind.withdraw,
+)
 
 
 class Signer(Protocol):
@@ -149,7 +159,7 @@ class Gate:
             raise Refused(
                 Refusal.expired if ask.status == "expired" else Refusal.already_decided,
                 f"this request is already {ask.status} ({ask.closed.because}); its time limit was "
-                f"{utc(ask.opened.expires_at)}, it is now {utc(self._clock())}.",
+                f"{utc(ask.expires_at)}, it is now {utc(self._clock())}.",
                 "Open the incident to see what happens now, or ask again there.",
             )
         if act.kind is not DecisionKind.approve:
@@ -182,14 +192,7 @@ class Gate:
             ask_id=act.ask_id,
             approval_digest=act.approval_digest,
             reason=act.reason.strip(),
-            actor=Actor(
-                subject=person.subject,
-                printed_name=directory.name_of(person.subject),
-                principal="person",
-                roles=directory.roles_of(person.subject),
-                role_source=directory.source,
-                role_as_of=directory.as_of,
-            ),
+            actor=mandates.actor(directory, person.subject, _wanted(act, view, directory), scope_of(view), now),
             channel=channel,
             acr="local",
             view_sha256=act.view_sha256,
@@ -217,6 +220,25 @@ class Gate:
                 release_id=view.release_id,
             )
         )
+
+
+def scope_of(view: IncidentView) -> Scope:
+    """What is decided on in this incident, as far as delegations ask."""
+    opened = view.opened
+    return Scope(release=view.release_id, environment=opened.environment, severity=Severity(opened.severity))
+
+
+def roles_here(directory: Directory, subject: str, view: IncidentView, at: datetime) -> tuple[str, ...]:
+    """The roles this person may act with in this incident, lent ones included."""
+    held = mandates.effective_roles(directory, subject, scope_of(view), at)
+    return tuple(dict.fromkeys(one.role for one in held))
+
+
+def _wanted(act: Act, view: IncidentView, directory: Directory) -> tuple[str, ...]:
+    """The roles that may do this; a lent one is used only by somebody who holds none of them."""
+    if act.kind in (DecisionKind.approve, DecisionKind.reject):
+        return _ask(act, view).opened.need_roles
+    return directory.governance.rights.get(act.kind, ())
 
 
 def _addressee(act: Act, view: IncidentView) -> str:

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from console import views
 from console.auth import Session, browser, own_form
-from console.decide import Act
+from console.decide import Act, roles_here
 from console.deps import Console, console
 from console.problems import Problem
 from console.render import Page, fragment, segment
@@ -26,7 +26,7 @@ router = APIRouter()
 Deps = Annotated[Console, Depends(console)]
 
 REGIONS = ("now", "card", "votes", "decide")
-VOTES = (DecisionKind.approve, DecisionKind.reject, DecisionKind.retract)
+ACTS = (DecisionKind.approve, DecisionKind.reject, DecisionKind.retract, DecisionKind.extend)
 
 
 @router.get("/asks/{ask_id}")
@@ -51,9 +51,9 @@ async def decide(
     view_sha256: Annotated[str, Form()] = "",
     decision_id: Annotated[str, Form()] = "",
 ) -> Response:
-    """Cast or take back one vote. Accepted: back to the page; refused: the page with why and what was typed."""
-    if kind not in VOTES:
-        raise HTTPException(400, f"{kind!r} is no decision; approve, reject and retract are.")
+    """Vote, take a vote back, or take more time. Accepted: back to the page; refused: why, and what was typed."""
+    if kind not in ACTS:
+        raise HTTPException(400, f"{kind!r} is no decision; approve, reject, retract and extend are.")
     act = Act(
         kind=DecisionKind(kind),
         incident_id=ask_id.rpartition("-ask-")[0],
@@ -85,6 +85,7 @@ async def _page(
     view, ask, card = found
     people = await directory(deps)
     subject = session.person.subject
+    roles = roles_here(people, subject, view, page.now) if people else ()
     shown = fragment("ask_card.html", card=card)
     # The exact bytes inside the page's card element: what a reviewer will see is what this person saw.
     view_sha256 = await deps.shown.issue(subject, ask_id, card.approval_digest, shown.encode(), "text/html")
@@ -100,9 +101,9 @@ async def _page(
         shown=shown,
         view_sha256=view_sha256,
         vote=next((vote for vote in ask.standing_votes if vote.subject == subject), None),
-        cannot=_cannot(ask, people, subject),
-        roles=people.roles_of(subject) if people else (),
-        expired=page.now >= ask.opened.expires_at,
+        cannot=_cannot(ask, people, subject, roles),
+        roles=roles,
+        expired=page.now >= ask.expires_at,
         min_reason=MIN_REASON,
         problem=problem,
         reason=reason,
@@ -110,14 +111,14 @@ async def _page(
     )
 
 
-def _cannot(ask: AskView, people: Directory | None, subject: str) -> str:
+def _cannot(ask: AskView, people: Directory | None, subject: str, roles: tuple[str, ...]) -> str:
     """Why this person has no vote here, in words; empty when they have one. The workflow judges it again."""
     if people is None:
         return "The governance file cannot be read, so nobody can decide until it is repaired."
     opened = ask.opened
     if subject == opened.requester or subject in opened.excluded:
         return "You requested this rollback or put the release out; somebody else has to decide."
-    if not set(opened.need_roles) & set(people.roles_of(subject)):
+    if not set(opened.need_roles) & set(roles):
         holders = spoken(tuple(person.name for person in people.holders(*opened.need_roles)))
         return f"This decision needs {spoken(opened.need_roles)}. They are held by {holders}."
     return ""

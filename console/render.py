@@ -12,13 +12,13 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from adapters.templates import visible
 from console.auth import Session
 from console.deps import Console
 from console.states import mark
 from countermand import __version__
 from countermand.canonical import instant
 from countermand.messages.facts import in_words, spoken, utc
+from countermand.messages.fencing import visible
 from countermand.playbook.units import format_percent
 
 STATIC = Path(__file__).parent / "static"

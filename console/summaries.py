@@ -59,6 +59,10 @@ def _of_people(body: b.Body) -> str:
             return f"{body.ask_id}: {body.need_people} people of {spoken(body.asked)}"
         case b.AskRung():
             return f"{body.ask_id}: {body.do} {', '.join(map(_words, body.to))}"
+        case b.AskExtended():
+            return f"{body.ask_id}: {body.name} took more time"
+        case b.AskAcknowledged():
+            return f"{body.ask_id}: {body.name} is looking at it"
         case b.AskVote():
             return f"{body.name}: {body.vote} ({body.have} of {body.need}) {body.reason}"
         case b.AskClosed():

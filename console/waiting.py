@@ -61,7 +61,7 @@ def _ask(view: IncidentView, ask: AskView) -> Waiting:
         title=f"Roll back {view.opened.candidate_name} to {view.opened.baseline_name}?",
         sentence=view.opened.sentence,
         meta=(*_where(view), f"{ask.have} of {ask.opened.need_people} people approved", *missing),
-        until=ask.opened.expires_at,
+        until=ask.expires_at,
         otherwise=f"If nobody decides: {ask.opened.default}.",
         link=f"/asks/{segment(ask.opened.ask_id)}",
         action="Read and decide",

@@ -20,6 +20,11 @@ def incident_id(environment: str, service: str, release_id: str, number: int) ->
     return f"inc-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
+def cards_workflow(approval: str) -> str:
+    """The workflow that keeps the cards of an approval."""
+    return f"{approval}/cards"
+
+
 def approval_workflow(incident: str, number: int) -> str:
     return f"{incident}/approval/{number}"
 

@@ -1,4 +1,4 @@
-"""How the suite is divided when it runs on several processes: by file, and everything that starts whole stacks in one."""
+"""How the suite is divided among processes: by file, and everything that starts whole stacks in one."""
 
 from __future__ import annotations
 

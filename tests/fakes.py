@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from temporalio.exceptions import ApplicationError
 
 from activities.ports import (
+    CardsShown,
     LedgerConflict,
     Message,
     Receipt,
@@ -25,6 +26,7 @@ from countermand.detection.models import Arm, Block, BlockState, Row
 from countermand.governance.decision import Decision, GatewayKeys, sign
 from countermand.governance.directory import Directory, Governance
 from countermand.ledger.record import GENESIS_PREV, Entry, Kind, Record, build_line, line_hash, parse_line
+from countermand.messages.incident import IncidentView
 from countermand.plan.model import Release
 from countermand.plan.target import (
     Capabilities,
@@ -311,6 +313,21 @@ class FakeChannel:
 
     def steps(self) -> set[tuple[str, str]]:
         return {(message.step.value, message.audience.value) for message in self.sent.values()}
+
+
+class FakeCards:
+    """Cards that remember what they showed last; `dark`: the messenger never answers."""
+
+    def __init__(self) -> None:
+        self.shown: dict[str, list[tuple[int, str]]] = {}
+        self.dark = False
+
+    async def show(self, view: IncidentView, ask_id: str, revision: int) -> CardsShown:
+        if self.dark:
+            await asyncio.sleep(3600)
+        ask = next(ask for ask in view.asks if ask.opened.ask_id == ask_id)
+        self.shown.setdefault(ask_id, []).append((revision, ask.status))
+        return CardsShown(posted=("channel",))
 
 
 class FakeRenderer:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
 from activities.briefing import Brief
 from activities.planning import AskRequest, PlanningActivities
+from countermand import ids
 from countermand.governance import approval as rules
 from countermand.governance.approval import ApprovalState, ApprovalStatus, Ask
 from countermand.governance.decision import Decision, DecisionKind
-from countermand.ledger.bodies import AskClosed, AskRung, AskVote
+from countermand.ledger.bodies import AskClosed, AskExtended, AskRung, AskVote
 from countermand.messages.facts import in_words
 from countermand.plan.model import Plan
 from countermand.plan.target import Value
 from countermand.playbook.model import Rung, Step
 from workflows import policies
+from workflows.ask_cards import AskCards, Changed
 from workflows.decisions import Answer, refuse_in_words
 from workflows.scribe import Scribe
 from workflows.visibility import show
@@ -50,17 +53,20 @@ class Approval:
         self._ask: Ask | None = None
         self._state = ApprovalState()
         self._rungs_done = 0
+        self._changes = 0
         plan = request.plan
         self._scribe = Scribe(plan.incident_id, plan.release_id, request.brief.playbook, plan.severity)
 
     @workflow.run
     async def run(self, request: ApprovalInput) -> ApprovalResult:
         ask = await self._open()
+        await self._tell_cards()
         await self._scribe.tell(Step.approval_asked, request.ask_id)
         while not self._state.closed:
             await self._climb_ladder(ask)
         await workflow.wait_condition(workflow.all_handlers_finished)
         await self._close(ask)
+        await self._tell_cards(last=True)
         return ApprovalResult(ask=ask, state=self._state)
 
     @workflow.update
@@ -70,6 +76,8 @@ class Approval:
         refuse_in_words(self._apply, decision)
         ask = self._opened
         quorum = rules.quorum_of(ask, self._state)
+        if decision.kind is DecisionKind.extend:
+            await self._extended(ask, decision)
         if decision.kind in (DecisionKind.approve, DecisionKind.reject, DecisionKind.retract):
             vote = AskVote(
                 ask_id=ask.ask_id,
@@ -89,6 +97,7 @@ class Approval:
                 vote,
                 f"Vote counted: {quorum.people} of {quorum.people_needed} people",
             )
+        await self._tell_cards()
         words = self._state.because or f"{quorum.people} of {quorum.people_needed} people approved"
         return Answer(status=self._state.status.value, sentence=words, have=quorum.people, need=quorum.people_needed)
 
@@ -139,26 +148,54 @@ class Approval:
         )
         return self._ask
 
+    async def _extended(self, ask: Ask, decision: Decision) -> None:
+        until = rules.deadline(ask, self._state)
+        body = AskExtended(
+            ask_id=ask.ask_id,
+            decision_id=decision.decision_id,
+            subject=decision.actor.subject,
+            name=decision.actor.printed_name,
+            reason=decision.reason.strip(),
+            until=until,
+        )
+        await self._scribe.record(f"{ask.ask_id}/extended", body, f"Time limit extended to {until:%H:%M:%S} UTC")
+
+    async def _tell_cards(self, *, last: bool = False) -> None:
+        """Every change goes to the cards; how they reach people is not waited for."""
+        self._changes += 1
+        cards = workflow.get_external_workflow_handle_for(AskCards.run, ids.cards_workflow(workflow.info().workflow_id))
+        try:
+            await cards.signal(AskCards.changed, Changed(revision=self._changes, last=last))
+        except ApplicationError as error:  # an operator ended the workflow of the cards; the request goes on
+            workflow.logger.warning("cards of %s: %s", self._request.ask_id, error)
+
+    def _ends(self, ask: Ask, index: int) -> datetime:
+        """When a rung is due; an extension moves the last one (GOV-22)."""
+        last = index == len(ask.policy.ladder) - 1
+        return rules.deadline(ask, self._state) if last else ask.opened_at + ask.policy.ladder[index].after
+
     async def _climb_ladder(self, ask: Ask) -> None:
         """Act on the rungs that are due, then wait for the next one or for a decision."""
         ladder = ask.policy.ladder
-        for index in rules.due_rungs(ask.policy, workflow.now() - ask.opened_at, self._rungs_done):
+        longer = rules.deadline(ask, self._state) - ask.expires_at
+        for index in rules.due_rungs(ask.policy, workflow.now() - ask.opened_at, self._rungs_done, longer):
             self._rungs_done = index + 1
             await self._act_on(ask, index, ladder[index])
+            await self._tell_cards()
             if self._state.closed:
                 return
         next_rung = ladder[self._rungs_done]
         what = next_rung.action or next_rung.do
+        until = self._ends(ask, self._rungs_done)
         show(
             "asking",
             f"Waiting for {ask.policy.quorum.distinct_people} people to decide; "
-            f"{what} {in_words(next_rung.after)} after the ask.",
+            f"{what} {in_words(until - ask.opened_at)} after the ask.",
             waiting_for=", ".join(slot.role for slot in ask.policy.quorum.roles),
         )
-        until = ask.opened_at + next_rung.after
         try:
             await workflow.wait_condition(
-                lambda: self._state.closed,
+                lambda: self._state.closed or until != self._ends(ask, self._rungs_done),
                 timeout=max(until - workflow.now(), timedelta(milliseconds=1)),
                 timeout_summary=f"{what} at {until:%H:%M:%S} UTC",
             )

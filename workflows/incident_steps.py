@@ -22,6 +22,7 @@ from countermand.plan.target import CheckResult, CheckWord, Value
 from countermand.playbook.model import Severity
 from workflows import policies
 from workflows.approval import Approval, ApprovalInput, ApprovalResult
+from workflows.ask_cards import AskCards, CardsInput
 from workflows.review import Review, ReviewInput
 from workflows.staged_revert import RevertInput, RevertResult, StagedRevert
 from workflows.visibility import labels
@@ -105,8 +106,20 @@ class IncidentSteps:
             return PlanResult(plan=None, impossible=str(error.cause or error))
 
     async def ask(self, plan: Plan, evidence_digest: str, number: int) -> ChildWorkflowHandle[Approval, ApprovalResult]:
-        """Start the approval of this plan on this evidence."""
+        """Start the approval of this plan on this evidence, and beside it the workflow that keeps its cards."""
         incident_id = self._case.incident_id
+        await workflow.start_child_workflow(
+            AskCards.run,
+            CardsInput(
+                incident_id=incident_id,
+                release_id=plan.release_id,
+                ask_id=ids.ask_id(incident_id, number),
+                time_limit=self._brief.playbook.incident_time_limit,
+            ),
+            id=ids.cards_workflow(ids.approval_workflow(self._me, number)),
+            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+            static_summary=f"Cards of request {number}",
+        )
         return await workflow.start_child_workflow(
             Approval.run,
             ApprovalInput(

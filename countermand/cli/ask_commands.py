@@ -105,8 +105,24 @@ def reject(
     _decide("reject", ask_id, digest, reason, resume, output)
 
 
+def extend(
+    ask_id: AskId,
+    digest: DigestOption,
+    reason: ReasonOption,
+    resume: ResumeOption = None,
+    output: FormatOption = Format.table,
+) -> None:
+    """Take as much time again, once; anybody who is asked can. Votes stay."""
+    _decide("extend", ask_id, digest, reason, resume, output)
+
+
 def _decide(
-    kind: Literal["approve", "reject"], ask_id: str, digest: str, reason: str, resume: str | None, output: Format
+    kind: Literal["approve", "reject", "extend"],
+    ask_id: str,
+    digest: str,
+    reason: str,
+    resume: str | None,
+    output: Format,
 ) -> None:
     given = _hex(digest.lower())
     if not re.fullmatch(r"[0-9a-f]{12,64}", given):

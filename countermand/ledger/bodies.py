@@ -201,6 +201,28 @@ class AskRung(Body):
     to: tuple[str, ...]
 
 
+class AskAcknowledged(Body):
+    """Somebody is looking at it: no vote, and the ladder goes on (GOV-25)."""
+
+    KIND: ClassVar[Kind] = Kind.ask_acknowledged
+    ask_id: str
+    subject: str
+    name: str
+    channel: str
+
+
+class AskExtended(Body):
+    """People took more time, once; `until` replaces the time limit."""
+
+    KIND: ClassVar[Kind] = Kind.ask_extended
+    ask_id: str
+    decision_id: str
+    subject: str
+    name: str
+    reason: str
+    until: datetime
+
+
 class AskVote(Body):
     KIND: ClassVar[Kind] = Kind.ask_vote
     ask_id: str
@@ -348,8 +370,8 @@ BODIES: dict[Kind, type[Body]] = {
     body.KIND: body
     for body in (
         ReleaseRegistered, ReleaseClosed, VerdictChanged, IncidentOpened, IncidentPhase, IncidentClosed,
-        FreezeCompleted, FreezeFailed, PlanMade, AskOpened, AskRung, AskVote, AskClosed, DecisionMade,
-        DecisionRefused, StageIntent, StageOutcome, StageState, CheckDone, CommsSent, CommsFailed,
+        FreezeCompleted, FreezeFailed, PlanMade, AskOpened, AskRung, AskAcknowledged, AskExtended, AskVote, AskClosed,
+        DecisionMade, DecisionRefused, StageIntent, StageOutcome, StageState, CheckDone, CommsSent, CommsFailed,
         CommsCorrected, ReviewDrafted, ReviewClosed,
     )
 }  # fmt: skip

@@ -38,6 +38,8 @@ class Kind(StrEnum):
     plan = "plan"
     ask_opened = "ask.opened"
     ask_rung = "ask.rung"
+    ask_acknowledged = "ask.acknowledged"
+    ask_extended = "ask.extended"
     ask_vote = "ask.vote"
     ask_closed = "ask.closed"
     decision = "decision"

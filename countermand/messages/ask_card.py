@@ -66,8 +66,8 @@ def ask_card(view: IncidentView, ask: AskView) -> AskCard:
         title=f"Roll back {view.opened.candidate_name} to {view.opened.baseline_name}?",
         question=f"May the users of {view.opened.candidate_name} go back to {view.opened.baseline_name} "
         f"in {len(plan.stages) if plan else 'an unknown number of'} stages?",
-        deadline=f"{utc(opened.expires_at)}, {in_words(opened.expires_at - opened.opened_at)} after the request",
-        expires_at=opened.expires_at,
+        deadline=f"{utc(ask.expires_at)}, {in_words(ask.expires_at - opened.opened_at)} after the request",
+        expires_at=ask.expires_at,
         facts=tuple(fact for fact in facts if fact.lines),
         if_nobody_decides=f"{opened.default}: {DEFAULT_WORDS[opened.default]}.",
         people=_people(ask),

@@ -99,8 +99,8 @@ def _ask(ask: AskView | None, reask_every: timedelta) -> dict[str, Any] | None:
         "have": ask.have,
         "need": opened.need_people,
         "missing": [role.replace("_", " ") for role in ask.missing],
-        "deadline": utc(opened.expires_at),
-        "deadline_relative": in_words(opened.expires_at - opened.opened_at) + " after the request",
+        "deadline": utc(ask.expires_at),
+        "deadline_relative": in_words(ask.expires_at - opened.opened_at) + " after the request",
         "default_words": words + (f" after {in_words(reask_every)}" if opened.default == "hold" else ""),
         "people": list(opened.asked),
     }

@@ -34,12 +34,20 @@ class AskView:
     votes: list[b.AskVote] = field(default_factory=list)
     voted_at: dict[str, datetime] = field(default_factory=dict)
     rungs: list[b.AskRung] = field(default_factory=list)
+    rung_at: dict[int, datetime] = field(default_factory=dict)
+    acknowledged: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    extended: b.AskExtended | None = None
     closed: b.AskClosed | None = None
     closed_at: datetime | None = None
 
     @property
     def status(self) -> str:
         return self.closed.status if self.closed else "pending"
+
+    @property
+    def expires_at(self) -> datetime:
+        """Until when a decision counts; people may have taken more time, once."""
+        return self.extended.until if self.extended else self.opened.expires_at
 
     @property
     def have(self) -> int:
@@ -169,7 +177,7 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
         case b.PlanMade():
             view.plan = Plan.model_validate(body.plan)
             line("info", "Plan made", body.plan_digest)
-        case b.AskOpened() | b.AskRung() | b.AskVote() | b.AskClosed():
+        case b.AskOpened() | b.AskRung() | b.AskAcknowledged() | b.AskExtended() | b.AskVote() | b.AskClosed():
             _apply_ask(view, record, body, line)
         case b.DecisionRefused():
             view.refusals.append((record.at, body))
@@ -218,8 +226,15 @@ def _apply_ask(view: IncidentView, record: Record, body: b.Body, line: Callable[
     match body:
         case b.AskRung():
             ask.rungs.append(body)
+            ask.rung_at[body.rung] = record.at
             words = {"remind": "Reminded those who have not decided", "escalate": "Escalated"}
             line("ask", words.get(body.do, body.do), ", ".join(body.to))
+        case b.AskExtended():
+            ask.extended = body
+            line("person", f"{body.name} took more time, until {body.until:%H:%M:%S} UTC", body.reason)
+        case b.AskAcknowledged():
+            ask.acknowledged[body.subject] = (body.name, record.at)
+            line("person", f"{body.name} is looking at the request")
         case b.AskVote():
             ask.votes.append(body)
             ask.voted_at[body.decision_id] = record.at

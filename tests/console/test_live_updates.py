@@ -70,7 +70,7 @@ async def test_charts_are_drawn_and_follow_new_rows(serve: Serve, sign_in: SignI
     served = await serve(Story.asked)
     maria = await sign_in(served, cases.MARIA)
     await maria.open(f"/releases/{RELEASE}")
-    await expect(maria.page.locator(".plot canvas")).to_have_count(4)
+    await expect(maria.page.locator(".plot canvas")).to_have_count(5)
     await expect(maria.page.locator("#live")).to_have_text("Live")
     await expect(maria.page.locator("figcaption").first).to_contain_text("it triggers at")
     signals = served.world.deps.signals

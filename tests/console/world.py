@@ -631,7 +631,7 @@ class World:
             shown=shown,
             gate=gate,
             workflows=workflows,
-            renderer=JinjaRenderer(ROOT / "templates"),
+            renderer=renderer(),
             clock=clock,
         )
         return cls(deps, story, workflows)

@@ -24,9 +24,11 @@ from activities.planning import PlanningActivities
 from activities.recording import RecordingActivities
 from activities.reviewing import ReviewingActivities
 from activities.sealing import Sealer
+from activities.showing import ShowingActivities
 from activities.staging import StagingActivities
 from activities.verifying import VerifyingActivities
 from activities.watching import WatchingActivities
+from console.decide import VOTES
 from countermand import ids
 from countermand.detection.models import Arm
 from countermand.governance.decision import Actor, Decision, DecisionKind
@@ -81,6 +83,7 @@ class World:
     queue: str = field(default_factory=lambda: f"test-{uuid.uuid4()}")
     ledger: fakes.FakeLedger = field(default_factory=fakes.FakeLedger)
     channel: fakes.FakeChannel = field(default_factory=fakes.FakeChannel)
+    cards: fakes.FakeCards = field(default_factory=fakes.FakeCards)
     keys: fakes.FakeKeys = field(default_factory=fakes.FakeKeys)
 
     def __post_init__(self) -> None:
@@ -126,6 +129,7 @@ class World:
                     CommunicatingActivities(
                         self.ledger, fakes.FakeRenderer(), self.channel, "http://console"
                     ).communicate,
+                    ShowingActivities(self.ledger, self.cards).show_ask,
                     reviewing.draft_review,
                     reviewing.close_release,
                 ],
@@ -186,9 +190,8 @@ class World:
     ) -> Answer:
         """What the console does: sign a decision of this person and send it to the workflow that judges it."""
         view, directory = await self.view(), await self.people.snapshot()
-        votes = (DecisionKind.approve, DecisionKind.reject, DecisionKind.retract, DecisionKind.withdraw)
         opened = view.ask.opened if view.ask else None
-        for_ask = kind in votes and opened is not None
+        for_ask = kind in VOTES and opened is not None
         if for_ask and opened is not None:
             addressee = opened.workflow_id
         elif kind is DecisionKind.sign_review:

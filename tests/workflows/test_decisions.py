@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import timedelta
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
@@ -10,8 +11,11 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
+from countermand.governance import mandates
 from countermand.governance.decision import Actor, DecisionKind, Refusal
+from countermand.governance.delegation import Scope
 from countermand.ledger.record import Kind
+from countermand.playbook.terms import Severity
 from tests import cases, fakes
 from tests.waiting import until
 from tests.workflows.conftest import World
@@ -154,3 +158,107 @@ async def test_the_incident_commander_withdraws_the_request(world: World) -> Non
         await world.decide(DecisionKind.withdraw, cases.JONAS)
         assert (await handle.result()).outcome == "withdrawn"
     assert world.target.effects == []
+
+
+async def test_cards_show_every_state_of_the_request_in_order_and_its_end_last(world: World) -> None:
+    async with world.worker():
+        handle = await world.open_incident()
+        await world.reaches("asking")
+        ask_id = (await world.view()).asks[0].opened.ask_id
+
+        async def first() -> bool:
+            return bool(world.cards.shown.get(ask_id))
+
+        await until(first, "the card is there")
+        await world.decide(DecisionKind.approve, cases.MARIA)
+        await world.decide(DecisionKind.approve, cases.JONAS)
+        await handle.result()
+
+        async def ended() -> bool:
+            return world.cards.shown[ask_id][-1][1] == "approved"
+
+        await until(ended, "the card says how it ended")
+    shown = world.cards.shown[ask_id]
+    assert [revision for revision, _ in shown] == sorted({revision for revision, _ in shown})
+    assert shown[0][1] == "pending"
+
+
+async def test_a_messenger_that_never_answers_delays_neither_decision_nor_revert(world: World) -> None:
+    world.cards.dark = True
+    async with world.worker():
+        handle = await world.open_incident()
+        await world.reaches("asking")
+        await world.decide(DecisionKind.approve, cases.MARIA)
+        await world.decide(DecisionKind.approve, cases.JONAS)
+        await handle.result()
+        view = await world.view()
+        assert view.closed is not None
+        assert view.closed.outcome == "reverted"
+        assert world.cards.shown == {}
+        cards = world.env.client.get_workflow_handle(f"{view.asks[0].opened.workflow_id}/cards")
+        await cards.terminate("the test is over")
+
+
+async def test_people_take_more_time_once_and_the_default_waits_for_it(
+    world: World, environment: WorkflowEnvironment
+) -> None:
+    async with world.worker():
+        await world.open_incident()
+        await world.reaches("asking")
+        ask = (await world.view()).asks[0].opened
+        assert (await refused(world, DecisionKind.extend, "local|nobody"))[0] is Refusal.not_your_role
+        assert (await refused(world, DecisionKind.extend, cases.MARIA, reason="more"))[0] is Refusal.reason_too_short
+        await world.decide(DecisionKind.approve, cases.MARIA)
+        await world.decide(DecisionKind.extend, cases.JONAS)
+        code, detail = await refused(world, DecisionKind.extend, cases.MARIA)
+        assert code is Refusal.wrong_state
+        assert "possible once" in detail
+        view = await world.view()
+        assert view.ask is not None
+        assert view.ask.expires_at == ask.expires_at + (ask.expires_at - ask.opened_at)
+        assert [vote.name for vote in view.ask.standing_votes] == ["Maria Keller"], "votes stay"
+        approval = environment.client.get_workflow_handle(ask.workflow_id)
+        await environment.fast_forward(approval, 31 * 60)
+        assert (await world.view()).status == "asking", "the time limit as asked is over, the longer one is not"
+        answer = await world.decide(DecisionKind.approve, cases.JONAS)
+        assert answer.status == "approved"
+
+
+async def test_a_lent_role_counts_while_it_is_lent_and_for_one_person(world: World) -> None:
+    """GOV-20, GOV-21: Amira acts for Jonas; once it is taken from the file, her vote carries no effect."""
+    now = fakes.now()
+    lent = {
+        "id": "holiday",
+        "delegator": cases.JONAS,
+        "delegate": cases.AMIRA,
+        "roles": ["release_owner"],
+        "releases": "any",
+        "environments": "any",
+        "severities": "any",
+        "granted_at": (now - timedelta(days=2)).isoformat(),
+        "not_before": (now - timedelta(days=1)).isoformat(),
+        "not_after": (now + timedelta(days=3)).isoformat(),
+        "reason": "Jonas is on holiday",
+    }
+    world.people.governance = cases.governance(delegations=[lent])
+    async with world.worker():
+        await world.open_incident()
+        await world.reaches("asking")
+        await world.decide(DecisionKind.approve, cases.MARIA)
+        actor = mandates.actor(
+            await world.people.snapshot(),
+            cases.AMIRA,
+            ("release_owner",),
+            Scope(release=world.release.release_id, environment=world.release.environment, severity=Severity.sev2),
+            fakes.now(),
+        )
+        assert actor.delegated_by is not None
+        world.people.governance = cases.governance()
+        answer = await world.decide(DecisionKind.approve, cases.AMIRA, actor=actor)
+        assert answer.status == "approved", "the request was opened while the role was lent"
+
+        async def asked_anew() -> bool:
+            return len((await world.view()).asks) == 2
+
+        await until(asked_anew, "a new request because a lent role was taken back")
+    assert world.target.effects == [], "the role was gone when the first effect was due"

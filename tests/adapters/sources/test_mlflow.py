@@ -15,6 +15,7 @@ from activities.ports import ReleaseStatus
 from activities.sealing import Sealer
 from activities.signal_ports import Batch, BatchAnswer, Pulled, PullRequest
 from activities.watching import Evaluator
+from adapters.alerts import SqlAlerts
 from adapters.catalogue import SqlCatalogue
 from adapters.database import Database
 from adapters.migrate import upgrade
@@ -73,7 +74,7 @@ class World:
             "arm_tag": "release.arm",
             "arms": {"candidate": "$candidate.name", "baseline": "$baseline.name"},
         }
-        self.sources = ConfiguredSources({"judge": MlflowSettings.model_validate(settings | changes)})
+        self.sources = ConfiguredSources({"judge": MlflowSettings.model_validate(settings | changes)}, SqlAlerts(db))
         source = self.sources("judge")
         assert isinstance(source, MlflowSource)
         self.source = source

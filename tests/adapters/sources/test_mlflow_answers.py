@@ -15,6 +15,8 @@ import pytest
 from pydantic import ValidationError
 
 from activities.signal_ports import Pulled, PullRequest
+from adapters.alerts import SqlAlerts
+from adapters.database import Database
 from adapters.mlflow_source import MlflowSource
 from adapters.settings import SettingsInvalid
 from adapters.source_settings import MlflowSettings, source_settings
@@ -327,7 +329,8 @@ async def test_a_signal_without_a_query_is_a_query_error_and_a_computed_one_is_n
 async def test_the_sources_file_opens_one_client_per_source(tmp_path: Path) -> None:
     path = tmp_path / "sources.yaml"
     path.write_text(json.dumps({"sources": {"judge": ENTRY, "people": {"kind": "push"}}}))
-    sources = ConfiguredSources(source_settings(path))
+    unused = SqlAlerts(Database(f"sqlite+aiosqlite:///{tmp_path}/unused.db"))
+    sources = ConfiguredSources(source_settings(path), unused)
     assert isinstance(sources("judge"), MlflowSource)
     assert sources("judge") is sources("judge")
     assert sources("people") is None

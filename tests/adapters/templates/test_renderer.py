@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.templates import MAX_FACT, MAX_MESSAGE, MAX_SUBJECT, CannotRender, JinjaRenderer, visible
+from adapters.templates import MAX_FACT, MAX_MESSAGE, MAX_SUBJECT, CannotRender, JinjaRenderer
+from countermand.messages.fencing import visible
 from countermand.playbook.model import Audience, Step
 
 STEP, AUDIENCE = Step.incident_opened, Audience.operator
