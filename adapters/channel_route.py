@@ -18,9 +18,9 @@ from countermand.playbook.model import Audience
 
 _log = logging.getLogger(__name__)
 
-#: From the first attempt to the last answer of a route: who has to act waits a minute for the other channel, not more.
-_PATIENCE = {Audience.operator: timedelta(seconds=60), Audience.approver: timedelta(seconds=60)}
-_PATIENCE_OF_OTHERS = timedelta(minutes=5)
+#: From the first attempt to the last answer of a route: nobody waits longer for the other channel, and no step of a
+#: rollback for its words (COM-18, COM-19).
+_PATIENCE = timedelta(seconds=60)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
 Routes = Mapping[Audience, tuple[str, ...]]
@@ -135,9 +135,8 @@ def _check(audience: Audience, route: tuple[str, ...], senders: Mapping[str, Sen
         if route.count(name) > 1:
             raise SettingsInvalid(f"routes.{audience.value}: channel {name!r} stands there twice; write it once")
     longest = sum((senders[name].time_limit for name in route), timedelta())
-    patience = _PATIENCE.get(audience, _PATIENCE_OF_OTHERS)
-    if longest > patience:
+    if longest > _PATIENCE:
         raise SettingsInvalid(
             f"routes.{audience.value}: the time limits of {', '.join(route)} add up to {longest.total_seconds():g} s; "
-            f"write limits that add up to {patience.total_seconds():g} s or less"
+            f"write limits that add up to {_PATIENCE.total_seconds():g} s or less"
         )

@@ -64,7 +64,7 @@ class AskCards:
                         revision=change.revision,
                     ),
                     summary="Show people how the request stands" if not change.last else "Show people how it ended",
-                    **(policies.RECORD if change.last else policies.TELL),
+                    **(policies.LAST_CARDS if change.last else policies.CARDS),
                 )
             except ActivityError as error:
                 # What failed stands in the Ledger; the next change shows this one too.

@@ -40,20 +40,34 @@ RECORD = Limits(
     retry_policy=_QUICK_RETRY,
 )
 
-#: Messages: room for the longest route of channels (five minutes). A route says by itself what failed, and a rollback
-#: never waits longer for words.
+#: Messages: room for the longest route of channels (a minute). A route says by itself what failed, and a rollback never
+#: waits longer for words.
 TELL = Limits(
-    start_to_close_timeout=timedelta(minutes=5, seconds=30),
-    schedule_to_close_timeout=timedelta(minutes=6),
+    start_to_close_timeout=timedelta(seconds=75),
+    schedule_to_close_timeout=timedelta(seconds=90),
     heartbeat_timeout=timedelta(seconds=6),
     retry_policy=_QUICK_RETRY,
 )
 
 #: A correction is owed to its readers; nothing waits for it, so it may wait long for a store.
 CORRECT = Limits(
-    start_to_close_timeout=timedelta(minutes=5, seconds=30),
+    start_to_close_timeout=timedelta(seconds=75),
     schedule_to_close_timeout=timedelta(hours=24),
     heartbeat_timeout=timedelta(seconds=6),
+    retry_policy=_QUICK_RETRY,
+)
+
+#: Cards in a messenger: nothing waits for them; a change that cannot be shown is shown with the next one.
+CARDS = Limits(
+    start_to_close_timeout=timedelta(seconds=60),
+    schedule_to_close_timeout=timedelta(minutes=3),
+    retry_policy=_QUICK_RETRY,
+)
+
+#: How a request ended is shown even if the messenger comes back only tomorrow.
+LAST_CARDS = Limits(
+    start_to_close_timeout=timedelta(seconds=60),
+    schedule_to_close_timeout=timedelta(hours=24),
     retry_policy=_QUICK_RETRY,
 )
 
