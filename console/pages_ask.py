@@ -25,7 +25,7 @@ router = APIRouter()
 
 Deps = Annotated[Console, Depends(console)]
 
-REGIONS = ("now", "card", "votes", "decide")
+REGIONS = ("now", "card", "votes", "decide", "more-time")
 ACTS = (DecisionKind.approve, DecisionKind.reject, DecisionKind.retract, DecisionKind.extend)
 
 

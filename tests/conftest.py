@@ -9,6 +9,7 @@ import pytest
 _STACKS = Path(__file__).parent / "end_to_end"
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Stacks pick their ports and time limits for a machine of their own; the others only share fixtures by file."""
     for item in items:

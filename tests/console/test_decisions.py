@@ -235,3 +235,19 @@ async def test_a_broken_governance_file_stops_deciding_and_nothing_else(
     await maria.open("/")
     await expect(maria.page.locator("#waiting")).to_contain_text("Nobody can decide until it is repaired.")
     await expect(maria.page.locator("#running")).to_contain_text("Waiting for 2 people")
+
+
+async def test_somebody_who_is_asked_takes_more_time_once(serve: Serve, sign_in: SignIn) -> None:
+    served = await serve(Story.asked)
+    maria, jonas = await sign_in(served, cases.MARIA), await sign_in(served, cases.JONAS)
+    await jonas.open(ASK)
+    await maria.open(ASK)
+    before = await maria.page.locator("#now .deadline strong").inner_text()
+    await maria.page.get_by_text("Not enough time?").click()
+    await maria.page.get_by_label("Why is more time needed?").fill("Legal has to read the three transcripts first.")
+    await maria.page.get_by_role("button", name="Take more time").click()
+    await expect(maria.page.locator("#more-time")).to_contain_text("Maria Keller took more time: Legal has to read")
+    assert await maria.page.locator("#now .deadline strong").inner_text() > before
+    await expect(jonas.page.locator("#more-time")).to_contain_text("Maria Keller took more time")
+    await expect(jonas.page.get_by_role("button", name="Take more time")).to_have_count(0)
+    await expect(jonas.page.get_by_role("button", name="Approve the rollback")).to_be_visible()

@@ -5,6 +5,7 @@ Records are made from the bodies the workflows use, at instants before `BASE`; t
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ from adapters.shown import ShownViews
 from adapters.signals import SqlSignals
 from adapters.templates import JinjaRenderer
 from adapters.webhook_deliveries import WebhookDeliveries
-from console.decide import Gate
+from console.decide import VOTES, Gate
 from console.deps import Console
 from console.temporal import OutcomeUnknown
 from countermand import ids
@@ -172,6 +173,7 @@ class FakeWorkflows:
     commands: list[Decision] = field(default_factory=list)
     corrections: list[str] = field(default_factory=list)
     dark: bool = False
+    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def start_watch(self, watch: WatchInput) -> None:
         raise AssertionError("no page starts a watch")
@@ -187,8 +189,9 @@ class FakeWorkflows:
     async def decide(self, decision: Decision) -> Answer:
         if self.dark:
             raise OutcomeUnknown("no worker answered in time")
-        if decision.kind in (DecisionKind.approve, DecisionKind.reject, DecisionKind.retract, DecisionKind.withdraw):
-            return await self.story.vote(decision)
+        if decision.kind in VOTES:
+            async with self.one_at_a_time:  # as a workflow handles its Updates
+                return await self.story.vote(decision)
         if decision.kind is DecisionKind.sign_review:
             return Answer(status="pending", sentence="signed")
         if len(decision.reason) < rules.MIN_REASON:
@@ -377,7 +380,18 @@ class Story:
         assert self.ask is not None
         self.state = rules.apply(self.ask, self.state, decision, self.clock())
         quorum = rules.quorum_of(self.ask, self.state)
-        if decision.kind is not DecisionKind.withdraw:
+        if decision.kind is DecisionKind.extend:
+            await self.note(
+                b.AskExtended(
+                    ask_id=self.ask.ask_id,
+                    decision_id=decision.decision_id,
+                    subject=decision.actor.subject,
+                    name=decision.actor.printed_name,
+                    reason=decision.reason,
+                    until=rules.deadline(self.ask, self.state),
+                )
+            )
+        elif decision.kind is not DecisionKind.withdraw:
             await self.note(
                 b.AskVote(
                     ask_id=self.ask.ask_id,
