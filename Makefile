@@ -31,8 +31,8 @@ $(BIN)/.dev: $(BIN)/.app requirements/dev.txt
 demo: $(BIN)/.app ## a bad release is rolled back before your eyes (AUTO=1: unattended)
 	@$(BIN)/countermand demo $(if $(AUTO),--auto)
 
-test: $(BIN)/.dev ## the whole test suite, on two processes
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+test: $(BIN)/.dev ## the whole test suite
+	@$(BIN)/python -m pytest
 
 test-detection-full: $(BIN)/.dev ## the promises of detection with all their watches (hours)
 	@COUNTERMAND_FULL=1 $(BIN)/python -m pytest tests/rules/detection -q --timeout 7200
