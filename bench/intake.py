@@ -174,6 +174,7 @@ async def _console(url: str, port: int, folder: Path) -> None:
     )  # fmt: skip
     gc.collect()
     gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
     await uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", access_log=False)).serve()
 
 

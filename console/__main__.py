@@ -58,9 +58,11 @@ async def serve(settings: Settings) -> None:
     app = create_app(console)
     slack = slack_settings(settings.data / "slack.yaml")
     listening = mount(app, console, slack).running() if slack else nullcontext()
-    # What was made so far lives as long as the process: the collector need not walk it after every large batch.
+    # What was made so far lives as long as the process, and a batch of a thousand outputs is no reason to look for
+    # garbage: the collector need not walk either after every batch.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
     config = uvicorn.Config(
         app,
         host=settings.console_host,
