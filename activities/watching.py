@@ -97,8 +97,9 @@ class WatchingActivities:
             due = request.started_at + (rows + 1) * detection.block + detection.lateness
             await asyncio.sleep(max((due - self._clock()).total_seconds(), 0))
             sealed = await self._sealer.seal(status, detection, self._clock() - detection.lateness)
-            # Another attempt may have sealed them; then they are read.
-            new_rows = sealed or await self._signals.rows(request.release_id, after_seq=rows - 1)
+            # Another attempt, or the verification of an open incident, may have sealed some: then all are read.
+            whole = bool(sealed) and sealed[0].seq == rows
+            new_rows = sealed if whole else await self._signals.rows(request.release_id, after_seq=rows - 1)
             if not new_rows:
                 await asyncio.sleep(_AT_LEAST)
 

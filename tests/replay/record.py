@@ -147,8 +147,13 @@ async def record(env: WorkflowEnvironment) -> None:
 
 
 def _without_host(recorded: dict[str, object]) -> str:
-    """Compact JSON with the recording machine's name and process numbers left out."""
+    """Compact JSON with the recording machine's name and process numbers left out.
+
+    Raises ValueError for a history with a stack trace: an activity failed that should not, and its paths are ours.
+    """
     text = json.dumps(recorded, separators=(",", ":"), sort_keys=True)
+    if (at := text.find('"stackTrace":"  File')) >= 0:
+        raise ValueError(f"{recorded['workflow_id']!r} holds the trace of a failed activity: {text[at - 200 : at]!r}")
     return re.sub(r"\d+@[A-Za-z0-9._-]+", "worker", text) + "\n"
 
 

@@ -32,3 +32,9 @@ async def test_the_replayer_goes_red_when_a_step_is_missing() -> None:
     assert instead[0] in path.read_text()
     with pytest.raises(NondeterminismError):
         await Replayer(workflows=WORKFLOWS, plugins=[plugin()]).replay_workflow(load(path, instead=instead))
+
+
+def test_no_history_holds_the_trace_of_a_failed_activity() -> None:
+    """A trace names the machine that recorded it, and a situation that is meant to go well went wrong on the way."""
+    assert HISTORIES
+    assert [file.name for file in HISTORIES if '"stackTrace":"  File' in file.read_text()] == []
