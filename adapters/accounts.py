@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
@@ -30,6 +31,9 @@ MIN_PASSWORD = 8
 
 # Writing `seen_at` for every request would make each page view a durable write.
 _SEEN_EVERY = timedelta(minutes=1)
+
+# Seconds for which a source's token is not looked up again; the revocation by another process waits as long.
+_TOKEN_KNOWN = 1.0
 
 
 class Account(Value):
@@ -80,6 +84,8 @@ class Accounts:
     def __init__(self, db: Database, clock: Callable[[], datetime] = utc_now) -> None:
         self._db = db
         self._clock = clock
+        # Sources send the same token many times a second: (when it was read, what was read), by digest.
+        self._known: dict[str, tuple[float, TokenTable]] = {}
 
     async def add(self, subject: str, name: str, password: str) -> None:
         """Create an account. Raises ValueError for a short password or a subject that is taken."""
@@ -161,9 +167,15 @@ class Accounts:
         return await self._issue("source", source_id, (SIGNALS_WRITE,), releases, environments, life)
 
     async def token(self, token: str) -> ApiToken | None:
-        """What a bearer token may do; None when unknown, expired or revoked."""
-        async with self._db.reading() as session:
-            stored = await session.get(TokenTable, _sha256(token))
+        """What a bearer token may do; None when unknown, expired or revoked (at most a second ago for a source's)."""
+        digest, now = _sha256(token), time.monotonic()
+        read, stored = self._known.get(digest, (now - _TOKEN_KNOWN, None))
+        if stored is None or now - read >= _TOKEN_KNOWN:
+            async with self._db.reading() as session:
+                stored = await session.get(TokenTable, digest)
+            self._known = {digest: kept for digest, kept in self._known.items() if now - kept[0] < _TOKEN_KNOWN}
+            if stored is not None and stored.kind == "source":
+                self._known[digest] = now, stored
         if stored is None or stored.revoked_at is not None or self._clock() >= stored.expires_at:
             return None
         return ApiToken.model_validate(stored.model_dump(include=set(ApiToken.model_fields)))
@@ -187,6 +199,7 @@ class Accounts:
             raise KeyError(f"no token has the id {token_id!r}")
 
     async def _revoke(self, column: str, value: str) -> bool:
+        self._known.clear()
         async with self._db.writing() as session:
             done = await session.exec(update(TokenTable).where(col(column) == value).values(revoked_at=self._clock()))
         return bool(done.rowcount)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import (
     Connection,
@@ -22,12 +22,14 @@ from sqlalchemy import (
     Engine,
     TextClause,
     TypeDecorator,
+    create_engine,
     event,
     make_url,
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -42,6 +44,8 @@ SQLITE_PRAGMAS: dict[str, str] = {
     # 40 MB of log before it is copied back: at 4 MB each batch of a busy intake would pay for that.
     "wal_autocheckpoint": "10000",
 }
+
+T = TypeVar("T")
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 
@@ -91,15 +95,19 @@ class Database:
             self._one_writer = asyncio.Lock()
             self.engine = create_async_engine(self.url)
             self._snapshots = self.engine.execution_options(snapshot=True)
-            prepare_sqlite(self.engine.sync_engine)
+            self._threads = create_engine(self.url.set(drivername="sqlite"))
+            for engine in (self.engine.sync_engine, self._threads):
+                prepare_sqlite(engine)
         else:
             # A statement after a lock must see what the last holder committed, whatever the server's default.
             self.engine = create_async_engine(self.url, isolation_level="READ COMMITTED", pool_pre_ping=True)
+            self._threads = create_engine(self.url, isolation_level="READ COMMITTED", pool_pre_ping=True)
             self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     async def close(self) -> None:
         """Close every connection; open transactions roll back. A process that forgets this may not end."""
         await self.engine.dispose()
+        self._threads.dispose()
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
@@ -110,6 +118,17 @@ class Database:
             session = await stack.enter_async_context(AsyncSession(self.engine, expire_on_commit=False))
             await stack.enter_async_context(session.begin())
             yield session
+
+    async def in_thread(self, work: Callable[[Session], T]) -> T:
+        """What `work` returns: one transaction as in `writing`, in a thread of its own, for work of many statements."""
+        async with AsyncExitStack() as stack:
+            if self._one_writer is not None:
+                await stack.enter_async_context(self._one_writer)
+            return await asyncio.to_thread(self._run, work)
+
+    def _run(self, work: Callable[[Session], T]) -> T:
+        with Session(self._threads, expire_on_commit=False) as session, session.begin():
+            return work(session)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -175,7 +194,7 @@ async def insert_new(session: AsyncSession, table: type[SQLModel], **values: Any
     return result.rowcount == 1
 
 
-def insert_or_keep(session: AsyncSession, table: type[SQLModel]) -> sqlite.Insert | postgresql.Insert:
+def insert_or_keep(session: AsyncSession | Session, table: type[SQLModel]) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that leaves rows with a key that is there already as they are."""
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     return insert(table).on_conflict_do_nothing()

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from activities.signal_ports import Batch, CountedBlock, LabelledOutput, May, RejectCode, Rejected
+from activities.signal_ports import Batch, CountedBlock, May, RejectCode, Rejected
+from countermand.detection.blocks import Arm
 from countermand.detection.sealing import DERIVED, Encode, NotKept, encoder, groups_of
 from countermand.playbook.signals import SignalSpec
 
@@ -16,6 +17,9 @@ AHEAD = timedelta(minutes=2)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+# The property `value` of an enumeration's member costs more than the rest of a row.
+_ARMS = {arm: arm.value for arm in Arm}
 
 Part = Literal["items", "counts", "events"]
 
@@ -49,24 +53,8 @@ class Gate(NamedTuple):
     too_old_before_us: int
 
 
-class Stored(NamedTuple):
-    """One row of the table `observation`, in the order of its columns."""
-
-    source_id: str
-    observation_id: str
-    batch_id: str
-    release_id: str
-    signal: str
-    arm: str
-    event_us: int
-    value: int | None
-    segments: str | None
-    late: int
-
-    @property
-    def content(self) -> tuple[object, ...]:
-        """What must be equal when the same id comes again."""
-        return self[3:9]
+#: One row of the table `observation`, in the order of its columns. A plain tuple: tens of thousands a second are made.
+Stored = tuple[str, str, str, str, str, str, int, int | None, str | None, bool]
 
 
 @dataclass
@@ -82,14 +70,14 @@ class Sorted:
         self.rejected.append(Rejected(index=index, code=code, detail=detail, part=part))
 
     def repeat(self, index: int, row: Stored, first: tuple[object, ...]) -> None:
-        """`row` has an id whose `first` content is stored or about to be."""
-        if row.content == first:
+        """`row` has an id whose `first` content (release to segments) is stored or about to be."""
+        if row[3:9] == first:
             self.duplicates += 1
         else:
             self.reject(
                 index,
                 "duplicate_id_other_value",
-                f"observation {row.observation_id!r} came before with other content; ids must differ",
+                f"observation {row[1]!r} came before with other content; ids must differ",
             )
 
 
@@ -111,33 +99,28 @@ def sort_batch(source_id: str, batch: Batch, gates: Mapping[str, Gate], now: dat
     """Decide about every item that can be decided about without looking at what is stored."""
     found = Sorted(rejected=list(batch.rejected))
     judge = _Judge(source_id, gates, now, may)
+    batch_id, fresh, admits = batch.batch_id, found.fresh, judge.admits
     for index, item in enumerate(batch.items):
-        event_us = microseconds(item.event_time)
+        event_us = (item.event_time - _EPOCH) // _MICROSECOND
+        release_id, name, observation_id, groups = item.release_id, item.signal, item.observation_id, item.groups
         try:
-            gate, signal = judge.admits(item, event_us)
+            gate, signal = admits(release_id, name, event_us)
             value = signal.encode(item.outcome, item.value, item.category)
         except NotKept as refused:
             found.reject(index, refused.code, str(refused))  # type: ignore[arg-type]
             continue
-        row = Stored(
-            source_id,
-            item.observation_id,
-            batch.batch_id,
-            item.release_id,
-            item.signal,
-            item.arm.value,
-            event_us,
-            value,
-            signal.segments(item.groups),
-            int(event_us < gate.late_before_us),
-        )
-        _, first = found.fresh.setdefault(item.observation_id, (index, row))
-        if first is not row:
-            found.repeat(index, row, first.content)
+        segments = signal.segments(groups) if groups else None
+        late = event_us < gate.late_before_us
+        row = (
+            source_id, observation_id, batch_id, release_id, name, _ARMS[item.arm], event_us, value, segments, late
+        )  # fmt: skip
+        first = fresh.setdefault(observation_id, (index, row))
+        if first[1] is not row:
+            found.repeat(index, row, first[1][3:9])
     for index, counted in enumerate(batch.counts):
         start_us = microseconds(counted.start)
         try:
-            gate, signal = judge.admits(counted, start_us)
+            gate, signal = judge.admits(counted.release_id, counted.signal, start_us)
             _fits(counted, signal)
         except NotKept as refused:
             found.reject(index, refused.code, str(refused), "counts")  # type: ignore[arg-type]
@@ -155,9 +138,9 @@ class _Judge:
         # What does not depend on the time of an item is asked once per batch.
         self._known: dict[tuple[str, str], tuple[Gate, SignalGate]] = {}
 
-    def admits(self, item: LabelledOutput | CountedBlock, event_us: int) -> tuple[Gate, SignalGate]:
+    def admits(self, release: str, signal: str, event_us: int) -> tuple[Gate, SignalGate]:
         """The gates the item passed. Raises NotKept with the reason why it did not."""
-        key = item.release_id, item.signal
+        key = release, signal
         passed = self._known.get(key)
         if passed is None:
             passed = self._known[key] = self._gates_for(*key)

@@ -48,7 +48,7 @@ from tests.adapters import postgres
 ROOT = Path(__file__).parent.parent
 PLAYBOOK = (ROOT / "playbooks" / "conversational-agent.yaml").read_bytes()
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
-BATCH, BATCHES, CONNECTIONS = 1_000, 100, 4
+BATCH, BATCHES, CONNECTIONS = 1_000, 200, 8
 
 
 def measured() -> list[tuple[str, str, str, str]]:

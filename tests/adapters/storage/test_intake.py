@@ -185,10 +185,10 @@ async def test_a_batch_that_fails_half_way_leaves_nothing(db: Database, store: S
     with store.raw(store.owner_url) as connection:
         if store.dialect == "sqlite":
             connection.execute(
-                "CREATE TRIGGER full_disk BEFORE UPDATE ON signal_batch BEGIN SELECT RAISE(ABORT, 'full'); END"
+                "CREATE TRIGGER full_disk BEFORE INSERT ON signal_batch BEGIN SELECT RAISE(ABORT, 'full'); END"
             )
         else:
-            connection.execute("ALTER TABLE signal_batch ADD CONSTRAINT full_disk CHECK (answer IS NULL)")
+            connection.execute("ALTER TABLE signal_batch ADD CONSTRAINT full_disk CHECK (answer IS NULL) NOT VALID")
     with pytest.raises(Exception, match="full"):
         await add(db, "b", output(1))
     assert outputs(store) == []
@@ -209,7 +209,7 @@ def test_ids_that_a_database_cannot_keep_are_refused_at_the_edge(bad_id: str) ->
 async def test_repetitions_are_found_in_batches_larger_than_one_statement(
     db: Database, release: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.signals._IDS_AT_ONCE", 2)
+    monkeypatch.setattr("adapters.delivery._IDS_AT_ONCE", 2)
     await add(db, "first", *[output(n) for n in range(4)])
     answer = await add(db, "second", output(0, outcome="bad"), *[output(n) for n in range(1, 6)])
     assert (answer.accepted, answer.duplicates) == (2, 3)
