@@ -13,6 +13,7 @@ from typing import Literal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import Field
 
 from countermand.canonical import canonical
 from countermand.plan.target import Value
@@ -34,6 +35,8 @@ class DecisionKind(StrEnum):
     extend = "extend"
     break_glass = "break_glass"
     ratify = "ratify"
+    declare = "declare"
+    raise_concern = "raise_concern"
 
 
 class Refusal(StrEnum):
@@ -110,7 +113,11 @@ class Actor(Value):
 
 
 class Decision(Value):
-    """One signed act. `addressed_to` is the workflow it is for; it counts nowhere else."""
+    """One signed act. `addressed_to` is the workflow it is for; it counts nowhere else.
+
+    `terms`: what the kind needs beside a reason, by name (the severity and harm of a declared incident, what to do
+    when the glass is broken); signed like everything else.
+    """
 
     decision_id: str
     kind: DecisionKind
@@ -128,6 +135,7 @@ class Decision(Value):
     signature: str = ""
     signature_class: SignatureClass = SignatureClass.standard
     signature_meaning: Meaning | None = None
+    terms: dict[str, str] = Field(default_factory=dict)
 
     def signed_bytes(self) -> bytes:
         """The bytes the gateway key signs.
@@ -139,6 +147,7 @@ class Decision(Value):
         for part, name, default in (
             (said, "signature_class", SignatureClass.standard.value),
             (said, "signature_meaning", None),
+            (said, "terms", {}),
             (said["actor"], "delegated_by", None),
         ):
             if part[name] == default:
