@@ -26,7 +26,7 @@ from adapters.catalogue import SqlCatalogue
 from adapters.channel_settings import channel_settings
 from adapters.channels import routed_channel
 from adapters.database import Database, utc_now
-from adapters.directory_file import FileDirectory
+from adapters.directory_sources import SourcedDirectory, role_directory
 from adapters.ledger import SqlLedger
 from adapters.settings import Settings
 from adapters.signals import SqlSignals
@@ -46,7 +46,7 @@ async def run(settings: Settings) -> None:
     """Run both workers until SIGTERM or SIGINT; a rollback under way goes on in the next worker."""
     database = Database(settings.database_url)
     ledger, catalogue, signals = SqlLedger(database), SqlCatalogue(database), SqlSignals(database)
-    people, renderer = FileDirectory(settings.governance), JinjaRenderer(settings.templates)
+    people, renderer = role_directory(settings, database), JinjaRenderer(settings.templates)
     targets = ConfiguredTargets(settings.target_settings(), ledger.put_blob)
     sources = ConfiguredSources(source_settings(settings.sources), SqlAlerts(database))
     sealer = Sealer(signals, sources)
@@ -102,7 +102,7 @@ async def run(settings: Settings) -> None:
     await database.close()
 
 
-def _cards(settings: Settings, database: Database, people: FileDirectory) -> AskCards:
+def _cards(settings: Settings, database: Database, people: SourcedDirectory) -> AskCards:
     slack = slack_settings(settings.data / "slack.yaml")
     if slack is None:
         return NoCards()

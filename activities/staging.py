@@ -28,7 +28,7 @@ from activities.ports import (
 from activities.recording import Checked, keep_checks
 from countermand.governance import execution
 from countermand.governance.approval import ApprovalState, Ask
-from countermand.governance.decision import Refused
+from countermand.governance.decision import Refusal, Refused
 from countermand.governance.proof import lacking_approval
 from countermand.ledger.bodies import CheckDone, StageIntent, StageOutcome
 from countermand.ledger.record import Kind
@@ -111,6 +111,8 @@ class StagingActivities:
             try:
                 execution.consume(request.ask, request.approval, plan.digest, directory, self._clock())
             except Refused as refused:
+                if refused.code is Refusal.directory_unavailable:
+                    raise ApplicationError(str(refused), type="DirectoryUnavailable") from refused
                 return Recheck(word="stale", sentence=refused.detail)
         try:
             target = self._targets(plan.member.target)

@@ -1,4 +1,4 @@
-"""Local accounts, browser sessions and bearer tokens of the embedded default (CON-5, CON-13, SRC-4).
+"""Accounts, browser sessions and bearer tokens (CON-5, CON-11, CON-13, SRC-4).
 
 Session and bearer tokens are 256 random bits; only their sha256 is stored, so a copy of the database signs
 nobody in.
@@ -43,11 +43,24 @@ class Account(Value):
     name: str
 
 
+class Evidence(Value):
+    """How and when somebody showed who they are: the claims `acr`, `amr` and `auth_time` of an identity provider."""
+
+    acr: str = "local"
+    amr: tuple[str, ...] = ()
+    auth_time: datetime | None = None
+
+
+#: Account and password of this console.
+LOCAL = Evidence()
+
+
 class Session(Account):
     """A signed-in browser. It ends at `expires_at`, earlier when unused for 30 minutes."""
 
     started_at: datetime
     expires_at: datetime
+    evidence: Evidence
 
 
 class Issued(Value):
@@ -111,12 +124,30 @@ class Accounts:
         right = await asyncio.to_thread(matches, password, stored.password if stored else NOBODY)
         return Account(subject=stored.subject, name=stored.name) if stored and right else None
 
-    async def start_session(self, subject: str) -> str:
+    async def know(self, subject: str, name: str) -> None:
+        """Keep a person whom an identity provider signed in. No password opens their account."""
+        async with self._db.writing() as session:
+            if not await insert_new(
+                session, AccountTable, subject=subject, name=name, password=NOBODY, created_at=self._clock()
+            ):
+                await session.exec(update(AccountTable).where(col(AccountTable.subject) == subject).values(name=name))
+
+    async def start_session(self, subject: str, evidence: Evidence = LOCAL) -> str:
         """Sign an authenticated person in; returns the token for the cookie."""
         token, now = secrets.token_urlsafe(32), self._clock()
         async with self._db.writing() as session:
             await session.exec(delete(SessionTable).where(col(SessionTable.started_at) <= now - SESSION_LIFE))
-            session.add(SessionTable(token_sha256=_sha256(token), subject=subject, started_at=now, seen_at=now))
+            session.add(
+                SessionTable(
+                    token_sha256=_sha256(token),
+                    subject=subject,
+                    started_at=now,
+                    seen_at=now,
+                    acr=evidence.acr,
+                    amr=list(evidence.amr),
+                    auth_time=evidence.auth_time,
+                )
+            )
         return token
 
     async def session(self, token: str) -> Session | None:
@@ -141,6 +172,7 @@ class Accounts:
             name=account.name,
             started_at=stored.started_at,
             expires_at=stored.started_at + SESSION_LIFE,
+            evidence=Evidence(acr=stored.acr, amr=tuple(stored.amr), auth_time=stored.auth_time),
         )
 
     async def end_session(self, token: str) -> None:

@@ -11,6 +11,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from ruamel.yaml import YAML
 
+#: Where only this machine can reach a server.
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
 
 class SettingsInvalid(ValueError):
     """A setting that cannot be used; the message names it and says what is accepted."""
@@ -38,10 +41,13 @@ class Settings(BaseModel):
     targets: Path
     sources: Path
     channels: Path
+    oidc: Path
     templates: Path
     console_url: str
     console_host: str
     console_port: int
+    tls_certificate: Path | None
+    tls_key: Path | None
     temporal_ui_url: str
 
     @property
@@ -57,11 +63,12 @@ class Settings(BaseModel):
         if not port.isdigit():
             raise SettingsInvalid(f"COUNTERMAND_CONSOLE_PORT = {port!r} is not a port number (1 to 65535)")
         host = environment.get("COUNTERMAND_CONSOLE_HOST", "127.0.0.1")
-        if host not in ("127.0.0.1", "::1", "localhost"):
+        certificate, key = environment.get("COUNTERMAND_TLS_CERTIFICATE"), environment.get("COUNTERMAND_TLS_KEY")
+        if (certificate is None) != (key is None):
             raise SettingsInvalid(
-                f"COUNTERMAND_CONSOLE_HOST = {host!r}: local accounts are for loopback only (127.0.0.1, ::1); "
-                "put a TLS proxy with an identity provider in front"
+                "COUNTERMAND_TLS_CERTIFICATE and COUNTERMAND_TLS_KEY belong together; set both to PEM files, or none"
             )
+        scheme = "http" if certificate is None else "https"
         return cls(
             data=data,
             database_url=environment.get("COUNTERMAND_DATABASE_URL", f"sqlite+aiosqlite:///{data / 'countermand.db'}"),
@@ -69,10 +76,13 @@ class Settings(BaseModel):
             targets=Path(environment.get("COUNTERMAND_TARGETS", data / "targets.yaml")),
             sources=Path(environment.get("COUNTERMAND_SOURCES", data / "sources.yaml")),
             channels=Path(environment.get("COUNTERMAND_CHANNELS", data / "channels.yaml")),
+            oidc=Path(environment.get("COUNTERMAND_OIDC", data / "oidc.yaml")),
             templates=Path(environment.get("COUNTERMAND_TEMPLATES", root / "templates")),
-            console_url=environment.get("COUNTERMAND_CONSOLE_URL", f"http://{host}:{port}"),
+            console_url=environment.get("COUNTERMAND_CONSOLE_URL", f"{scheme}://{host}:{port}"),
             console_host=host,
             console_port=int(port),
+            tls_certificate=None if certificate is None else Path(certificate),
+            tls_key=None if key is None else Path(key),
             temporal_ui_url=environment.get("COUNTERMAND_TEMPORAL_UI_URL", "http://127.0.0.1:8233"),
         )
 

@@ -127,6 +127,14 @@ class SlackWeb:
         said = await self._call("users.info", lambda: self.client.users_info(user=user))
         return dict(said["user"])
 
+    async def group(self, group: str) -> list[str]:
+        """The ids of the users in a user group now. A group that is switched off is refused."""
+        said = await self._call(
+            "usergroups.users.list",
+            lambda: self.client.usergroups_users_list(usergroup=group, include_disabled=False),
+        )
+        return [str(user) for user in said["users"]]
+
     async def open_view(self, trigger_id: str, view: Json) -> Json:
         """Open a dialog; returns the view with its id. A trigger works once and for 3 seconds."""
         said = await self._call("views.open", lambda: self.client.views_open(trigger_id=trigger_id, view=view))

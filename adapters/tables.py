@@ -310,7 +310,11 @@ class AccountTable(Table, table=True):
 
 
 class SessionTable(Table, table=True):
-    """A signed-in browser; the token itself is only in the cookie."""
+    """A signed-in browser; the token itself is only in the cookie.
+
+    `acr`, `amr`, `auth_time`: how and when the person signed in, as the identity provider says; `local` and NULL for a
+    local account.
+    """
 
     __tablename__ = "session"
 
@@ -318,6 +322,19 @@ class SessionTable(Table, table=True):
     subject: str = Field(sa_column=Column(ForeignKey("account.subject"), nullable=False))
     started_at: datetime = Field(sa_type=UtcDateTime)
     seen_at: datetime = Field(sa_type=UtcDateTime)
+    acr: str = Field(sa_type=Text)
+    amr: list[str] = Field(sa_type=JSON)
+    auth_time: datetime | None = Field(sa_type=UtcDateTime)
+
+
+class SignInGroupsTable(Table, table=True):
+    """The groups that an identity provider named at somebody's newest sign-in."""
+
+    __tablename__ = "sign_in_groups"
+
+    subject: str = Field(sa_type=Text, primary_key=True)
+    groups: list[str] = Field(sa_type=JSON)
+    at: datetime = Field(sa_type=UtcDateTime)
 
 
 class TokenTable(Table, table=True):

@@ -1,4 +1,4 @@
-"""Composition root of the console: `python -m console` serves on loopback until it is told to stop."""
+"""Composition root of the console: `python -m console` serves until it is told to stop."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from adapters.accounts import Accounts
 from adapters.alerts import SqlAlerts
 from adapters.catalogue import SqlCatalogue
 from adapters.database import Database, utc_now
-from adapters.directory_file import FileDirectory
+from adapters.directory_sources import role_directory
 from adapters.ledger import SqlLedger
+from adapters.oidc import OidcProvider
+from adapters.oidc_settings import oidc_settings, refuse_open_door
 from adapters.outbox import Outbox
 from adapters.settings import Settings
 from adapters.shown import ShownViews
@@ -26,6 +28,7 @@ from adapters.webhook_deliveries import WebhookDeliveries
 from console.app import create_app
 from console.decide import Gate
 from console.deps import Console
+from console.pages_provider import RETURN
 from console.slack_http import mount
 from console.temporal import TemporalWorkflows
 from runtime import connect
@@ -33,8 +36,10 @@ from runtime import connect
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
+    oidc = oidc_settings(settings.oidc)
+    refuse_open_door(settings, oidc)
     database = Database(settings.database_url)
-    ledger, people = SqlLedger(database), FileDirectory(settings.governance)
+    ledger, people = SqlLedger(database), role_directory(settings, database)
     shown, workflows = ShownViews(database), TemporalWorkflows(await connect())
     gate = Gate(ledger, people, shown, GatewayKey(settings.gateway_key), workflows, utc_now)
     console = Console(
@@ -54,6 +59,7 @@ async def serve(settings: Settings) -> None:
         workflows=workflows,
         renderer=JinjaRenderer(settings.templates),
         clock=utc_now,
+        provider=OidcProvider(oidc, settings.console_url + RETURN) if oidc else None,
     )
     app = create_app(console)
     slack = slack_settings(settings.data / "slack.yaml")
@@ -67,6 +73,8 @@ async def serve(settings: Settings) -> None:
         app,
         host=settings.console_host,
         port=settings.console_port,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=2,

@@ -100,6 +100,10 @@ async def version() -> dict[str, str]:
 async def login(
     body: Login, request: Request, deps: Deps, failures: Annotated[Attempts, Depends(attempts)]
 ) -> dict[str, Any]:
+    if not deps.local_accounts:
+        raise Problem(
+            403, "local_accounts_off", "Passwords are switched off here.", "Sign in at the console with your provider."
+        )
     who, now = guesser(body.subject, request), deps.clock()
     if failures.blocked(who, now):
         raise Problem(429, "rate_limited", "Too many wrong passwords for this account.", "Wait five minutes.")

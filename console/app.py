@@ -16,6 +16,7 @@ from adapters.selfcheck import selfcheck
 from console import api, api_alerts, api_messages, api_watch, intake, live, pages, problems, webhooks
 from console.auth import SignInNeeded
 from console.deps import Console
+from console.people_check import people_check
 from console.problems import Problem
 from console.temporal import OutcomeUnknown
 from countermand import __version__
@@ -55,11 +56,15 @@ def create_app(deps: Console) -> FastAPI:
 
     @app.get("/readyz")
     async def readyz() -> JSONResponse:
-        """Ready when the database passes its self-check and Temporal answers."""
+        """Ready when the database passes its self-check and Temporal answers.
+
+        What nobody can decide is listed beside them; it is no reason to take the console away from people.
+        """
         checks = [check.model_dump(mode="json") for check in await selfcheck(deps.database)]
         temporal = await deps.workflows.ready()
         checks.append({"name": "temporal", "ok": temporal, "sentence": "answers" if temporal else "does not answer"})
         ready = all(check["ok"] for check in checks)
+        checks.append(await people_check(deps))
         return JSONResponse({"ready": ready, "checks": checks}, status_code=200 if ready else 503)
 
     app.include_router(api.router)

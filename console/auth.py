@@ -1,4 +1,4 @@
-"""Who is asking: local accounts with sessions for browsers, bearer tokens for the command line and for sources.
+"""Who is asking: sessions for browsers, bearer tokens for the command line and for sources.
 
 A session cookie is HttpOnly and SameSite=Strict; every effect by form carries a CSRF token bound to the session
 and must come from our own origin (CON-4, CON-5).
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import quote, urlsplit
 
-from fastapi import Depends, Form, Request
+from fastapi import Depends, Form, Request, Response
 from starlette.exceptions import HTTPException
 
+from adapters.accounts import LOCAL, Evidence
 from console.decide import Person
 from console.deps import Console, console
 from console.problems import Problem
@@ -45,11 +46,32 @@ class SignInNeeded(Exception):
 
 async def browser(request: Request, deps: Annotated[Console, Depends(console)]) -> Session:
     """The signed-in person of a page. Raises SignInNeeded."""
+    session = await signed_in(request, deps)
+    if session is None:
+        raise SignInNeeded(request.url.path)
+    return session
+
+
+async def signed_in(request: Request, deps: Console) -> Session | None:
+    """The signed-in person of a page, if there is one."""
     token = request.cookies.get(COOKIE, "")
     found = await deps.accounts.session(token) if token else None
-    if found is None:
-        raise SignInNeeded(request.url.path)
-    return Session(Person(subject=found.subject, name=found.name), csrf_of(token))
+    if found is None or not deps.admits(found.subject):
+        return None
+    return Session(Person(subject=found.subject, name=found.name, acr=found.evidence.acr), csrf_of(token))
+
+
+async def start_session(
+    response: Response, request: Request, deps: Console, subject: str, evidence: Evidence = LOCAL
+) -> None:
+    """Sign a person in whose identity was just shown: the answer sets the cookie."""
+    response.set_cookie(
+        COOKIE,
+        await deps.accounts.start_session(subject, evidence),
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
 
 
 def own_origin(request: Request) -> None:
@@ -89,7 +111,7 @@ def bearer(request: Request) -> str:
 async def api_person(request: Request, deps: Annotated[Console, Depends(console)]) -> Person:
     """The person behind an API call. Raises 401; a source token is never a person (GOV-2)."""
     person = await deps.accounts.person_of_token(bearer(request))
-    if person is None:
+    if person is None or not deps.admits(person.subject):
         raise Problem(
             401, "unauthenticated", "This token is unknown, expired or not a person's.", "Sign in: `countermand login`."
         )

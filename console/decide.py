@@ -69,12 +69,13 @@ class Act(BaseModel):
 
 
 class Person(BaseModel):
-    """Who is signed in."""
+    """Who is signed in, and how strongly: `acr` as the identity provider says, `local` for a local account."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     subject: str
     name: str
+    acr: str = "local"
 
 
 class Gate:
@@ -194,7 +195,7 @@ class Gate:
             reason=act.reason.strip(),
             actor=mandates.actor(directory, person.subject, _wanted(act, view, directory), scope_of(view), now),
             channel=channel,
-            acr="local",
+            acr=person.acr,
             view_sha256=act.view_sha256,
             decided_at=now,
             gateway_key_id=self._signer.key_id,

@@ -13,6 +13,7 @@ from activities.signal_ports import SignalStore
 from adapters.accounts import Accounts
 from adapters.alerts import SqlAlerts
 from adapters.database import Database
+from adapters.oidc import OidcProvider
 from adapters.outbox import Outbox
 from adapters.settings import Settings
 from adapters.source_settings import SourceSettings
@@ -42,6 +43,17 @@ class Console:
     workflows: Workflows
     renderer: JinjaRenderer
     clock: Callable[[], datetime]
+    provider: OidcProvider | None = None
+
+    @property
+    def local_accounts(self) -> bool:
+        """Whether accounts and passwords of this console open it (CON-13)."""
+        return self.provider is None or self.provider.settings.local_accounts
+
+    def admits(self, subject: str) -> bool:
+        """Whether a session or token of this person still counts after a change of who may sign in."""
+        provider = self.provider
+        return self.local_accounts or (provider is not None and subject.startswith(f"{provider.settings.issuer}|"))
 
 
 def console(request: Request) -> Console:

@@ -14,6 +14,7 @@ from console import (
     pages_ask,
     pages_incident,
     pages_ledger,
+    pages_provider,
     pages_release,
     pages_review,
     pages_sign_in,
@@ -31,7 +32,16 @@ from console.watched import Watched, watched
 from countermand.messages.incident import IncidentView
 
 router = APIRouter(include_in_schema=False)
-for part in (pages_sign_in, pages_release, pages_incident, pages_ask, pages_review, pages_ledger, pages_signals):
+for part in (
+    pages_sign_in,
+    pages_provider,
+    pages_release,
+    pages_incident,
+    pages_ask,
+    pages_review,
+    pages_ledger,
+    pages_signals,
+):
     router.include_router(part.router)
 
 REGIONS = ("waiting", "running", "watched", "closed")

@@ -1,4 +1,4 @@
-"""Sign-in and sign-out with local accounts (CON-5, CON-13)."""
+"""The sign-in page, sign-in with local accounts, and sign-out (CON-5, CON-13)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from console.attempts import Attempts, attempts, guesser
-from console.auth import COOKIE, Session, own_form, own_origin
+from console.auth import COOKIE, Session, own_form, own_origin, signed_in, start_session
 from console.deps import Console, console
 from console.render import standalone
 
@@ -19,6 +19,7 @@ Deps = Annotated[Console, Depends(console)]
 
 _LOCAL = re.compile(r"/(?![/\\])[A-Za-z0-9._~/%=&?|:@-]*")
 _NO_MATCH = "This account and password do not match."
+_NO_PASSWORDS = "Passwords are switched off here; use the button."
 _TOO_MANY = "Too many attempts for this account; wait five minutes, then try again."
 
 
@@ -31,10 +32,9 @@ async def sign_in_form(request: Request, deps: Deps, next: str = "/") -> Respons
     """
     if request.headers.get("sec-fetch-site") == "cross-site":
         return standalone("again.html", next=local(next))
-    token = request.cookies.get(COOKIE, "")
-    if token and await deps.accounts.session(token):
+    if await signed_in(request, deps) is not None:
         return RedirectResponse(local(next), status_code=303)
-    return standalone("sign_in.html", next=local(next), subject="", error="")
+    return sign_in_page(deps, next)
 
 
 @router.post("/sign-in", dependencies=[Depends(own_origin)])
@@ -47,23 +47,19 @@ async def sign_in(
     next: Annotated[str, Form()] = "/",
 ) -> Response:
     """Check the password, start a session, go to `next`. What was wrong is never said more exactly."""
+    if not deps.local_accounts:
+        return sign_in_page(deps, next, 403, error=_NO_PASSWORDS)
     full = subject.strip() if "|" in subject else f"local|{subject.strip()}"
     now = deps.clock()
     who = guesser(full, request)
     if failures.blocked(who, now):
-        return standalone("sign_in.html", 429, next=local(next), subject=subject, error=_TOO_MANY)
+        return sign_in_page(deps, next, 429, subject=subject, error=_TOO_MANY)
     account = await deps.accounts.authenticate(full, password)
     if account is None:
         failures.failed(who, now)
-        return standalone("sign_in.html", 401, next=local(next), subject=subject, error=_NO_MATCH)
+        return sign_in_page(deps, next, 401, subject=subject, error=_NO_MATCH)
     response = RedirectResponse(local(next), status_code=303)
-    response.set_cookie(
-        COOKIE,
-        await deps.accounts.start_session(account.subject),
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
-    )
+    await start_session(response, request, deps, account.subject)
     return response
 
 
@@ -74,6 +70,19 @@ async def sign_out(request: Request, deps: Deps, _: Annotated[Session, Depends(o
     response = RedirectResponse("/sign-in", status_code=303)
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return response
+
+
+def sign_in_page(deps: Console, next: str, status: int = 200, *, subject: str = "", error: str = "") -> Response:
+    """The page with every way to sign in that is switched on."""
+    return standalone(
+        "sign_in.html",
+        status,
+        next=local(next),
+        subject=subject,
+        error=error,
+        provider=deps.provider.settings.name if deps.provider else "",
+        local_accounts=deps.local_accounts,
+    )
 
 
 def local(path: str) -> str:

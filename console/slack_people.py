@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from adapters.directory_slack import NOT_PEOPLE, OUTSIDERS
 from adapters.slack_links import SlackLinks, SlackUser
 from adapters.slack_settings import SlackSettings
 from adapters.slack_web import Json, SlackBusy, SlackRefused, SlackUnclear, SlackWeb
@@ -14,13 +15,6 @@ from console.decide import Person
 from countermand.governance.decision import Refused
 
 _CONSOLE = "Decide in the console instead."
-_NOT_PEOPLE = ("is_bot", "is_workflow_bot", "is_connector_bot")
-_OUTSIDERS = {
-    "is_stranger": "this Slack user belongs to another organisation",
-    "is_restricted": "guests of this workspace cannot decide",
-    "is_ultra_restricted": "guests of this workspace cannot decide",
-    "deleted": "this Slack user is deactivated",
-}
 
 
 class TurnedAway(Exception):
@@ -76,9 +70,9 @@ class SlackPeople:
             raise TurnedAway(
                 "directory_unavailable", "Slack does not say now who this user is.", f"Try again. {_CONSOLE}"
             ) from None
-        if any(known.get(flag) for flag in _NOT_PEOPLE):
+        if any(known.get(flag) for flag in NOT_PEOPLE):
             raise TurnedAway("actor_not_a_person", "bots and workflows never decide.", "A person has to click.")
-        for flag, words in _OUTSIDERS.items():
+        for flag, words in OUTSIDERS.items():
             if known.get(flag):
                 raise TurnedAway("external_account", f"{words}.", _CONSOLE)
         self._allow(str(known.get("team_id", "")), home_team)

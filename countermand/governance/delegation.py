@@ -11,7 +11,7 @@ from countermand.canonical import instant
 from countermand.plan.target import Value
 from countermand.playbook.terms import Faults, Name, Severity, Strict, Text
 
-Subject = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.:/_-]+\|[A-Za-z0-9._@-]+$")]
+Subject = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:/_-]+\|[A-Za-z0-9._@|:+=-]+$")]
 Listed = Literal["any"] | Annotated[tuple[str, ...], Field(min_length=1)]
 
 LONGEST = timedelta(days=14)

@@ -66,7 +66,8 @@ def recheck(ask: Ask, state: ApprovalState, plan_digest: str, directory: Directo
 
 
 def consume(ask: Ask, state: ApprovalState, plan_digest: str, directory: Directory, at: datetime) -> ApprovalState:
-    """The approval marked as used by the first effect. Raises Refused unless it carries exactly this plan now.
+    """The approval marked as used by the first effect. Raises Refused unless it carries exactly this plan now;
+    the code is `directory_unavailable` when roles it needs may be gone and nobody can say now.
 
     Consuming again returns the state unchanged, so that a retried first stage is the same first stage.
     """
@@ -76,6 +77,7 @@ def consume(ask: Ask, state: ApprovalState, plan_digest: str, directory: Directo
         raise Refused(Refusal.stale, "the plan is not the one that was approved.", "Ask again.")
     now = recheck(ask, state, plan_digest, directory, at)
     if now.status is not ApprovalStatus.approved:
+        directory.refuse_unknown(ask.voting_roles)
         raise Refused(Refusal.stale, f"{now.because}.", "Ask again.")
     return now if now.consumed_at is not None else now.model_copy(update={"consumed_at": at})
 

@@ -79,8 +79,9 @@ def actor(directory: Directory, subject: str, wanted: Collection[str], scope: Sc
     """The actor of a decision that needs one of the `wanted` roles, for the gateway to sign.
 
     Own roles come first; a lent role is used only by somebody who has none of the wanted ones. Raises
-    Refused(external_account) for an excluded account; without any wanted role the actor has their own roles, and
-    the rule that asks refuses them.
+    Refused(external_account) for an excluded account, Refused(directory_unavailable) for somebody without a wanted
+    role while it is not known who holds one of them; else the actor without any has their own roles, and the rule
+    that asks refuses them.
     """
     if directory.is_excluded(subject):
         raise Refused(
@@ -96,13 +97,16 @@ def actor(directory: Directory, subject: str, wanted: Collection[str], scope: Sc
             if set(wanted) & set(borrowed):
                 roles, by = borrowed, _by(delegation, directory)
                 break
+        else:
+            directory.refuse_unknown(wanted)
+    source, as_of = directory.provenance(by.subject if by else subject, roles, at)
     return Actor(
         subject=directory.principal_of(subject),
         printed_name=directory.name_of(subject),
         principal="person",
         roles=roles,
-        role_source=directory.source,
-        role_as_of=directory.as_of,
+        role_source=source,
+        role_as_of=as_of,
         delegated_by=by,
     )
 
