@@ -10,7 +10,6 @@ from adapters.database import utc_now
 from adapters.group_source import GroupMembers, SourceUnavailable
 from adapters.slack_links import SlackLinks, SlackUser
 from adapters.slack_web import Json, SlackBusy, SlackRefused, SlackUnclear, SlackWeb
-from countermand.governance.sources import FRESH
 
 #: What was read is used again for so long: pages ask often, Slack allows about 20 questions a minute.
 READ_EVERY = timedelta(seconds=30)
@@ -18,8 +17,6 @@ READ_EVERY = timedelta(seconds=30)
 TRY_AGAIN = timedelta(seconds=10)
 #: Seconds for one group with all its members.
 DEADLINE = 8.0
-
-assert READ_EVERY <= FRESH  # noqa: S101  # GOV-4
 
 #: Flags of `users.info` that make a user no person, or none of ours (SLK-28), and what that means.
 NOT_PEOPLE = ("is_bot", "is_workflow_bot", "is_connector_bot")

@@ -16,7 +16,8 @@ from adapters.slack_settings import slack_settings
 from adapters.slack_web import SlackWeb
 from countermand.canonical import digest
 from countermand.governance.directory import Directory
-from countermand.governance.sources import LastKnown, Membership, RoleSource, SourceKind
+from countermand.governance.sources import FRESH, LastKnown, Membership, RoleSource, SourceKind
+from countermand.playbook.units import format_duration
 
 
 class SourcedDirectory:
@@ -48,6 +49,8 @@ class SourcedDirectory:
             return _unknown(role, of, f"{of.kind} is not set up on this machine", now)
         try:
             found = await source.members(of.group)
+            if now - found.as_of > FRESH:
+                raise SourceUnavailable(f"what it said is {format_duration(now - found.as_of)} old")
         except SourceUnavailable as error:
             known = self._last.get(of)
             if known is None or last_known is None or now - known.as_of > last_known.max_age:
