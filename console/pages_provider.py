@@ -36,7 +36,7 @@ RETURN = "/sign-in/return"
 
 _NOT_OURS = "This sign-in was not begun in this browser, is too old, or was used already. Please begin again."
 _REFUSED = "What the identity provider sent does not prove who you are; nobody was signed in. Please begin again."
-_DENIED = "The identity provider did not sign you in."
+_DENIED = "The identity provider did not sign you in. Please begin again, or ask there."
 _SILENT = "The identity provider does not answer as it should. Try again in a minute, or ask who runs this console."
 
 _log = logging.getLogger(__name__)

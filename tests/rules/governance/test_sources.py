@@ -60,7 +60,7 @@ def test_gov_3_a_person_without_a_role_parses_only_when_a_source_can_give_one() 
     listed = people().model_dump(mode="json")["people"]
     listed.append({"subject": "local|noor", "name": "Noor Vermeer"})
     assert people(people=listed).people[-1].roles == ()
-    with pytest.raises(ValidationError, match="'local|noor' has no role"):
+    with pytest.raises(ValidationError, match=r"'local\|noor' has no role"):
         people(people=[*cases.governance().model_dump(mode="json")["people"], listed[-1]], sources={})
 
 
