@@ -17,6 +17,7 @@ _STATUS = {
     Refusal.unknown_ask: 404,
     Refusal.reason_too_short: 422,
     Refusal.rate_limited: 429,
+    Refusal.directory_unavailable: 503,
 }
 
 
@@ -45,7 +46,8 @@ class Problem(Exception):
 
 
 def of_refusal(refusal: Refused) -> Problem:
-    """A refused decision: 403 not allowed, 404 no such ask, 409 refused by state, 422 reason too short."""
+    """A refused decision: 403 not allowed, 404 no such ask, 409 refused by state, 422 reason too short,
+    503 roles not known now."""
     return Problem(_STATUS.get(refusal.code, 409), refusal.code.value, refusal.detail, refusal.next)
 
 
