@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import logging
 import secrets
+from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import quote, unquote
 
@@ -18,7 +19,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from adapters.oidc import OidcProvider, ProviderUnavailable, SignInRefused
+from adapters.oidc import OidcProvider, ProviderUnavailable, SignedIn, SignInRefused
 from adapters.oidc_groups import SignInGroups
 from console.auth import start_session
 from console.deps import Console, console
@@ -76,49 +77,38 @@ async def leave(request: Request, deps: Deps, there: Provider, next: str = "/") 
 
 
 @router.get(RETURN)
-async def come_back(
-    request: Request,
-    deps: Deps,
-    there: Provider,
-    state: str = "",
-    code: str = "",
-    iss: str | None = None,
-    error: str | None = None,
-) -> Response:
+async def come_back(request: Request, deps: Deps, there: Provider) -> Response:
     """Check what the provider sent and start a session, or say that nobody was signed in."""
     secret, _, kept = request.cookies.get(COOKIE, "").partition(":")
-    next = local(unquote(kept))
-    response = await _answer(request, deps, there, secret, next, state, code, iss, error)
+    next, status = local(unquote(kept)), 403
+    said = request.query_params
+    error = _unasked(said, secret, there.settings.issuer)
+    if not error:
+        try:
+            person = await there.sign_in(said["code"], _of(secret, "nonce"), _of(secret, "verifier"))
+            response = await _let_in(request, deps, person, next)
+        except SignInRefused as refused:
+            _log.warning("sign-in refused: %s", refused)
+            error = _REFUSED
+        except ProviderUnavailable as unavailable:
+            _log.error("sign-in: %s", unavailable)
+            error, status = _SILENT, 503
+    if error:
+        response = sign_in_page(deps, next, status, error=error)
     response.delete_cookie(COOKIE, path="/sign-in", httponly=True, samesite="lax")
     return response
 
 
-async def _answer(
-    request: Request,
-    deps: Console,
-    there: OidcProvider,
-    secret: str,
-    next: str,
-    state: str,
-    code: str,
-    iss: str | None,
-    error: str | None,
-) -> Response:
-    if not secret or not hmac.compare_digest(state.encode(), _of(secret, "state").encode()):
-        return sign_in_page(deps, next, 403, error=_NOT_OURS)
-    if error is not None or not code:
-        return sign_in_page(deps, next, 403, error=_DENIED)
-    if iss is not None and iss != there.settings.issuer:
-        _log.warning("sign-in refused: the answer is of another issuer")
-        return sign_in_page(deps, next, 403, error=_REFUSED)
-    try:
-        person = await there.sign_in(code, _of(secret, "nonce"), _of(secret, "verifier"))
-    except SignInRefused as refused:
-        _log.warning("sign-in refused: %s", refused)
-        return sign_in_page(deps, next, 403, error=_REFUSED)
-    except ProviderUnavailable as unavailable:
-        _log.error("sign-in: %s", unavailable)
-        return sign_in_page(deps, next, 503, error=_SILENT)
+def _unasked(said: Mapping[str, str], secret: str, issuer: str) -> str:
+    """Why the answer is not one to a sign-in of this browser that worked; empty when it is."""
+    if not secret or not hmac.compare_digest(said.get("state", "").encode(), _of(secret, "state").encode()):
+        return _NOT_OURS
+    if "error" in said or not said.get("code"):
+        return _DENIED
+    return "" if said.get("iss", issuer) == issuer else _REFUSED
+
+
+async def _let_in(request: Request, deps: Console, person: SignedIn, next: str) -> Response:
     await deps.accounts.know(person.subject, person.name)
     await SignInGroups(deps.database).signed_in(person.subject, person.groups, person.at)
     # The browser came from another site, so the Strict cookie goes along only from a page of ours on.
