@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 from activities.briefing import Brief
 from activities.ports import Ledger, TargetRejected, Targets, TargetUnavailable
 from countermand.governance.approval import RULES, Ask
+from countermand.governance.decision import SignatureClass
 from countermand.governance.delegation import Scope
 from countermand.ledger.bodies import AskOpened, PlanMade
 from countermand.messages.facts import in_words, spoken
@@ -110,6 +111,7 @@ class PlanningActivities:
             directory=brief.directory,
             keys=brief.keys,
             supersedes=request.supersedes,
+            signature_class=SignatureClass(policy.signature),
             scope=Scope(release=plan.release_id, environment=plan.environment, severity=plan.severity),
         )
         asked = brief.directory.holders(*policy.ladder[0].to, *(slot.role for slot in policy.quorum.roles))
@@ -131,6 +133,7 @@ class PlanningActivities:
             governance_digest=brief.directory.digest,
             rules=RULES,
             supersedes=ask.supersedes,
+            signature_class=ask.signature_class,
         )
         await self._ledger.append(body.entry(key, "worker", incident_id=plan.incident_id, release_id=plan.release_id))
         return ask

@@ -24,6 +24,8 @@ from countermand.plan.target import Value
 
 SESSION_LIFE = timedelta(hours=8)
 SESSION_IDLE = timedelta(minutes=30)
+#: A sign-in this young is fresh: a copied cookie is mostly older.
+FRESH = timedelta(minutes=5)
 SOURCE_LIFE = timedelta(days=365)
 #: What a source's token needs to deliver signals; a token of kind source can hold nothing else (GOV-2).
 SIGNALS_WRITE = "signals:write"
@@ -174,6 +176,11 @@ class Accounts:
             expires_at=stored.started_at + SESSION_LIFE,
             evidence=Evidence(acr=stored.acr, amr=tuple(stored.amr), auth_time=stored.auth_time),
         )
+
+    async def signed_in_lately(self, token: str) -> bool:
+        """Whether the live session of a cookie began less than five minutes ago."""
+        found = await self.session(token)
+        return found is not None and self._clock() < found.started_at + FRESH
 
     async def end_session(self, token: str) -> None:
         """Sign out; nothing happens when the session is over already."""

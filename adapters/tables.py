@@ -367,6 +367,42 @@ class ShownTable(Table, table=True):
     at: datetime = Field(sa_type=UtcDateTime)
 
 
+class SecurityKeyTable(Table, table=True):
+    """The public half of a security key of one person (GOV-62). Nothing here can sign.
+
+    No foreign key: people of an identity provider have no local account. `sign_count` only grows, unless the key
+    does not count at all.
+    """
+
+    __tablename__ = "security_key"
+
+    credential_id: str = Field(sa_type=Text, primary_key=True)
+    subject: str = Field(sa_type=Text, index=True)
+    name: str = Field(sa_type=Text)
+    public_key: bytes = Field(sa_type=LargeBinary)
+    sign_count: int = Field(sa_type=BigInteger)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    used_at: datetime | None = Field(sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(sa_type=UtcDateTime)
+
+
+class StepUpTable(Table, table=True):
+    """One question to a security key, answered at most once and used at most once (CON-12).
+
+    `digest`: what the answer is for. `credential_id`: the key that answered; NULL: none has yet.
+    """
+
+    __tablename__ = "step_up"
+
+    step_up_id: str = Field(sa_type=String(32), primary_key=True)
+    subject: str = Field(sa_type=Text)
+    digest: str = Field(sa_type=Text)
+    nonce: bytes = Field(sa_type=LargeBinary)
+    expires_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False, index=True))
+    credential_id: str | None = Field(sa_type=Text)
+    used_at: datetime | None = Field(sa_type=UtcDateTime)
+
+
 # --- Slack ------------------------------------------------------------------------------------------------
 
 

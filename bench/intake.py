@@ -32,10 +32,12 @@ from adapters.directory_file import FileDirectory
 from adapters.ledger import SqlLedger
 from adapters.migrate import upgrade
 from adapters.outbox import Outbox
+from adapters.security_keys import SecurityKeys
 from adapters.settings import Settings
 from adapters.shown import ShownViews
 from adapters.signals import SqlSignals
 from adapters.signing import GatewayKey
+from adapters.step_ups import SqlStepUps
 from adapters.templates import JinjaRenderer
 from adapters.webhook_deliveries import WebhookDeliveries
 from console.app import create_app
@@ -160,6 +162,8 @@ async def _console(url: str, port: int, folder: Path) -> None:
     ledger, people, shown = SqlLedger(database), FileDirectory(settings.governance), ShownViews(database)
     workflows = TemporalWorkflows(await Client.connect("127.0.0.1:7233", lazy=True))
 
+    step_ups = SqlStepUps(database)
+
     def clock() -> datetime:
         return BEGIN + timedelta(minutes=5)
 
@@ -167,7 +171,8 @@ async def _console(url: str, port: int, folder: Path) -> None:
         Console(
             settings=settings, database=database, ledger=ledger, catalogue=SqlCatalogue(database),
             signals=SqlSignals(database), accounts=Accounts(database), outbox=Outbox(database), people=people,
-            shown=shown, gate=Gate(ledger, people, shown, GatewayKey(settings.gateway_key), workflows, clock),
+            shown=shown, gate=Gate(ledger, people, shown, GatewayKey(settings.gateway_key), workflows, clock, step_ups),
+            security_keys=SecurityKeys(database, step_ups, None),
             workflows=workflows, renderer=JinjaRenderer(settings.templates), sources={}, alerts=SqlAlerts(database),
             deliveries=WebhookDeliveries(database), clock=clock,
         )

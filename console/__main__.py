@@ -17,12 +17,14 @@ from adapters.ledger import SqlLedger
 from adapters.oidc import OidcProvider
 from adapters.oidc_settings import oidc_settings, refuse_open_door
 from adapters.outbox import Outbox
+from adapters.security_keys import SecurityKeys
 from adapters.settings import Settings
 from adapters.shown import ShownViews
 from adapters.signals import SqlSignals
 from adapters.signing import GatewayKey
 from adapters.slack_settings import slack_settings
 from adapters.source_settings import source_settings
+from adapters.step_ups import SqlStepUps, site
 from adapters.templates import JinjaRenderer
 from adapters.webhook_deliveries import WebhookDeliveries
 from console.app import create_app
@@ -41,7 +43,8 @@ async def serve(settings: Settings) -> None:
     database = Database(settings.database_url)
     ledger, people = SqlLedger(database), role_directory(settings, database)
     shown, workflows = ShownViews(database), TemporalWorkflows(await connect())
-    gate = Gate(ledger, people, shown, GatewayKey(settings.gateway_key), workflows, utc_now)
+    step_ups = SqlStepUps(database)
+    gate = Gate(ledger, people, shown, GatewayKey(settings.gateway_key), workflows, utc_now, step_ups)
     console = Console(
         settings=settings,
         database=database,
@@ -52,6 +55,7 @@ async def serve(settings: Settings) -> None:
         alerts=SqlAlerts(database),
         deliveries=WebhookDeliveries(database),
         accounts=Accounts(database),
+        security_keys=SecurityKeys(database, step_ups, site(settings.console_url)),
         outbox=Outbox(database),
         people=people,
         shown=shown,

@@ -14,9 +14,10 @@ from typing import Literal, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from activities.ports import Ledger, LedgerConflict, RoleDirectory
+from console.step_up import StepUps
 from console.temporal import Workflows
 from countermand.governance import mandates
-from countermand.governance.decision import Decision, DecisionKind, Refusal, Refused
+from countermand.governance.decision import Decision, DecisionKind, Refusal, Refused, SignatureClass
 from countermand.governance.delegation import Scope
 from countermand.governance.directory import Directory
 from countermand.ledger.bodies import DecisionMade, DecisionRefused
@@ -66,6 +67,7 @@ class Act(BaseModel):
     view_sha256: str | None = None
     reason: str = ""
     decision_id: str | None = None
+    step_up: str | None = None
 
 
 class Person(BaseModel):
@@ -89,6 +91,7 @@ class Gate:
         signer: Signer,
         workflows: Workflows,
         clock: Callable[[], datetime],
+        step_ups: StepUps,
     ) -> None:
         self._ledger = ledger
         self._people = people
@@ -96,6 +99,7 @@ class Gate:
         self._signer = signer
         self._workflows = workflows
         self._clock = clock
+        self._step_ups = step_ups
         self._refusals: dict[str, list[datetime]] = {}
 
     async def decide(self, act: Act, person: Person, channel: Literal["web", "cli", "api", "slack"]) -> Answer:
@@ -180,6 +184,18 @@ class Gate:
                 "Open the request (page, or `countermand ask show`), read it, then approve.",
             )
 
+    async def _signature_class(self, act: Act, person: Person) -> SignatureClass:
+        """How strongly this person signs. Raises Refused when the confirmation they name is not theirs to use."""
+        if act.step_up is None:
+            return SignatureClass.standard
+        if not await self._step_ups.used(act.step_up, person.subject, act.approval_digest or ""):
+            raise Refused(
+                Refusal.step_up_required,
+                "this confirmation with a second factor was used, is too old, or is not for this request.",
+                "Open the request in the console, confirm with your second factor, and decide again.",
+            )
+        return SignatureClass.step_up
+
     async def _sign(
         self, act: Act, view: IncidentView, person: Person, channel: Literal["web", "cli", "api", "slack"]
     ) -> Decision:
@@ -195,10 +211,11 @@ class Gate:
             reason=act.reason.strip(),
             actor=mandates.actor(directory, person.subject, _wanted(act, view, directory), scope_of(view), now),
             channel=channel,
-            acr=person.acr,
+            acr=person.acr if act.step_up is None else "webauthn",
             view_sha256=act.view_sha256,
             decided_at=now,
             gateway_key_id=self._signer.key_id,
+            signature_class=await self._signature_class(act, person),
         )
         return self._signer.sign(decision)
 

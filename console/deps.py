@@ -15,6 +15,7 @@ from adapters.alerts import SqlAlerts
 from adapters.database import Database
 from adapters.oidc import OidcProvider
 from adapters.outbox import Outbox
+from adapters.security_keys import SecurityKeys
 from adapters.settings import Settings
 from adapters.source_settings import SourceSettings
 from adapters.templates import JinjaRenderer
@@ -36,6 +37,7 @@ class Console:
     alerts: SqlAlerts
     deliveries: WebhookDeliveries
     accounts: Accounts
+    security_keys: SecurityKeys
     outbox: Outbox
     people: RoleDirectory
     shown: Shown

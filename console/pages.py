@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from console import (
     pages_ask,
     pages_incident,
+    pages_keys,
     pages_ledger,
     pages_provider,
     pages_release,
@@ -41,6 +42,7 @@ for part in (
     pages_review,
     pages_ledger,
     pages_signals,
+    pages_keys,
 ):
     router.include_router(part.router)
 

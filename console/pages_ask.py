@@ -14,9 +14,10 @@ from console.decide import Act, roles_here
 from console.deps import Console, console
 from console.problems import Problem
 from console.render import Page, fragment, segment
+from console.signing import keys_of
 from console.submit import directory, form_id, known_id, submit
 from countermand.governance.approval import MIN_REASON
-from countermand.governance.decision import DecisionKind
+from countermand.governance.decision import DecisionKind, SignatureClass
 from countermand.governance.directory import Directory
 from countermand.messages.facts import spoken
 from countermand.messages.incident import AskView
@@ -50,6 +51,7 @@ async def decide(
     approval_digest: Annotated[str, Form()] = "",
     view_sha256: Annotated[str, Form()] = "",
     decision_id: Annotated[str, Form()] = "",
+    step_up: Annotated[str, Form()] = "",
 ) -> Response:
     """Vote, take a vote back, or take more time. Accepted: back to the page; refused: why, and what was typed."""
     if kind not in ACTS:
@@ -62,6 +64,7 @@ async def decide(
         view_sha256=view_sha256 or None,
         reason=reason,
         decision_id=known_id(decision_id),
+        step_up=step_up or None,
     )
     problem = await submit(deps, act, session.person)
     if problem is None:
@@ -103,6 +106,7 @@ async def _page(
         vote=next((vote for vote in ask.standing_votes if vote.subject == subject), None),
         cannot=_cannot(ask, people, subject, roles),
         roles=roles,
+        keys=await keys_of(deps, subject) if card.signature_class is SignatureClass.step_up else None,
         expired=page.now >= ask.expires_at,
         min_reason=MIN_REASON,
         problem=problem,

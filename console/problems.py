@@ -14,6 +14,7 @@ _STATUS = {
     Refusal.four_eyes: 403,
     Refusal.actor_not_a_person: 403,
     Refusal.signature_invalid: 403,
+    Refusal.step_up_required: 403,
     Refusal.unknown_ask: 404,
     Refusal.reason_too_short: 422,
     Refusal.rate_limited: 429,

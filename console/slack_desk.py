@@ -24,7 +24,7 @@ from console.slack_people import SlackPeople, TurnedAway
 from console.slack_rules import check_acknowledge, check_decision, late_buttons
 from console.temporal import OutcomeUnknown
 from countermand.canonical import canonical
-from countermand.governance.decision import DecisionKind, Refusal, Refused
+from countermand.governance.decision import DecisionKind, Refusal, Refused, SignatureClass
 from countermand.governance.directory import Directory
 from countermand.ledger.bodies import AskAcknowledged
 from countermand.messages.ask_card import ask_card
@@ -37,6 +37,7 @@ from countermand.messages.slack_dialog import (
     loading_dialog,
     recorded_dialog,
     refused_dialog,
+    step_up_dialog,
 )
 
 _log = logging.getLogger(__name__)
@@ -149,6 +150,8 @@ class SlackDesk:
     async def _shown(self, inbound: Inbound, kind: Kind, view: IncidentView, ask: AskView, person: Person) -> Json:
         """The dialog, after its exact bytes were kept as what this person saw (GOV-63). Raises Refused."""
         card = ask_card(view, ask)
+        if kind == "approve" and card.signature_class is SignatureClass.step_up:
+            return step_up_dialog(card, self.console_url)
         whole = complete_in_slack(view, ask, self.console_url)
         dialog = decision_dialog(kind, view, card, whole=whole)
         if view_problems(dialog) or (kind == "approve" and not whole):

@@ -74,11 +74,12 @@ def card_lines(body: JsonObject) -> list[str | Text]:
     if not card["complete"]:
         lacking = " and ".join(card["incomplete_because"])
         lines += ["", f"▲ {lacking} cannot be shown: this can be rejected, not approved."]
+    approve = f"countermand approve {card['ask_id']} --digest {digest[:12]} --reason '…'"
     return [
         *lines,
         "",
         f"Digest {digest}",
-        f"  countermand approve {card['ask_id']} --digest {digest[:12]} --reason '…'",
+        f"  approve with your security key: {_page(card['ask_id'])}" if _needs_key(card) else f"  {approve}",
         f"  countermand reject {card['ask_id']} --digest {digest[:12]} --reason '…'",
     ]
 
@@ -140,6 +141,12 @@ def _decide(
             f"stale: you decide on {given[:12]}, the request is now {_hex(card['approval_digest'])[:12]}",
             next=f"countermand ask show {ask_id}, read what changed, decide again",
         )
+    if kind == "approve" and _needs_key(card):
+        raise Failure(
+            Exit.not_authorised,
+            "step_up_required: approving this needs your security key, which only the console can ask for",
+            next=f"open {_page(ask_id)}, read it and approve it there",
+        )
     view = seen.view_of(api, ask_id)
     if kind == "approve" and view is None:
         raise Failure(
@@ -155,6 +162,14 @@ def _decide(
     }
     body = api.act(f"/api/v1/asks/{ask_id}/decisions", decision, resume)
     detail(body, [f"{sign(kind)} counted: {body['sentence']}"], output)
+
+
+def _needs_key(card: JsonObject) -> bool:
+    return bool(card.get("signature_class") == "step_up")
+
+
+def _page(ask_id: str) -> str:
+    return f"{client.console_url()}/asks/{ask_id}"
 
 
 def _hex(digest: str) -> str:

@@ -104,7 +104,9 @@ def check(ask: Ask, state: ApprovalState, decision: Decision, now: datetime) -> 
             _check_extension(ask, state, decision)
         case DecisionKind.approve | DecisionKind.reject:
             refuse_ineligible(ask, state, decision, now)
-            refuse_weak(decision, ask.signature_class)
+            if decision.kind is DecisionKind.approve:
+                # A rejection changes nothing and people can be asked again: whoever has no key at hand may still stop.
+                refuse_weak(decision, ask.signature_class)
             _check_reason(decision)
         case _:
             raise Refused(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from countermand.governance.decision import DecisionKind, GatewayKeys, Refused
 from countermand.governance.quorum import quorum_state
+from countermand.governance.signature import satisfies
 from countermand.ledger.bodies import AskClosed, AskOpened, DecisionMade, parse_body
 from countermand.ledger.record import Record
 from countermand.playbook.model import Quorum, QuorumSlot
@@ -13,7 +14,7 @@ from countermand.playbook.model import Quorum, QuorumSlot
 
 def lacking_approval(plan_digest: str, ask_id: str, records: Sequence[Record], keys: GatewayKeys) -> str:
     """Why there is no valid approval; empty when the ask for exactly this plan was closed as approved and enough
-    different people signed for it before it expired."""
+    different people signed for it, in the class it asks for, before it expired."""
     bodies = [(record.at, parse_body(record)) for record in records]
     opened = next((body for _, body in bodies if isinstance(body, AskOpened) and body.ask_id == ask_id), None)
     if opened is None or opened.plan_digest != plan_digest:
@@ -36,6 +37,8 @@ def lacking_approval(plan_digest: str, ask_id: str, records: Sequence[Record], k
             continue
         if decision.kind is DecisionKind.extend:  # at most once, and never past twice the window (governance.md §1)
             until = opened.expires_at + (opened.expires_at - opened.opened_at)
+            continue
+        if not satisfies(decision, opened.signature_class):
             continue
         people = {actor.subject} | ({actor.delegated_by.subject} if actor.delegated_by else set())
         lent_in_time = actor.delegated_by is None or at < actor.delegated_by.not_after

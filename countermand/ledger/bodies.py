@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from countermand.canonical import digest, instant
 from countermand.detection.models import CriterionRecord, Verdict, VerdictWord, WatchVerdict
-from countermand.governance.decision import Decision
+from countermand.governance.decision import Decision, SignatureClass
 from countermand.ledger.record import Entry, Kind, Record
 from countermand.plan.target import Split, TargetState, Value
 
@@ -191,6 +191,7 @@ class AskOpened(Body):
     governance_digest: str
     rules: str
     supersedes: str | None
+    signature_class: SignatureClass = SignatureClass.standard
 
 
 class AskRung(Body):

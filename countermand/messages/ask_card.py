@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from countermand.governance.decision import SignatureClass
 from countermand.messages.facts import DEFAULT_WORDS, in_words, spoken, unknowns, utc
 from countermand.messages.incident import AskView, IncidentView
 from countermand.plan.build import stage_sentence
@@ -46,6 +47,7 @@ class AskCard(Value):
     status: str
     complete: bool
     incomplete_because: tuple[str, ...]
+    signature_class: SignatureClass = SignatureClass.standard
 
 
 def ask_card(view: IncidentView, ask: AskView) -> AskCard:
@@ -59,6 +61,7 @@ def ask_card(view: IncidentView, ask: AskView) -> AskCard:
     facts = [_what(view, plan), _why(view), _how(plan), _checks(plan)]
     facts.append(Fact(title="What is not known", lines=tuple(unknowns(view))))
     facts.append(Fact(title="Risks of going back", lines=_risks(plan)))
+    facts.append(Fact(title="How it is signed", lines=_signed(opened.signature_class)))
     return AskCard(
         ask_id=opened.ask_id,
         incident_id=view.incident_id,
@@ -74,6 +77,7 @@ def ask_card(view: IncidentView, ask: AskView) -> AskCard:
         status=ask.status,
         complete=not lacking,
         incomplete_because=tuple(lacking),
+        signature_class=opened.signature_class,
     )
 
 
@@ -122,6 +126,15 @@ def _risks(plan: Plan | None) -> tuple[str, ...]:
     if plan is None:
         return ()
     return plan.warnings or ("none found: the destination is healthy and serves the approved bundle",)
+
+
+def _signed(required: SignatureClass) -> tuple[str, ...]:
+    if required is SignatureClass.standard:
+        return ()
+    return (
+        "approving needs your security key, for exactly this request, in the console",
+        "rejecting needs no security key",
+    )
 
 
 def _people(ask: AskView) -> str:

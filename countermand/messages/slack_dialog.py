@@ -21,6 +21,7 @@ from countermand.messages.block_kit import (
     link_button,
     plain,
     section,
+    when,
 )
 from countermand.messages.incident import IncidentView
 from countermand.messages.slack_card import OPEN, fact_blocks, question_of, where
@@ -94,6 +95,19 @@ def _reason(kind: Kind, typed: str) -> Block:
         "label": plain("Why? This stands in the record."),
         "element": element | ({"initial_value": typed} if typed else {}),
     }
+
+
+def step_up_dialog(card: AskCard, console_url: str) -> Json:
+    """What `Approve…` opens for a request that wants a security key: the way to the console and nothing else (SLK-19).
+
+    The link carries no authority: behind it people sign in, read the plan, and confirm with their key.
+    """
+    text = (
+        f"*{esc(cut(card.question, 800))}*\nApproving this needs your security key, for exactly this request. "
+        f"Read and approve it in the console, before *{when(card.expires_at)}*."
+    )
+    there = link_button(OPEN, "Approve in the console", f"{console_url}/asks/{card.ask_id}")
+    return _said(_TITLE["approve"], [section("step_up", text), actions("there", [there])])
 
 
 def waiting_dialog() -> Json:

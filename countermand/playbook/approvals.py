@@ -79,6 +79,11 @@ class ApprovalPolicy(Strict):
         description="Who is asked when; the last rung, `do: default`, says what happens if nobody decides."
     )
     ask_again_every: Positive = Field(description="After a hold people are asked anew at this interval.")
+    signature: Literal["standard", "step_up"] = Field(
+        "standard",
+        description="How an approval is signed: standard (signed in), or step_up (also with a security key, "
+        "for exactly this plan).",
+    )
 
     @property
     def time_limit(self) -> Duration:

@@ -69,7 +69,7 @@ def _decides(playbook: Playbook) -> Iterator[str]:
     yield "WHO DECIDES; nothing is changed before that"
     for severity in sorted(playbook.approvals):
         policy = playbook.approvals[severity]
-        yield wrapped(f"severity {severity[-1]}: {_quorum(policy.quorum)}", 2, 4)
+        yield wrapped(f"severity {severity[-1]}: {_quorum(policy.quorum)}{_signed(policy)}", 2, 4)
         yield wrapped(", ".join(_rung(rung) for rung in policy.ladder[:-1]), 4)
         yield wrapped(f"if nobody decides in {in_words(policy.time_limit)}: {_default(policy)}", 4)
     yield wrapped(f"paged at once: {spoken(playbook.emergency.page)}", 2, 4)
@@ -127,6 +127,10 @@ def _rung(rung: Rung) -> str:
     if not rung.after:
         return f"asked: {roles}"
     return f"{'again' if rung.do == 'remind' else roles} after {in_words(rung.after)}"
+
+
+def _signed(policy: ApprovalPolicy) -> str:
+    return " by security key" if policy.signature == "step_up" else ""
 
 
 def _default(policy: ApprovalPolicy) -> str:

@@ -24,9 +24,11 @@ from adapters.database import Database
 from adapters.ledger import SqlLedger
 from adapters.migrate import upgrade
 from adapters.outbox import Outbox
+from adapters.security_keys import SecurityKeys
 from adapters.settings import Settings
 from adapters.shown import ShownViews
 from adapters.signals import SqlSignals
+from adapters.step_ups import SqlStepUps, site
 from adapters.templates import JinjaRenderer
 from adapters.webhook_deliveries import WebhookDeliveries
 from console.decide import VOTES, Gate
@@ -38,7 +40,7 @@ from countermand.detection.evaluator import Evaluator
 from countermand.detection.models import Arm, VerdictWord, WatchVerdict
 from countermand.governance import approval as rules
 from countermand.governance.approval import ApprovalState, Ask
-from countermand.governance.decision import Decision, DecisionKind, Refusal, Refused
+from countermand.governance.decision import Decision, DecisionKind, Refusal, Refused, SignatureClass
 from countermand.ledger import bodies as b
 from countermand.messages.facts import facts
 from countermand.messages.incident import incident
@@ -218,6 +220,7 @@ class Story:
         self._notes = 0
         self._target = FakeTarget(5_000, self.release.baseline.digest)
         self.with_evidence = True
+        self.signature_class = SignatureClass.standard
         self.plan: Plan | None = None
         self.ask: Ask | None = None
         self.state = ApprovalState()
@@ -296,6 +299,11 @@ class Story:
         await self.note(b.PlanMade(plan_digest=self.plan.digest, plan=self.plan.model_dump(mode="json")))
         await self._open_ask(1)
 
+    async def asked_for_keys(self) -> None:
+        """As `asked`, of a playbook that wants security keys."""
+        self.signature_class = SignatureClass.step_up
+        await self.asked()
+
     async def _make_plan(self) -> Plan:
         return build_plan(
             incident_id=INCIDENT,
@@ -337,6 +345,7 @@ class Story:
             expires_at=self.clock() + policy.time_limit,
             directory=directory,
             keys=self._keys.gateway_keys(),
+            signature_class=self.signature_class,
         )
         await self.phase(
             "asking",
@@ -364,6 +373,7 @@ class Story:
                 governance_digest=directory.digest,
                 rules=rules.RULES,
                 supersedes=None,
+                signature_class=ask.signature_class,
             )
         )
         await self.tell(Step.approval_asked)
@@ -627,7 +637,8 @@ class World:
             await moment(story)
         clock.run()
         shown, workflows = ShownViews(db), FakeWorkflows(story)
-        gate = Gate(story.ledger, story.people, shown, keys, workflows, clock)
+        step_ups = SqlStepUps(db, clock)
+        gate = Gate(story.ledger, story.people, shown, keys, workflows, clock, step_ups)
         url = f"http://127.0.0.1:{port}"
         settings = Settings.from_environment({"COUNTERMAND_DATA": str(path.parent), "COUNTERMAND_CONSOLE_URL": url})
         deps = Console(
@@ -640,6 +651,7 @@ class World:
             alerts=SqlAlerts(db),
             deliveries=WebhookDeliveries(db),
             accounts=Accounts(db),
+            security_keys=SecurityKeys(db, step_ups, site(url), clock),
             outbox=story.outbox,
             people=story.people,
             shown=shown,

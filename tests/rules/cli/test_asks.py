@@ -127,3 +127,19 @@ def test_only_asks_that_wait_for_me_are_asked_for_with_mine(console: FakeConsole
     shell("ask", "list", "--mine")
     shell("ask", "list")
     assert [one.query for one in console.sent] == [{"mine": ["true"]}, {}]
+
+
+def test_what_needs_a_security_key_is_answered_with_the_page_and_nothing_is_sent(
+    asked: FakeConsole, shell: Shell
+) -> None:
+    asked.on(f"GET /api/v1/asks/{ASK}", (200, shown(signature_class="step_up")))
+    out = shell("ask", "show", ASK).out
+    assert f"approve with your security key: {asked.url}/asks/{ASK}" in out
+    assert f"reject {ASK} --digest {DIGEST[:12]}" in out
+    ended = shell("approve", ASK, "--digest", DIGEST[:12], "--reason", REASON)
+    assert ended.code == 3
+    assert "step_up_required" in ended.err
+    assert f"next: open {asked.url}/asks/{ASK}" in ended.err
+    assert len(ended.err.splitlines()) == 2
+    assert decisions(asked) == []
+    assert shell("reject", ASK, "--digest", DIGEST[:12], "--reason", REASON).code == 0

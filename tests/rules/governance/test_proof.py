@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from countermand.governance.ask import RULES, Ask
-from countermand.governance.decision import Actor, Decision, DecisionKind, DelegatedBy
+from countermand.governance.decision import Actor, Decision, DecisionKind, DelegatedBy, SignatureClass
 from countermand.governance.proof import lacking_approval
 from countermand.ledger.bodies import AskClosed, AskOpened, Body, DecisionMade
 from countermand.ledger.record import GENESIS_PREV, Record, build_line, parse_line
@@ -29,7 +29,7 @@ def records(ask: Ask, *decisions: tuple[Decision, datetime], status: str = "appr
         evidence_digest=ask.evidence_digest, approval_digest=ask.approval_digest, requester=ask.requester,
         excluded=ask.excluded, need_roles=("safety_lead", "release_owner"), need_people=2, asked=(),
         opened_at=ask.opened_at, expires_at=ask.expires_at, default="hold", ladder=(), governance_digest=DIGEST,
-        rules=RULES, supersedes=None,
+        rules=RULES, supersedes=None, signature_class=ask.signature_class,
     )  # fmt: skip
     closing = AskClosed(ask_id=ask.ask_id, status=status, because="", have=2, need=2)
     made = [written(DecisionMade(decision=one), at, number) for number, (one, at) in enumerate(decisions, 1)]
@@ -86,3 +86,28 @@ def test_an_unsigned_extension_extends_nothing() -> None:
     late = [(a_decision(ask, YES, cases.MARIA, 1), BEGIN), (a_decision(ask, YES, cases.JONAS, 2), BEGIN + WINDOW)]
     found = lacking_approval(DIGEST, ask.ask_id, records(ask, (forged, BEGIN), *late), KEYS.gateway_keys())
     assert "release owner" in found
+
+
+def test_gov_62_votes_of_a_weaker_class_than_the_request_asks_for_prove_nothing() -> None:
+    ask = an_ask(signature_class=SignatureClass.step_up)
+    weak = a_decision(ask, YES, cases.MARIA, 1)
+    strong = [
+        a_decision(ask, YES, who, number, signature_class=SignatureClass.step_up)
+        for number, who in enumerate((cases.MARIA, cases.JONAS), 2)
+    ]
+
+    def found(*votes: Decision) -> str:
+        told = records(ask, *((vote, BEGIN + MINUTE) for vote in votes))
+        return lacking_approval(DIGEST, ask.ask_id, told, KEYS.gateway_keys())
+
+    assert found(*strong) == ""
+    assert "missing: safety lead" in found(weak, strong[1])
+    assert found(weak, *strong) == "", "a vote that is too weak does not stand in the way of the strong one"
+
+
+def test_gov_62_a_class_that_was_written_into_a_signed_vote_afterwards_proves_nothing() -> None:
+    ask = an_ask(signature_class=SignatureClass.step_up)
+    made = [a_decision(ask, YES, who, number) for number, who in enumerate((cases.MARIA, cases.JONAS), 1)]
+    forged = [vote.model_copy(update={"signature_class": SignatureClass.step_up}) for vote in made]
+    told = records(ask, *((vote, BEGIN + MINUTE) for vote in forged))
+    assert "too few signed approvals" in lacking_approval(DIGEST, ask.ask_id, told, KEYS.gateway_keys())

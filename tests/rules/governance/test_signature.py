@@ -40,6 +40,11 @@ def test_gov_62_a_vote_that_is_signed_too_weakly_is_refused_and_says_what_to_do(
     assert ask.approval_digest != an_ask().approval_digest, "the class is part of what votes are for"
 
 
+def test_slk_19_rejecting_needs_no_second_factor_because_it_changes_nothing() -> None:
+    ask = an_ask(signature_class=SignatureClass.step_up)
+    check(ask, ApprovalState(), a_decision(ask, DecisionKind.reject, cases.MARIA), BEGIN)
+
+
 def test_fields_that_came_later_leave_old_signatures_valid_and_cannot_be_changed() -> None:
     decision = a_decision(an_ask(), DecisionKind.approve, cases.MARIA)
     assert b"signature_class" not in decision.signed_bytes()

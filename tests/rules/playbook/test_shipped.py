@@ -174,3 +174,16 @@ def test_everybody_who_must_hear_of_a_step_hears_of_it(path: Path) -> None:
     playbook = load(path)
     for step, audiences in MANDATORY.items():
         assert audiences <= set(playbook.audiences(step))
+
+
+@shipped(WORKED)
+def test_gov_62_the_worst_severities_are_approved_with_a_security_key(path: Path) -> None:
+    playbook = load(path)
+    worst = {severity: policy.signature for severity, policy in playbook.approvals.items() if severity <= "sev2"}
+    assert set(worst.values()) == {"step_up"}
+    assert "must agree by security key" in " ".join(explain(playbook).split())
+
+
+def test_the_demo_needs_no_security_key_so_that_everybody_can_run_it() -> None:
+    assert {policy.signature for policy in load(DEMO).approvals.values()} == {"standard"}
+    assert "security key" not in explain(load(DEMO))

@@ -1,0 +1,64 @@
+"""What is asked of people is fixed and recorded before anybody sees it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.briefing import Brief
+from activities.planning import AskRequest, PlanningActivities, PlanRequest
+from countermand.governance.ask import Ask
+from countermand.governance.decision import SignatureClass
+from countermand.governance.directory import Directory
+from countermand.ledger.bodies import AskOpened
+from countermand.ledger.record import Kind
+from countermand.playbook.model import Playbook
+from countermand.playbook.terms import Severity
+from tests import cases
+from tests.fakes import FakeKeys, FakeLedger, FakeTarget
+
+NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
+DIGEST = "sha256:" + "1" * 64
+
+
+async def asked(ledger: FakeLedger, **policy: str) -> Ask:
+    document = cases.playbook_document()
+    document["approvals"]["sev2"] |= policy
+    release = cases.release()
+    people = Directory(governance=cases.governance(), digest=DIGEST, source="test", as_of=NOW)
+    brief = Brief(
+        release=release,
+        playbook=Playbook.model_validate(document),
+        directory=people,
+        keys=FakeKeys().gateway_keys(),
+    )
+    target = FakeTarget(5_000, release.baseline.digest)
+    planning = PlanningActivities(lambda _name: target, ledger)
+    env = ActivityEnvironment()
+    request = PlanRequest(incident_id="inc-1", severity=Severity.sev2, brief=brief, number=1)
+    made = await env.run(planning.make_plan, request)
+    assert made.plan is not None
+    return await env.run(
+        planning.open_ask,
+        AskRequest(
+            ask_id="inc-1-ask-1", workflow_id="incident/x/approval/1", plan=made.plan, evidence_digest=DIGEST,
+            requester="automation", brief=brief, opened_at=NOW, supersedes=None,
+        ),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [({}, SignatureClass.standard), ({"signature": "step_up"}, SignatureClass.step_up)],
+)
+async def test_gov_62_the_class_that_the_playbook_names_is_asked_for_and_recorded(
+    written: dict[str, str], expected: SignatureClass
+) -> None:
+    ledger = FakeLedger()
+    ask = await asked(ledger, **written)
+    (record,) = await ledger.records(kinds=[Kind.ask_opened])
+    opened = AskOpened.model_validate(record.body)
+    assert ask.signature_class is expected
+    assert (opened.signature_class, opened.approval_digest) == (expected, ask.approval_digest)
