@@ -11,13 +11,15 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from workflows.approval import Approval
 from workflows.ask_cards import AskCards
+from workflows.consent import Consent
 from workflows.correction import Correction
 from workflows.incident import Incident
 from workflows.release_watch import ReleaseWatch
 from workflows.review import Review
 from workflows.staged_revert import StagedRevert
+from workflows.standing import IssueStanding
 
-WORKFLOWS = [ReleaseWatch, Incident, Approval, AskCards, StagedRevert, Review, Correction]
+WORKFLOWS = [ReleaseWatch, Incident, Approval, AskCards, StagedRevert, Review, Correction, Consent, IssueStanding]
 
 
 def _sandboxed(runner: WorkflowRunner | None) -> WorkflowRunner:

@@ -161,6 +161,7 @@ async def _console(url: str, port: int, folder: Path) -> None:
     database = Database(url)
     ledger, people, shown = SqlLedger(database), FileDirectory(settings.governance), ShownViews(database)
     workflows = TemporalWorkflows(await Client.connect("127.0.0.1:7233", lazy=True))
+    key = GatewayKey(settings.gateway_key)
 
     step_ups = SqlStepUps(database)
 
@@ -171,7 +172,7 @@ async def _console(url: str, port: int, folder: Path) -> None:
         Console(
             settings=settings, database=database, ledger=ledger, catalogue=SqlCatalogue(database),
             signals=SqlSignals(database), accounts=Accounts(database), outbox=Outbox(database), people=people,
-            shown=shown, gate=Gate(ledger, people, shown, GatewayKey(settings.gateway_key), workflows, clock, step_ups),
+            shown=shown, keys=key, gate=Gate(ledger, people, shown, key, workflows, clock, step_ups),
             security_keys=SecurityKeys(database, step_ups, None),
             workflows=workflows, renderer=JinjaRenderer(settings.templates), sources={}, alerts=SqlAlerts(database),
             deliveries=WebhookDeliveries(database), clock=clock,

@@ -43,8 +43,8 @@ async def serve(settings: Settings) -> None:
     database = Database(settings.database_url)
     ledger, people = SqlLedger(database), role_directory(settings, database)
     shown, workflows = ShownViews(database), TemporalWorkflows(await connect())
-    step_ups = SqlStepUps(database)
-    gate = Gate(ledger, people, shown, GatewayKey(settings.gateway_key), workflows, utc_now, step_ups)
+    key, step_ups = GatewayKey(settings.gateway_key), SqlStepUps(database)
+    gate = Gate(ledger, people, shown, key, workflows, utc_now, step_ups)
     console = Console(
         settings=settings,
         database=database,
@@ -58,6 +58,7 @@ async def serve(settings: Settings) -> None:
         security_keys=SecurityKeys(database, step_ups, site(settings.console_url)),
         outbox=Outbox(database),
         people=people,
+        keys=key,
         shown=shown,
         gate=gate,
         workflows=workflows,

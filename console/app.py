@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.selfcheck import selfcheck
-from console import api, api_alerts, api_messages, api_watch, intake, live, pages, problems, webhooks
+from console import api, api_alerts, api_messages, api_standing, api_watch, intake, live, pages, problems, webhooks
 from console.auth import SignInNeeded
 from console.deps import Console
 from console.people_check import people_check
@@ -71,6 +71,7 @@ def create_app(deps: Console) -> FastAPI:
     app.include_router(api_watch.router)
     app.include_router(api_alerts.router)
     app.include_router(api_messages.router)
+    app.include_router(api_standing.router)
     app.include_router(intake.router)
     app.include_router(webhooks.router)
     app.include_router(live.router)

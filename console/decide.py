@@ -14,6 +14,8 @@ from typing import Literal, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from activities.ports import Ledger, LedgerConflict, RoleDirectory
+from console import consents
+from console.revoking import revoke
 from console.step_up import StepUps
 from console.temporal import Workflows
 from countermand.governance import mandates
@@ -22,6 +24,7 @@ from countermand.governance.delegation import Scope
 from countermand.governance.directory import Directory
 from countermand.ledger.bodies import DecisionMade, DecisionRefused
 from countermand.messages.ask_card import ask_card
+from countermand.messages.consent import ConsentView
 from countermand.messages.facts import utc
 from countermand.messages.incident import AskView, IncidentView, incident
 from countermand.playbook.terms import Severity
@@ -56,7 +59,11 @@ class Shown(Protocol):
 
 
 class Act(BaseModel):
-    """What a person wants to do. `decision_id` makes sending it twice count once."""
+    """What a person wants to do. `decision_id` makes sending it twice count once.
+
+    `incident_id` is empty for a consent that belongs to no incident. `step_up`: id of their confirmation of
+    `approval_digest` with a security key.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -68,6 +75,10 @@ class Act(BaseModel):
     reason: str = ""
     decision_id: str | None = None
     step_up: str | None = None
+
+
+#: What an act is about.
+Matter = IncidentView | ConsentView
 
 
 class Person(BaseModel):
@@ -104,19 +115,30 @@ class Gate:
 
     async def decide(self, act: Act, person: Person, channel: Literal["web", "cli", "api", "slack"]) -> Answer:
         """Carry out one act of one person. Raises Refused (recorded) or OutcomeUnknown."""
-        view = incident(await self._ledger.records(incident_id=act.incident_id))
-        if view is None:
-            raise Refused(Refusal.unknown_ask, f"there is no incident {act.incident_id!r}.", "List the incidents.")
+        view = await self._matter(act)
         self._refuse_floods(person)
         try:
             decision = await self._known(act, person)
             if decision is None:
                 await self._check_view(act, view, person)
                 decision = await self._record(await self._sign(act, view, person, channel), act, view, person)
+            if isinstance(view, ConsentView) and act.kind is DecisionKind.withdraw:
+                return await revoke(self._ledger, view, decision, await self._people.snapshot())
             return await self._workflows.decide(decision)
         except Refused as refusal:
             await self._record_refusal(act, view, person, channel, refusal)
             raise
+
+    async def _matter(self, act: Act) -> Matter:
+        """The consent or the incident that the act is about. Raises Refused when there is neither."""
+        consent = await consents.one(self._ledger, act.ask_id) if act.ask_id else None
+        if consent is not None:
+            return consent
+        view = incident(await self._ledger.records(incident_id=act.incident_id)) if act.incident_id else None
+        if view is None:
+            about = f"incident {act.incident_id!r}" if act.incident_id else f"request {act.ask_id!r}"
+            raise Refused(Refusal.unknown_ask, f"there is no {about}.", "List the incidents and your requests.")
+        return view
 
     def _refuse_floods(self, person: Person) -> None:
         """Ten refusals a minute are a person who is confused; more are a flood that nobody has to record (GOV-60)."""
@@ -126,13 +148,13 @@ class Gate:
         if len(recent) >= MOST_REFUSALS:
             raise Refused(Refusal.rate_limited, "too many refused decisions in one minute.", "Wait a minute.")
 
-    async def _record(self, decision: Decision, act: Act, view: IncidentView, person: Person) -> Decision:
+    async def _record(self, decision: Decision, act: Act, view: Matter, person: Person) -> Decision:
         """Record the decision as it was signed. Two requests with one id at once: the first one's counts."""
         entry = DecisionMade(decision=decision).entry(
             f"decision/{decision.decision_id}",
             person.subject,
-            incident_id=view.incident_id,
-            release_id=view.release_id,
+            incident_id=view.incident_id or None,
+            release_id=view.release_id or None,
         )
         try:
             await self._ledger.append(entry)
@@ -155,8 +177,12 @@ class Gate:
             )
         return decision
 
-    async def _check_view(self, act: Act, view: IncidentView, person: Person) -> None:
+    async def _check_view(self, act: Act, view: Matter, person: Person) -> None:
         """An approval counts only from somebody who was shown exactly this plan, whole (GOV-63, COM-32)."""
+        if isinstance(view, ConsentView):
+            if act.kind is view.approving:
+                await self._refuse_unseen(act, person, "document", "`countermand consent show`")
+            return
         if act.kind not in VOTES:
             return
         ask = _ask(act, view)
@@ -175,13 +201,16 @@ class Gate:
             raise Refused(
                 Refusal.view_not_shown, f"{lacking} cannot be shown.", "Reject or hold until it can be shown."
             )
+        await self._refuse_unseen(act, person, "plan", "`countermand ask show`")
+
+    async def _refuse_unseen(self, act: Act, person: Person, what: str, command: str) -> None:
         if not act.view_sha256 or not await self._shown.was_shown(
             act.view_sha256, person.subject, act.approval_digest or ""
         ):
             raise Refused(
                 Refusal.view_not_shown,
-                "you have not been shown this plan.",
-                "Open the request (page, or `countermand ask show`), read it, then approve.",
+                f"you have not been shown this {what}.",
+                f"Open the request (page, or {command}), read it, then approve.",
             )
 
     async def _signature_class(self, act: Act, person: Person) -> SignatureClass:
@@ -197,7 +226,7 @@ class Gate:
         return SignatureClass.step_up
 
     async def _sign(
-        self, act: Act, view: IncidentView, person: Person, channel: Literal["web", "cli", "api", "slack"]
+        self, act: Act, view: Matter, person: Person, channel: Literal["web", "cli", "api", "slack"]
     ) -> Decision:
         directory = await self._people.snapshot()
         now = self._clock()
@@ -219,9 +248,7 @@ class Gate:
         )
         return self._signer.sign(decision)
 
-    async def _record_refusal(
-        self, act: Act, view: IncidentView, person: Person, channel: str, refusal: Refused
-    ) -> None:
+    async def _record_refusal(self, act: Act, view: Matter, person: Person, channel: str, refusal: Refused) -> None:
         self._refusals.setdefault(person.subject, []).append(self._clock())
         await self._ledger.append(
             DecisionRefused(
@@ -234,33 +261,39 @@ class Gate:
             ).entry(
                 f"refused/{uuid.uuid4()}",
                 person.subject,
-                incident_id=view.incident_id,
-                release_id=view.release_id,
+                incident_id=view.incident_id or None,
+                release_id=view.release_id or None,
             )
         )
 
 
-def scope_of(view: IncidentView) -> Scope:
-    """What is decided on in this incident, as far as delegations ask."""
+def scope_of(view: Matter) -> Scope:
+    """What is decided on, as far as delegations ask."""
+    if isinstance(view, ConsentView):
+        return view.scope
     opened = view.opened
     return Scope(release=view.release_id, environment=opened.environment, severity=Severity(opened.severity))
 
 
-def roles_here(directory: Directory, subject: str, view: IncidentView, at: datetime) -> tuple[str, ...]:
-    """The roles this person may act with in this incident, lent ones included."""
+def roles_here(directory: Directory, subject: str, view: Matter, at: datetime) -> tuple[str, ...]:
+    """The roles this person may act with here, lent ones included."""
     held = mandates.effective_roles(directory, subject, scope_of(view), at)
     return tuple(dict.fromkeys(one.role for one in held))
 
 
-def _wanted(act: Act, view: IncidentView, directory: Directory) -> tuple[str, ...]:
+def _wanted(act: Act, view: Matter, directory: Directory) -> tuple[str, ...]:
     """The roles that may do this; a lent one is used only by somebody who holds none of them."""
+    if isinstance(view, ConsentView):
+        return view.right.roles
     if act.kind in (DecisionKind.approve, DecisionKind.reject):
         return _ask(act, view).opened.need_roles
     return directory.governance.rights.get(act.kind, ())
 
 
-def _addressee(act: Act, view: IncidentView) -> str:
+def _addressee(act: Act, view: Matter) -> str:
     """The workflow that judges this act now."""
+    if isinstance(view, ConsentView):
+        return view.opened.workflow_id
     if act.kind in VOTES:
         return _ask(act, view).opened.workflow_id
     if act.kind is DecisionKind.sign_review:

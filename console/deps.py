@@ -8,7 +8,7 @@ from datetime import datetime
 
 from fastapi import Request
 
-from activities.ports import Catalogue, Ledger, RoleDirectory
+from activities.ports import Catalogue, KeyRing, Ledger, RoleDirectory
 from activities.signal_ports import SignalStore
 from adapters.accounts import Accounts
 from adapters.alerts import SqlAlerts
@@ -40,6 +40,7 @@ class Console:
     security_keys: SecurityKeys
     outbox: Outbox
     people: RoleDirectory
+    keys: KeyRing
     shown: Shown
     gate: Gate
     workflows: Workflows

@@ -11,7 +11,9 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from console import (
+    consents,
     pages_ask,
+    pages_consent,
     pages_incident,
     pages_keys,
     pages_ledger,
@@ -20,6 +22,7 @@ from console import (
     pages_review,
     pages_sign_in,
     pages_signals,
+    pages_standing,
     views,
 )
 from console.auth import Session, browser
@@ -30,6 +33,7 @@ from console.render import STATIC, Page, message
 from console.submit import directory
 from console.waiting import Waiting, waiting_for
 from console.watched import Watched, watched
+from countermand.messages.consent import ConsentView
 from countermand.messages.incident import IncidentView
 
 router = APIRouter(include_in_schema=False)
@@ -44,6 +48,8 @@ for part in (
     pages_signals,
     pages_keys,
 ):
+    router.include_router(part.router)
+for part in (pages_consent, pages_standing):
     router.include_router(part.router)
 
 REGIONS = ("waiting", "running", "watched", "closed")
@@ -82,7 +88,14 @@ async def overview(
         watched=releases,
         closed=[view for view in incidents if view.closed is not None],
         people_known=people is not None,
+        overdue=await _overdue(deps),
     )
+
+
+async def _overdue(deps: Console) -> list[ConsentView]:
+    """Ratifications that nobody decided in time: everybody sees them until somebody does (GOV-39)."""
+    asked = await consents.every(deps.ledger)
+    return [view for view in asked if view.ratifies and view.closed is None and deps.clock() >= view.opened.expires_at]
 
 
 async def _watched(deps: Console) -> list[Watched]:

@@ -65,6 +65,12 @@ MARKS: dict[str, Mark] = {
     "stopped": Mark("alarm", "bad", "a doubt stopped it; people are asked"),
     "pass": Mark("check", "good", "passed"),
     "fail": Mark("cross", "bad", "failed"),
+    # consents and standing authorisations
+    "given": Mark("check", "good", "everybody it needs has signed"),
+    "refused": Mark("cross", "bad", "somebody said no"),
+    "lapsed": Mark("clock", "quiet", "its time or its signatures do not hold; people are asked instead"),
+    "in_force": Mark("check", "good", "signed and valid now; whether it covers a plan is judged for each plan"),
+    "revoked": Mark("cross", "bad", "a person took it back"),
     # reviews
     "signed": Mark("check", "good", "signed by everyone it needs"),
     "overdue": Mark("clock", "bad", "not signed in time"),

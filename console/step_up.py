@@ -11,10 +11,3 @@ class StepUps(Protocol):
     async def used(self, step_up_id: str, subject: str, digest: str) -> bool:
         """Use up a confirmation. True only for the first use of one that this person made for this digest."""
         ...
-
-
-class NoStepUps:
-    """Implements StepUps where no second factor is set up: nothing was ever confirmed."""
-
-    async def used(self, step_up_id: str, subject: str, digest: str) -> bool:  # noqa: ARG002  # whoever asks
-        return False

@@ -72,6 +72,18 @@ def _of_people(body: b.Body) -> str:
             return f"{_words(decision.kind.value)} signed by {decision.actor.printed_name}: {decision.reason}"
         case b.DecisionRefused():
             return f"{_words(body.decision_kind)} by {body.subject} refused ({_words(body.code)}): {body.detail}"
+        case b.ConsentOpened():
+            return f"{body.consent_id}: {body.subject}"
+        case b.ConsentVote():
+            return f"{body.name}: {body.vote} ({body.have} of {body.need}) {body.reason}"
+        case b.ConsentOverdue():
+            return f"{body.consent_id}: overdue, reminder {body.number}"
+        case b.ConsentClosed():
+            return f"{body.consent_id} {body.status}: {body.because}"
+        case b.StandingIssued():
+            return f"standing authorisation {body.authorisation['authorisation_id']} issued"
+        case b.StandingRevoked():
+            return f"standing authorisation {body.authorisation_id} revoked by {body.name}: {body.reason}"
         case b.ReviewDrafted():
             return f"draft for {_words(body.owner)}"
         case b.ReviewClosed():

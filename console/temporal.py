@@ -13,10 +13,12 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.communicating import CorrectRequest
 from countermand import ids
 from countermand.governance.decision import Decision, Refusal, Refused
+from workflows.consent import ConsentInput
 from workflows.correction import Correction
 from workflows.decisions import REFUSED, UPDATE, Answer
 from workflows.policies import EFFECTS_QUEUE
 from workflows.release_watch import ReleaseWatch, WatchInput
+from workflows.standing import IssueStanding
 from workflows.visibility import labels
 
 _ANSWER_WITHIN = 12.0
@@ -34,6 +36,8 @@ class Workflows(Protocol):
     async def decide(self, decision: Decision) -> Answer: ...
 
     async def start_correction(self, correction_id: str) -> None: ...
+
+    async def start_standing(self, authorisation_id: str, asked: ConsentInput) -> None: ...
 
     async def ready(self) -> bool: ...
 
@@ -90,6 +94,20 @@ class TemporalWorkflows:
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 static_summary="A wrong message is put right",
+            )
+        except RPCError as error:
+            raise OutcomeUnknown(str(error)) from error
+
+    async def start_standing(self, authorisation_id: str, asked: ConsentInput) -> None:
+        """Start asking for a standing authorisation. Raises OutcomeUnknown."""
+        try:
+            await self._client.start_workflow(
+                IssueStanding.run,
+                asked,
+                id=ids.standing_workflow(authorisation_id),
+                task_queue=EFFECTS_QUEUE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                static_summary=asked.subject,
             )
         except RPCError as error:
             raise OutcomeUnknown(str(error)) from error

@@ -1,4 +1,4 @@
-"""What waits for one person: requests without their vote, incidents they may command, reviews to sign."""
+"""What waits for one person: requests without their vote, incidents they may command, consents and reviews to sign."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
-from console import views
+from console import consents, views
 from console.commands import commands, waits_for_people
 from console.deps import Console
 from console.headline import headline
 from console.render import segment
 from countermand.governance.directory import Directory
+from countermand.messages.consent import ConsentView
 from countermand.messages.facts import spoken
 from countermand.messages.incident import AskView, IncidentView
 
@@ -34,7 +35,7 @@ class Waiting:
 async def waiting_for(
     deps: Console, people: Directory, subject: str, incidents: Sequence[IncidentView]
 ) -> list[Waiting]:
-    """Requests first, then incidents that stand still, then reviews; the earliest deadline first in each."""
+    """Requests first, then incidents that stand still, consents, reviews; the earliest deadline first in each."""
     roles = set(people.roles_of(subject))
     running = [view for view in incidents if view.closed is None]
     asks = [_ask(view, ask) for view in running for ask in view.asks if views.waits_for(ask, subject, roles)]
@@ -43,8 +44,9 @@ async def waiting_for(
         for view in running
         if waits_for_people(view) and any(command.permitted for command in commands(view, people, subject))
     ]
+    signatures = [_consent(view) for view in await consents.every(deps.ledger) if view.waits_for(subject, roles)]
     reviews = await _reviews(deps, subject, roles, incidents)
-    return [one for group in (asks, acts, reviews) for one in sorted(group, key=_deadline)]
+    return [one for group in (asks, acts, signatures, reviews) for one in sorted(group, key=_deadline)]
 
 
 def _deadline(one: Waiting) -> tuple[bool, str]:
@@ -65,6 +67,23 @@ def _ask(view: IncidentView, ask: AskView) -> Waiting:
         otherwise=f"If nobody decides: {ask.opened.default}.",
         link=f"/asks/{segment(ask.opened.ask_id)}",
         action="Read and decide",
+    )
+
+
+def _consent(view: ConsentView) -> Waiting:
+    missing = (f"missing: {spoken(view.missing)}",) if view.missing else ()
+    then = "people are reminded every day." if view.ratifies else "the request lapses."
+    return Waiting(
+        title=view.opened.subject,
+        sentence="Somebody acted first; others answer for it now."
+        if view.ratifies
+        else f"People are asked to {view.right.does}.",
+        meta=(view.opened.environment, f"{view.have} of {view.need} people signed", *missing),
+        until=view.opened.expires_at,
+        otherwise=f"If not enough people sign: {then}",
+        link=f"/consents/{segment(view.opened.consent_id)}",
+        action="Read and sign",
+        urgent=view.ratifies,
     )
 
 

@@ -45,6 +45,35 @@ def correction_workflow(correction: str) -> str:
     return f"correction/{correction}"
 
 
+def consent_workflow(consent: str) -> str:
+    return f"consent/{consent}"
+
+
+def consent_record(consent: str, what: str) -> str:
+    """Idempotency key of one record of a consent; `opened` is its first."""
+    return f"consent/{consent}/{what}"
+
+
+def standing_workflow(authorisation: str) -> str:
+    """Asks for a standing authorisation, and issues it when it is signed."""
+    return f"standing/{authorisation}"
+
+
+def standing_consent(authorisation: str) -> str:
+    """The consent that a standing authorisation rests on."""
+    return f"{authorisation}-consent"
+
+
+def standing_issued(authorisation: str) -> str:
+    """Idempotency key of the record that it was issued."""
+    return f"standing/{authorisation}/issued"
+
+
+def standing_revoked(authorisation: str) -> str:
+    """Idempotency key of the record that it was revoked."""
+    return f"standing/{authorisation}/revoked"
+
+
 def effect_key(workflow_id: str, plan_digest: str, stage: int | str, member: str) -> str:
     """Idempotency key of one effect (I7): never an attempt number."""
     return f"{workflow_id}/{plan_digest.removeprefix('sha256:')[:16]}/{stage}/{member}"

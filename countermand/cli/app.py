@@ -9,6 +9,7 @@ import typer
 from countermand import __version__
 from countermand.cli import (
     ask_commands,
+    consent_commands,
     criteria_commands,
     criteria_rows,
     doctor,
@@ -21,6 +22,7 @@ from countermand.cli import (
     replay,
     session_commands,
     signal_commands,
+    standing_commands,
 )
 
 app = typer.Typer(
@@ -62,6 +64,8 @@ app.add_typer(ask_commands.app, name="ask")
 app.command("approve")(ask_commands.approve)
 app.command("reject")(ask_commands.reject)
 app.command("extend")(ask_commands.extend)
+app.add_typer(consent_commands.app, name="consent")
+app.add_typer(standing_commands.app, name="standing")
 app.add_typer(message_commands.app, name="message")
 app.add_typer(ledger_commands.app, name="ledger")
 app.command("replay")(replay.replay)

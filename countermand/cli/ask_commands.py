@@ -70,16 +70,17 @@ def card_lines(body: JsonObject) -> list[str | Text]:
         lines.append(f"  {sign(vote['vote'])} {vote['name']}: {spoken(vote['vote'])}. {vote['reason']}")
     if body["status"] != "pending":
         return lines
-    digest = _hex(card["approval_digest"])
+    digest = bare(card["approval_digest"])
     if not card["complete"]:
         lacking = " and ".join(card["incomplete_because"])
         lines += ["", f"▲ {lacking} cannot be shown: this can be rejected, not approved."]
     approve = f"countermand approve {card['ask_id']} --digest {digest[:12]} --reason '…'"
+    page = page_of(f"/asks/{card['ask_id']}")
     return [
         *lines,
         "",
         f"Digest {digest}",
-        f"  approve with your security key: {_page(card['ask_id'])}" if _needs_key(card) else f"  {approve}",
+        f"  approve with your security key: {page}" if needs_key(card) else f"  {approve}",
         f"  countermand reject {card['ask_id']} --digest {digest[:12]} --reason '…'",
     ]
 
@@ -125,52 +126,57 @@ def _decide(
     resume: str | None,
     output: Format,
 ) -> None:
-    given = _hex(digest.lower())
-    if not re.fullmatch(r"[0-9a-f]{12,64}", given):
-        raise Failure(
-            Exit.usage,
-            f"--digest {digest!r} is not a digest",
-            accepted="12 to 64 hex digits, as `ask show` prints them",
-            next=f"countermand ask show {ask_id}",
-        )
+    read = f"countermand ask show {ask_id}"
     api = client.Api.signed_in()
-    card = api.get(f"/api/v1/asks/{ask_id}")["card"]
-    if not _hex(card["approval_digest"]).startswith(given):
-        raise Failure(
-            Exit.refused,
-            f"stale: you decide on {given[:12]}, the request is now {_hex(card['approval_digest'])[:12]}",
-            next=f"countermand ask show {ask_id}, read what changed, decide again",
-        )
-    if kind == "approve" and _needs_key(card):
-        raise Failure(
-            Exit.not_authorised,
-            "step_up_required: approving this needs your security key, which only the console can ask for",
-            next=f"open {_page(ask_id)}, read it and approve it there",
-        )
-    view = seen.view_of(api, ask_id)
-    if kind == "approve" and view is None:
-        raise Failure(
-            Exit.refused,
-            "view_not_shown: you have not been shown this request here",
-            next=f"countermand ask show {ask_id}, read it, then approve",
-        )
-    decision = {
-        "kind": kind,
-        "approval_digest": card["approval_digest"],
-        "view_sha256": view,
-        "reason": reason,
-    }
+    decision = as_shown(api, kind, ask_id, f"/api/v1/asks/{ask_id}", digest, reason, read)
     body = api.act(f"/api/v1/asks/{ask_id}/decisions", decision, resume)
     detail(body, [f"{sign(kind)} counted: {body['sentence']}"], output)
 
 
-def _needs_key(card: JsonObject) -> bool:
+def as_shown(api: client.Api, kind: str, name: str, path: str, digest: str, reason: str, read: str) -> JsonObject:
+    """A decision on exactly what `read` printed to this person. Raises Failure when it is another thing by now, or
+    when approving it needs the console."""
+    given = bare(digest.lower())
+    if not re.fullmatch(r"[0-9a-f]{12,64}", given):
+        raise Failure(
+            Exit.usage,
+            f"--digest {digest!r} is not a digest",
+            accepted=f"12 to 64 hex digits, as `{' '.join(read.split()[1:3])}` prints them",
+            next=read,
+        )
+    card = api.get(path)["card"]
+    if not bare(card["approval_digest"]).startswith(given):
+        raise Failure(
+            Exit.refused,
+            f"stale: you decide on {given[:12]}, the request is now {bare(card['approval_digest'])[:12]}",
+            next=f"{read}, read what changed, decide again",
+        )
+    if kind == "approve" and needs_key(card):
+        raise Failure(
+            Exit.not_authorised,
+            "step_up_required: approving this needs your security key, which only the console can ask for",
+            next=f"open {page_of(path)}, read it and approve it there",
+        )
+    view = seen.view_of(api, name)
+    if kind == "approve" and view is None:
+        raise Failure(
+            Exit.refused,
+            "view_not_shown: you have not been shown this request here",
+            next=f"{read}, read it, then approve",
+        )
+    return {"kind": kind, "approval_digest": card["approval_digest"], "view_sha256": view, "reason": reason}
+
+
+def needs_key(card: JsonObject) -> bool:
+    """Whether approving needs a security key."""
     return bool(card.get("signature_class") == "step_up")
 
 
-def _page(ask_id: str) -> str:
-    return f"{client.console_url()}/asks/{ask_id}"
+def page_of(path: str) -> str:
+    """The page of what has this path in the API."""
+    return f"{client.console_url()}{path.removeprefix('/api/v1')}"
 
 
-def _hex(digest: str) -> str:
+def bare(digest: str) -> str:
+    """The hex digits of a digest."""
     return digest.removeprefix("sha256:")

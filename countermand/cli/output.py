@@ -34,11 +34,11 @@ _SIGNS = {
     **dict.fromkeys(
         ["ok", "pass", "approve", "approved", "completed", "reverted", "verified", "signed", "accepted"], _GOOD
     ),
-    **dict.fromkeys(["done", "ready", "found"], _GOOD),
+    **dict.fromkeys(["done", "ready", "found", "given", "in_force"], _GOOD),
     **dict.fromkeys(["trigger", "fail", "failed", "reject", "rejected", "stopped", "aborted", "not_verified"], _BAD),
-    **dict.fromkeys(["reverted_not_verified", "unresolved", "error", "late", "silent"], _BAD),
+    **dict.fromkeys(["reverted_not_verified", "unresolved", "error", "late", "silent", "refused"], _BAD),
     **dict.fromkeys(["unknown", "stale", "expired", "untried", "tolerated"], _UNKNOWN),
-    **dict.fromkeys(["closed", "over", "withdrawn"], _OVER),
+    **dict.fromkeys(["closed", "over", "withdrawn", "lapsed", "revoked"], _OVER),
 }
 
 

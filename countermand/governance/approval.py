@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from countermand.canonical import instant
+from countermand.governance import ballot
 from countermand.governance.ask import (
     RULES,
     ApprovalState,
@@ -19,8 +20,9 @@ from countermand.governance.ask import (
     deadline,
     quorum_of,
 )
+from countermand.governance.ballot import MIN_REASON
 from countermand.governance.decision import Decision, DecisionKind, Refusal, Refused
-from countermand.governance.eligibility import refuse_ended_delegation, refuse_ineligible
+from countermand.governance.eligibility import own_votes, refuse_ended_delegation, refuse_ineligible
 from countermand.governance.ladder import acknowledge, due_rungs, may_page
 from countermand.governance.signature import refuse_weak
 
@@ -43,8 +45,6 @@ __all__ = [
     "supersede",
 ]
 
-MIN_REASON = 10
-
 #: Kinds in the order in which they are looked at when they meet in one instant (GOV-16). What changes who has voted
 #: or until when comes before the votes.
 _ORDER = (
@@ -58,20 +58,7 @@ _ORDER = (
 
 def check(ask: Ask, state: ApprovalState, decision: Decision, now: datetime) -> None:
     """Raise Refused unless `decision` counts at `now`. Changes nothing and does no I/O."""
-    ask.keys.verify(decision)
-    meant = (decision.addressed_to, decision.ask_id, decision.incident_id)
-    if meant != (ask.workflow_id, ask.ask_id, ask.incident_id):
-        raise Refused(Refusal.unknown_ask, f"this decision is for {decision.ask_id!r}.", f"This is {ask.ask_id!r}.")
-    if decision.actor.principal != "person":
-        raise Refused(Refusal.actor_not_a_person, "automation can never decide.", "A person has to sign in and decide.")
-    if ask.directory.is_excluded(decision.actor.subject):
-        raise Refused(
-            Refusal.external_account,
-            f"the account {decision.actor.subject!r} may not take part in decisions.",
-            "Sign in with your own account of this organisation.",
-        )
-    if decision.decision_id in state.used:
-        raise Refused(Refusal.already_voted, "this decision was counted before.", "Decide anew if you mean it again.")
+    ballot.refuse_unfit(ask, decision, state.used)
     if state.closed:
         raise Refused(
             Refusal.expired if state.status is ApprovalStatus.expired else Refusal.already_decided,
@@ -83,22 +70,11 @@ def check(ask: Ask, state: ApprovalState, decision: Decision, now: datetime) -> 
         if ask.directory.principal_of(decision.actor.subject) != ask.directory.principal_of(ask.requester):
             ask.directory.permit(decision.kind, decision.actor.roles)
         return
-    until = deadline(ask, state)
-    if now >= until:
-        raise Refused(
-            Refusal.expired,
-            f"the time limit was {instant(until)}, your decision arrived at {instant(now)}.",
-            "Ask again from the incident page.",
-        )
-    if decision.approval_digest != ask.approval_digest:
-        raise Refused(
-            Refusal.stale,
-            f"you decided on {_short(decision.approval_digest)}, the request is now {_short(ask.approval_digest)}.",
-            "Reload, read what changed, and decide again.",
-        )
+    ballot.refuse_late(deadline(ask, state), now)
+    ballot.refuse_stale(ask, decision)
     match decision.kind:
         case DecisionKind.retract:
-            if not _own(ask, state, decision):
+            if not own_votes(ask, state, decision.actor):
                 raise Refused(Refusal.wrong_state, "you have not voted on this request.", "Approve or reject it.")
         case DecisionKind.extend:
             _check_extension(ask, state, decision)
@@ -107,18 +83,13 @@ def check(ask: Ask, state: ApprovalState, decision: Decision, now: datetime) -> 
             if decision.kind is DecisionKind.approve:
                 # A rejection changes nothing and people can be asked again: whoever has no key at hand may still stop.
                 refuse_weak(decision, ask.signature_class)
-            _check_reason(decision)
+            ballot.refuse_short(decision)
         case _:
             raise Refused(
                 Refusal.wrong_state,
                 f"{decision.kind.value} does not apply to a request for approval.",
                 "Use approve, reject, retract, extend or withdraw.",
             )
-
-
-def _own(ask: Ask, state: ApprovalState, decision: Decision) -> tuple[Vote, ...]:
-    person = ask.directory.principal_of(decision.actor.subject)
-    return tuple(vote for vote in state.votes if ask.directory.principal_of(vote.actor.subject) == person)
 
 
 def _check_extension(ask: Ask, state: ApprovalState, decision: Decision) -> None:
@@ -134,16 +105,7 @@ def _check_extension(ask: Ask, state: ApprovalState, decision: Decision) -> None
             f"the time limit was extended before, to {instant(state.extended_until)}; this is possible once.",
             "Decide until then; people are asked again if nobody does.",
         )
-    _check_reason(decision)
-
-
-def _check_reason(decision: Decision) -> None:
-    if len(decision.reason.strip()) < MIN_REASON:
-        raise Refused(
-            Refusal.reason_too_short,
-            f"the reason {decision.reason.strip()!r} is shorter than {MIN_REASON} characters.",
-            "Say in a sentence why; it stands in the record.",
-        )
+    ballot.refuse_short(decision)
 
 
 def apply(ask: Ask, state: ApprovalState, decision: Decision, now: datetime) -> ApprovalState:
@@ -155,7 +117,7 @@ def apply(ask: Ask, state: ApprovalState, decision: Decision, now: datetime) -> 
         case DecisionKind.withdraw:
             return _close(state, ApprovalStatus.withdrawn, f"withdrawn by {who}", now)
         case DecisionKind.retract:
-            struck = _own(ask, state, decision)
+            struck = own_votes(ask, state, decision.actor)
             return state.model_copy(update={"votes": tuple(vote for vote in state.votes if vote not in struck)})
         case DecisionKind.extend:
             window = ask.expires_at - ask.opened_at
@@ -240,7 +202,3 @@ def _try(
 
 def _close(state: ApprovalState, status: ApprovalStatus, because: str, now: datetime) -> ApprovalState:
     return state.model_copy(update={"status": status, "because": because, "closed_at": now})
-
-
-def _short(text: str | None) -> str:
-    return text.removeprefix("sha256:")[:12] if text else "nothing"

@@ -71,6 +71,11 @@ class Ask(Value):
         )
 
     @property
+    def involves(self) -> str:
+        """What the requester and the excluded people did, in words."""
+        return "requested this rollback or put the release out"
+
+    @property
     def voting_roles(self) -> tuple[str, ...]:
         """Roles that may approve or reject."""
         return tuple(slot.role for slot in self.policy.quorum.roles)

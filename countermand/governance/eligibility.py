@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Protocol
 
 from countermand.canonical import instant
-from countermand.governance.ask import ApprovalState, Ask, Vote
+from countermand.governance.ask import Vote
+from countermand.governance.ballot import Ballot
 from countermand.governance.decision import Actor, Decision, Refusal, Refused
 from countermand.governance.mandates import delegators_of
 
 
-def counts_as(ask: Ask, actor: Actor) -> frozenset[str]:
+class Voted(Protocol):
+    """Votes that count so far."""
+
+    @property
+    def votes(self) -> tuple[Vote, ...]: ...
+
+
+def counts_as(ask: Ballot, actor: Actor) -> frozenset[str]:
     """The people an actor is counted as: themselves, and the one whose roles they act with."""
     people = {ask.directory.principal_of(actor.subject)}
     if actor.delegated_by is not None:
@@ -18,13 +27,19 @@ def counts_as(ask: Ask, actor: Actor) -> frozenset[str]:
     return frozenset(people)
 
 
-def vote_of(ask: Ask, state: ApprovalState, actor: Actor) -> Vote | None:
+def vote_of(ask: Ballot, state: Voted, actor: Actor) -> Vote | None:
     """The counted vote of the same person, or of somebody who acts for them or for whom they act."""
     people = counts_as(ask, actor)
     return next((vote for vote in state.votes if people & counts_as(ask, vote.actor)), None)
 
 
-def refuse_ineligible(ask: Ask, state: ApprovalState, decision: Decision, now: datetime) -> None:
+def own_votes(ask: Ballot, state: Voted, actor: Actor) -> tuple[Vote, ...]:
+    """The counted votes that this person can take back: their own, whatever account they used."""
+    person = ask.directory.principal_of(actor.subject)
+    return tuple(vote for vote in state.votes if ask.directory.principal_of(vote.actor.subject) == person)
+
+
+def refuse_ineligible(ask: Ballot, state: Voted, decision: Decision, now: datetime) -> None:
     """Raise Refused unless this person may cast an approving or rejecting vote now."""
     actor = decision.actor
     _refuse_own_request(ask, actor, now)
@@ -53,7 +68,7 @@ def refuse_ineligible(ask: Ask, state: ApprovalState, decision: Decision, now: d
     )
 
 
-def refuse_ended_delegation(ask: Ask, actor: Actor, now: datetime) -> None:
+def refuse_ended_delegation(ask: Ballot, actor: Actor, now: datetime) -> None:
     """Raise Refused unless the roles are the actor's own, or lent at `now`."""
     by = actor.delegated_by
     if by is None:
@@ -72,18 +87,18 @@ def refuse_ended_delegation(ask: Ask, actor: Actor, now: datetime) -> None:
         )
 
 
-def _refuse_own_request(ask: Ask, actor: Actor, now: datetime) -> None:
+def _refuse_own_request(ask: Ballot, actor: Actor, now: datetime) -> None:
     involved = {ask.directory.principal_of(subject) for subject in (ask.requester, *ask.excluded)}
     lenders = delegators_of(ask.directory, actor.subject, ask.scope, now) if ask.scope else frozenset[str]()
     people = counts_as(ask, actor)
     if people & involved or actor.subject in (ask.requester, *ask.excluded):
-        detail = "you requested this rollback or put the release out; somebody else has to decide."
+        detail = f"you {ask.involves}; somebody else has to decide."
         if ask.directory.principal_of(actor.subject) not in involved and actor.delegated_by is not None:
-            detail = f"{actor.delegated_by.name}, for whom you act, requested this rollback or put the release out."
+            detail = f"{actor.delegated_by.name}, for whom you act, {ask.involves}."
         raise Refused(Refusal.four_eyes, detail, "Tell another person who is asked.")
     if lenders & involved:
         raise Refused(
             Refusal.four_eyes,
-            "somebody who delegated to you requested this rollback or put the release out.",
+            f"somebody who delegated to you {ask.involves}.",
             "Tell another person who is asked.",
         )

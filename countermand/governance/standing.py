@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
 from countermand.canonical import digest, instant
-from countermand.governance.decision import Actor
+from countermand.governance.ballot import refuse_short
+from countermand.governance.decision import Actor, Decision, Refusal, Refused
+from countermand.governance.directory import Directory
 from countermand.governance.rights import Right
 from countermand.plan.model import Plan
 from countermand.plan.target import Value
@@ -61,9 +63,14 @@ class StandingAuthorisation(Value):
         return self
 
     @property
+    def document(self) -> dict[str, Any]:
+        """What its signers sign: everything but the signatures and a later revocation."""
+        return self.model_dump(mode="json", exclude={"signers", "revoked_at"})
+
+    @property
     def digest(self) -> str:
-        """What its signers signed: everything but the signatures and a later revocation."""
-        return digest(self.model_dump(mode="json", exclude={"signers", "revoked_at"}))
+        """The digest of what its signers sign."""
+        return digest(self.document)
 
 
 class PlanFacts(Value):
@@ -127,13 +134,8 @@ def valid(
     return Validity(ok=not reasons, reasons=tuple(reasons))
 
 
-def _lapsed(
-    authorisation: StandingAuthorisation,
-    facts: PlanFacts,
-    now: datetime,
-    rehearsed_at: datetime | None,
-    fresh_for: timedelta,
-) -> list[str]:
+def ended(authorisation: StandingAuthorisation, now: datetime) -> tuple[str, ...]:
+    """Why it covers nothing at `now`, whatever the plan; empty while it may."""
     reasons = []
     if now < authorisation.issued_at:
         reasons.append(f"it begins at {instant(authorisation.issued_at)}")
@@ -141,6 +143,36 @@ def _lapsed(
         reasons.append(f"it expired at {instant(authorisation.expires_at)}")
     if authorisation.revoked_at is not None and now >= authorisation.revoked_at:
         reasons.append(f"it was revoked at {instant(authorisation.revoked_at)}")
+    return tuple(reasons)
+
+
+def check_revocation(decision: Decision, right: Right, directory: Directory) -> None:
+    """Raise Refused unless this person may revoke. The caller has signed the decision for them.
+
+    right: the row `standing_authorisation` of the table in force. Revoking only narrows, so one of its roles and a
+    signature of class `standard` are enough: it must work at once, and without a second factor at hand.
+    """
+    actor = decision.actor
+    if actor.principal != "person":
+        raise Refused(Refusal.actor_not_a_person, "automation can never decide.", "A person has to sign in and decide.")
+    if not set(right.roles) & set(actor.roles):
+        people = ", ".join(person.name for person in directory.holders(*right.roles)) or "nobody"
+        raise Refused(
+            Refusal.not_your_role,
+            f"revoking needs {' or '.join(right.roles)}; you hold {', '.join(actor.roles) or 'no role'}.",
+            f"Ask one of: {people}.",
+        )
+    refuse_short(decision)
+
+
+def _lapsed(
+    authorisation: StandingAuthorisation,
+    facts: PlanFacts,
+    now: datetime,
+    rehearsed_at: datetime | None,
+    fresh_for: timedelta,
+) -> list[str]:
+    reasons = list(ended(authorisation, now))
     if facts.playbook_digest != authorisation.playbook_digest:
         reasons.append("the playbook changed since it was signed")
     if rehearsed_at is None or rehearsed_at > now:

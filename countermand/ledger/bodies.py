@@ -367,6 +367,79 @@ class ReviewClosed(Body):
     by: tuple[str, ...]
 
 
+class ConsentOpened(Body):
+    """People are asked to sign `document` under a row of the rights table; `approval_digest` covers what it says.
+
+    `overdue`: `lapse` at `expires_at`, or `escalate_daily` from then on until somebody decides (a ratification).
+    """
+
+    KIND: ClassVar[Kind] = Kind.consent_opened
+    consent_id: str
+    workflow_id: str
+    subject: str
+    document: dict[str, Any]
+    right: dict[str, Any]
+    approval_digest: str
+    requester: str
+    excluded: tuple[str, ...]
+    environment: str
+    asked: tuple[str, ...]
+    opened_at: datetime
+    expires_at: datetime
+    overdue: Literal["lapse", "escalate_daily"]
+    governance_digest: str
+    rules: str
+
+
+class ConsentVote(Body):
+    KIND: ClassVar[Kind] = Kind.consent_vote
+    consent_id: str
+    decision_id: str
+    vote: Literal["approve", "reject", "retract"]
+    subject: str
+    name: str
+    roles: tuple[str, ...]
+    reason: str
+    channel: str
+    have: int
+    need: int
+    missing: tuple[str, ...]
+
+
+class ConsentOverdue(Body):
+    """Nobody decided in time on what cannot lapse; `number` counts the reminders."""
+
+    KIND: ClassVar[Kind] = Kind.consent_overdue
+    consent_id: str
+    number: int
+    due: datetime
+    missing: tuple[str, ...]
+
+
+class ConsentClosed(Body):
+    KIND: ClassVar[Kind] = Kind.consent_closed
+    consent_id: str
+    status: Literal["given", "refused", "lapsed"]
+    because: str
+
+
+class StandingIssued(Body):
+    """`authorisation` is a StandingAuthorisation with its signers; the register checks it against the signatures."""
+
+    KIND: ClassVar[Kind] = Kind.standing_issued
+    authorisation: dict[str, Any]
+    consent_id: str
+
+
+class StandingRevoked(Body):
+    KIND: ClassVar[Kind] = Kind.standing_revoked
+    authorisation_id: str
+    consent_id: str
+    reason: str
+    decision_id: str
+    name: str
+
+
 BODIES: dict[Kind, type[Body]] = {
     body.KIND: body
     for body in (
@@ -374,6 +447,7 @@ BODIES: dict[Kind, type[Body]] = {
         FreezeCompleted, FreezeFailed, PlanMade, AskOpened, AskRung, AskAcknowledged, AskExtended, AskVote, AskClosed,
         DecisionMade, DecisionRefused, StageIntent, StageOutcome, StageState, CheckDone, CommsSent, CommsFailed,
         CommsCorrected, ReviewDrafted, ReviewClosed,
+        ConsentOpened, ConsentVote, ConsentOverdue, ConsentClosed, StandingIssued, StandingRevoked,
     )
 }  # fmt: skip
 

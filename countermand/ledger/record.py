@@ -53,6 +53,12 @@ class Kind(StrEnum):
     comms_corrected = "comms.corrected"
     review_drafted = "review.drafted"
     review_closed = "review.closed"
+    consent_opened = "consent.opened"
+    consent_vote = "consent.vote"
+    consent_overdue = "consent.overdue"
+    consent_closed = "consent.closed"
+    standing_issued = "standing.issued"
+    standing_revoked = "standing.revoked"
 
 
 class Entry(BaseModel):

@@ -206,6 +206,15 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
         case b.ReviewClosed():
             view.review_closed = body
             line("good" if body.outcome == "signed" else "bad", f"Review {body.outcome}", ", ".join(body.by))
+        case b.ConsentOpened():
+            line("ask", f"Consent asked of {', '.join(body.asked)}", body.subject)
+        case b.ConsentVote():
+            verb = {"approve": "signed", "reject": "refused", "retract": "took back their signature"}[body.vote]
+            line("person", f"{body.name} {verb} ({body.have} of {body.need})", body.reason)
+        case b.ConsentOverdue():
+            line("bad", f"Consent overdue, reminder {body.number}", f"missing: {', '.join(body.missing)}")
+        case b.ConsentClosed():
+            line("good" if body.status == "given" else "bad", f"Consent {body.status}", body.because)
         case b.IncidentClosed():
             view.closed, view.closed_at = body, record.at
             line(

@@ -18,6 +18,7 @@ PATHS = (
     f"/releases/{RELEASE}",
     f"/releases/{RELEASE}/why",
     "/signals",
+    "/standing",
     f"/incidents/{INCIDENT}",
     f"/asks/{INCIDENT}-ask-1",
     f"/reviews/{INCIDENT}",

@@ -44,6 +44,8 @@ def test_every_state_word_is_one_of_the_product_and_every_one_has_a_mark() -> No
         | literals(b.AskVote, "vote")
         | literals(b.CheckDone, "word")
         | literals(b.ReviewClosed, "outcome")
+        | literals(b.ConsentClosed, "status")
+        | {"in_force", "lapsed", "revoked"}  # standing authorisations
         | literals(Certificate, "word")
         | stages
         | of_pages

@@ -50,7 +50,9 @@ from countermand.plan.model import Plan, Release
 from countermand.plan.target import Preflight, Split, TargetState
 from countermand.playbook.model import Step
 from tests import cases
+from tests.console.consenting import Consenting
 from tests.fakes import FakeKeys, FakePeople, FakeTarget
+from workflows.consent import ConsentInput
 from workflows.decisions import Answer
 from workflows.release_watch import WatchInput
 
@@ -177,6 +179,9 @@ class FakeWorkflows:
     dark: bool = False
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    def __post_init__(self) -> None:
+        self.consents = Consenting(self.story.ledger, self.story.clock)
+
     async def start_watch(self, watch: WatchInput) -> None:
         raise AssertionError("no page starts a watch")
 
@@ -185,12 +190,19 @@ class FakeWorkflows:
             raise OutcomeUnknown("the service does not answer")
         self.corrections.append(correction_id)
 
+    async def start_standing(self, authorisation_id: str, asked: ConsentInput) -> None:
+        if self.dark:
+            raise OutcomeUnknown("the service does not answer")
+        await self.consents.start(asked)
+
     async def ready(self) -> bool:
         return not self.dark
 
     async def decide(self, decision: Decision) -> Answer:
         if self.dark:
             raise OutcomeUnknown("no worker answered in time")
+        if decision.addressed_to in self.consents.open:
+            return await self.consents.decide(decision)
         if decision.kind in VOTES:
             async with self.one_at_a_time:  # as a workflow handles its Updates
                 return await self.story.vote(decision)
@@ -625,6 +637,7 @@ class World:
     deps: Console
     story: Story
     workflows: FakeWorkflows
+    step_ups: SqlStepUps
 
     @classmethod
     async def make(
@@ -654,10 +667,11 @@ class World:
             security_keys=SecurityKeys(db, step_ups, site(url), clock),
             outbox=story.outbox,
             people=story.people,
+            keys=keys,
             shown=shown,
             gate=gate,
             workflows=workflows,
             renderer=renderer(),
             clock=clock,
         )
-        return cls(deps, story, workflows)
+        return cls(deps, story, workflows, step_ups)
