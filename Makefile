@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-detection-full check bench bench-detection mlflow-env lock histories schema screenshots clean
+.PHONY: help demo test test-detection-full check bench bench-detection mlflow-env routers-env lock histories schema screenshots clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -47,6 +47,13 @@ mlflow-env: .venv-mlflow/bin/.installed ## the environment of the MLflow server 
 .venv-mlflow/bin/.installed: requirements/mlflow.txt requirements/uv.txt
 	$(call INSTALL,requirements/mlflow.txt)
 
+routers-env: .venv-routers/bin/.installed ## the environment of the Envoy and the flag reader that tests start (190 MB)
+
+.venv-routers/bin/.installed: VENV := .venv-routers
+.venv-routers/bin/.installed: BIN := .venv-routers/bin
+.venv-routers/bin/.installed: requirements/routers.txt requirements/uv.txt
+	$(call INSTALL,requirements/routers.txt)
+
 bench: $(BIN)/.dev ## what the hot paths cost beside a floor of the same run; detection beside its rivals
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.detection --short
@@ -68,8 +75,8 @@ screenshots: $(BIN)/.dev ## start a demo and write docs/images/*.png from it
 lock: ## write the hash-locked requirements anew
 	@for set in app dev; do uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  pyproject.toml --extra app $$(test $$set = dev && echo --group dev) -o requirements/$$set.txt; done
-	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  requirements/mlflow.in -o requirements/mlflow.txt
+	@for set in mlflow routers; do uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-annotate requirements/$$set.in -o requirements/$$set.txt; done
 
 clean: ## remove the environment and what the demo left
-	@rm -rf $(VENV) .venv-mlflow .countermand .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) .venv-mlflow .venv-routers .countermand .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -36,6 +36,7 @@ from adapters.slack_settings import slack_settings
 from adapters.slack_web import SlackWeb
 from adapters.source_settings import source_settings
 from adapters.sources import ConfiguredSources
+from adapters.target_settings import target_settings
 from adapters.targets import ConfiguredTargets
 from adapters.templates import JinjaRenderer
 from runtime import WORKFLOWS, connect
@@ -47,7 +48,7 @@ async def run(settings: Settings) -> None:
     database = Database(settings.database_url)
     ledger, catalogue, signals = SqlLedger(database), SqlCatalogue(database), SqlSignals(database)
     people, renderer = role_directory(settings, database), JinjaRenderer(settings.templates)
-    targets = ConfiguredTargets(settings.target_settings(), ledger.put_blob)
+    targets = ConfiguredTargets(target_settings(settings.targets), ledger.put_blob)
     sources = ConfiguredSources(source_settings(settings.sources), SqlAlerts(database))
     sealer = Sealer(signals, sources)
     briefing = BriefingActivities(catalogue, people, GatewayKey(settings.gateway_key))

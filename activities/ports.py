@@ -148,7 +148,11 @@ class Target(Protocol):
         ...
 
     async def observe(self, member: Member) -> Observation:
-        """What traffic does since the current revision took effect, from the system's own counters."""
+        """What traffic does since the current revision took effect, from the system's own counters.
+
+        A system whose counters know no revisions is counted from the first look after that. What it cannot say at all
+        is an Observation with `unknown`. Raises TargetUnavailable, TargetRejected.
+        """
         ...
 
 

@@ -6,8 +6,6 @@ The reference implementation of the port (targets.md §3, §4, §6.1).
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from time import monotonic
-from typing import Literal
 from urllib.parse import quote
 
 import httpx
@@ -15,7 +13,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from activities.ports import TargetRejected, TargetUnavailable
 from adapters.target_http import Keep, Lost, TargetHttp
-from adapters.target_writes import Answer, Change, outcome, write_and_read_back
+from adapters.target_writes import Answer, Change, checked, set_split
 from countermand.detection.models import Arm
 from countermand.plan.target import (
     Capabilities,
@@ -115,7 +113,7 @@ class EmbeddedTarget:
 
         Raises TargetUnavailable when that cannot be found out now.
         """
-        wanted = _checked(desired)
+        wanted = checked(desired, self.capabilities)
         try:
             state = await self.read(member)
             _, arms = await self._http.get("/control/arms", self._read_token, _ARMS)
@@ -128,7 +126,7 @@ class EmbeddedTarget:
         permitted = True
         rehearsal = Change(member, wanted, f"preflight/{state.revision}", state.fence, state)
         try:
-            if await self._rehearse(rehearsal) is Answer.moved:
+            if await self.rehearse(rehearsal) is Answer.moved:
                 problems.append(f"someone changed {member.name!r} while it was being checked")
         except TargetRejected as refused:
             permitted = False
@@ -150,32 +148,15 @@ class EmbeddedTarget:
         expected_revision: str | None,
         dry_run: bool = False,
     ) -> SetOutcome:
-        """Set the split absolutely (TGT-1, TGT-2); `expected_revision` None takes the revision read first.
-
-        A dry run that the target finds good is `applied`, with `dry_run` set and nothing changed.
-        Raises TargetUnavailable, TargetRejected, TargetAmbiguous.
-        """
-        called = monotonic()
-        wanted = _checked(desired)
-        before = await self.read(member)
-        change = Change(member, wanted, idempotency_key, fence, before)
-        adapter_side: Literal["client"] | None = "client" if dry_run else None
-        if before.split == wanted:
-            return outcome("already", change, before, dry_run=adapter_side)
-        if fence < before.fence:
-            raise TargetRejected(f"fence {fence} for {member.name!r} is lower than {before.fence} at the target")
-        if expected_revision not in (None, before.revision):
-            return outcome("conflict", change, before, dry_run=adapter_side)
-        if dry_run:
-            answer = await self._rehearse(change)
-            after = await self.read(member)
-            unchanged = answer is Answer.applied and after.revision == before.revision
-            return outcome("applied" if unchanged else "conflict", change, after, dry_run="server")
-        return await write_and_read_back(
-            change,
-            write=lambda: self._put(change, _path(member)),
-            read=lambda: self.read(member),
-            called=called,
+        """Set the split absolutely (TGT-1, TGT-2). Raises TargetUnavailable, TargetRejected, TargetAmbiguous."""
+        return await set_split(
+            self,
+            member,
+            desired,
+            idempotency_key=idempotency_key,
+            fence=fence,
+            expected_revision=expected_revision,
+            dry_run=dry_run,
         )
 
     async def observe(self, member: Member) -> Observation:
@@ -183,12 +164,16 @@ class EmbeddedTarget:
         _, body = await self._http.get(f"{_path(member)}/observed", self._read_token, _OBSERVED)
         return Observation(revision=str(body.generation), **body.model_dump(exclude={"generation"}))
 
-    async def _rehearse(self, change: Change) -> Answer:
-        """A dry run at the target; having no answer to it does no harm."""
+    async def rehearse(self, change: Change) -> Answer:
+        """A dry run at the target; having no answer to it does no harm. Raises TargetUnavailable, TargetRejected."""
         try:
             return await self._put(change, f"{_path(change.member)}?dry_run=true")
         except Lost as lost:
             raise TargetUnavailable(str(lost)) from None
+
+    async def write(self, change: Change) -> Answer:
+        """One write. Raises Lost, TargetUnavailable, TargetRejected."""
+        return await self._put(change, _path(change.member))
 
     async def _put(self, change: Change, path: str) -> Answer:
         raw = await self._http.send(
@@ -214,16 +199,6 @@ class EmbeddedTarget:
 
 def _path(member: Member) -> str:
     return f"/control/splits/{quote(member.name, safe='')}"
-
-
-def _checked(desired: Split) -> Split:
-    """The split, validated again: `model_copy(update=…)` does not validate (TGT-7)."""
-    try:
-        return Split.model_validate(desired.model_dump())
-    except ValidationError:
-        raise TargetRejected(
-            f"{desired!r}: two shares of 0…10,000 basis points that add up to 10,000 are accepted"
-        ) from None
 
 
 def _problems(arm: Arm, found: _ArmBody | None, expected_digest: str) -> list[str]:

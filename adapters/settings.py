@@ -6,10 +6,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from ruamel.yaml import YAML
+from pydantic import BaseModel, ConfigDict
 
 #: Where only this machine can reach a server.
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -17,17 +15,6 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 class SettingsInvalid(ValueError):
     """A setting that cannot be used; the message names it and says what is accepted."""
-
-
-class TargetSettings(BaseModel):
-    """One release-control system. Tokens are references to files, never values."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["embedded"]
-    url: Annotated[str, Field(pattern=r"^https?://")]
-    read_token_file: Path
-    write_token_file: Path
 
 
 class Settings(BaseModel):
@@ -85,10 +72,3 @@ class Settings(BaseModel):
             tls_key=None if key is None else Path(key),
             temporal_ui_url=environment.get("COUNTERMAND_TEMPORAL_UI_URL", "http://127.0.0.1:8233"),
         )
-
-    def target_settings(self) -> dict[str, TargetSettings]:
-        """Targets by name from the targets file; a missing file means no targets."""
-        if not self.targets.exists():
-            return {}
-        loaded = YAML(typ="safe", pure=True).load(self.targets.read_bytes()) or {}
-        return {name: TargetSettings.model_validate(entry) for name, entry in loaded.get("targets", {}).items()}

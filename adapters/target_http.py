@@ -31,6 +31,11 @@ class Raw(NamedTuple):
     sha256: str
 
 
+async def kept(keep: Keep | None, raw: bytes, media_type: str) -> str:
+    """The digest of a raw answer, stored under it where there is a store."""
+    return digest_bytes(raw) if keep is None else await keep(raw, media_type)
+
+
 class TargetHttp:
     """A pooled client of one Target. Never puts a token, a header or a body into an exception (C19).
 
@@ -50,7 +55,7 @@ class TargetHttp:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def get(self, path: str, token: str, shape: TypeAdapter[_Body]) -> tuple[Raw, _Body]:
+    async def get(self, path: str, token: str | None, shape: TypeAdapter[_Body]) -> tuple[Raw, _Body]:
         """A read. Raises TargetUnavailable (also for an answer of another shape) and TargetRejected."""
         try:
             raw = await self.send("GET", path, token)
@@ -65,39 +70,34 @@ class TargetHttp:
         self,
         method: Literal["GET", "PUT"],
         path: str,
-        token: str,
+        token: str | None,
         *,
         headers: dict[str, str] | None = None,
         json: dict[str, object] | None = None,
         expected: tuple[int, ...] = (),
     ) -> Raw:
-        """A success or one of the `expected` statuses.
+        """A success or one of the `expected` statuses; without a token none is sent.
 
         Raises TargetUnavailable when nothing was sent or the target is too busy, Lost on a timeout, a reset
         or a 5xx, and TargetRejected for every other status.
         """
+        sent = {"Authorization": f"Bearer {token}"} if token else {}
         # Causes are cut off (`from None`): httpx errors hold the request with its headers.
         try:
             async with asyncio.timeout(_CALL_SECONDS):
-                response = await self._client.request(
-                    method, path, headers={"Authorization": f"Bearer {token}", **(headers or {})}, json=json
-                )
+                response = await self._client.request(method, path, headers=sent | (headers or {}), json=json)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise TargetUnavailable(f"{method} {path} was not sent: {type(error).__name__}") from None
         except (httpx.TransportError, TimeoutError) as error:
             raise Lost(f"{method} {path} had no answer: {type(error).__name__}") from None
-        raw = Raw(response.status_code, response.content, await self._digest(response))
+        media_type = response.headers.get("content-type", "text/plain")
+        raw = Raw(response.status_code, response.content, await kept(self._keep, response.content, media_type))
         if response.is_success or raw.status in expected:
             return raw
         said = f"{method} {path} was answered {raw.status}, kept as {raw.sha256}"
         if raw.status == 429:
             raise TargetUnavailable(said, _seconds(response.headers.get("retry-after", "")))
         raise Lost(said) if raw.status >= 500 else TargetRejected(said)
-
-    async def _digest(self, response: httpx.Response) -> str:
-        if self._keep is None:
-            return digest_bytes(response.content)
-        return await self._keep(response.content, response.headers.get("content-type", "text/plain"))
 
 
 def _seconds(retry_after: str) -> float | None:

@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from activities.ports import Target, TargetRejected
 from adapters.embedded_target import EmbeddedTarget
-from adapters.settings import TargetSettings
+from adapters.envoy_target import EnvoyTarget
+from adapters.flagd_target import FlagdTarget
+from adapters.haproxy_target import HaproxyTarget
 from adapters.target_http import Keep
+from adapters.target_settings import EmbeddedSettings, EnvoySettings, FlagdSettings, HaproxySettings, TargetSettings
+
+_Adapter = EmbeddedTarget | EnvoyTarget | FlagdTarget | HaproxyTarget
 
 
 class ConfiguredTargets:
     """Implements Targets over the targets file. Clients are made on first use and closed together."""
 
-    def __init__(self, settings: dict[str, TargetSettings], keep: Keep) -> None:
+    def __init__(self, settings: Mapping[str, TargetSettings], keep: Keep) -> None:
         """`keep` stores raw answers of targets by content before they are interpreted."""
         self._settings = settings
         self._keep = keep
-        self._open: dict[str, EmbeddedTarget] = {}
+        self._open: dict[str, _Adapter] = {}
 
     def __call__(self, name: str) -> Target:
         if name not in self._settings:
             known = ", ".join(sorted(self._settings)) or "none"
             raise TargetRejected(f"no target {name!r} is configured; configured are: {known}")
         if name not in self._open:
-            entry = self._settings[name]
-            self._open[name] = EmbeddedTarget(
-                entry.url,
-                entry.read_token_file.read_text().strip(),
-                entry.write_token_file.read_text().strip(),
-                keep=self._keep,
-            )
+            self._open[name] = self._made(self._settings[name])
         return self._open[name]
+
+    def _made(self, entry: TargetSettings) -> _Adapter:
+        match entry:
+            case EmbeddedSettings():
+                read, write = (path.read_text().strip() for path in (entry.read_token_file, entry.write_token_file))
+                return EmbeddedTarget(entry.url, read, write, keep=self._keep)
+            case HaproxySettings():
+                return HaproxyTarget(entry.read_socket, entry.write_socket, entry.members, keep=self._keep)
+            case EnvoySettings():
+                return EnvoyTarget(entry.admin_url, entry.runtime_file, entry.layer, entry.members, keep=self._keep)
+            case FlagdSettings():
+                return FlagdTarget(entry.file, entry.members, keep=self._keep)
 
     async def close(self) -> None:
         for target in self._open.values():

@@ -40,10 +40,11 @@ def judge_configured(desired: Split, state: TargetState) -> CheckResult:
 
 
 def judge_traffic(desired: Split, seen: Observation, revision: str, residual_bp: int) -> CheckResult:
-    """Does traffic follow? Users, not requests, because routing is sticky.
+    """Does traffic follow? Users where routing is sticky; requests where each is routed for itself.
 
     0 % desired: pass iff no user of n ≥ n_min is on the candidate; p > 0: pass iff p lies in the exact
-    99.9 % interval of k/n (Clopper & Pearson 1934). Too few users or another revision: unknown.
+    99.9 % interval of k/n (Clopper & Pearson 1934). Too few users, another revision, or a
+    system that cannot say: unknown.
     """
 
     def answer(word: CheckWord, sentence: str) -> CheckResult:
@@ -51,20 +52,24 @@ def judge_traffic(desired: Split, seen: Observation, revision: str, residual_bp:
 
     users = seen.candidate_users + seen.baseline_users
     needed = users_needed(desired, residual_bp)
+    if seen.unknown is not None:
+        return answer(CheckWord.unknown, seen.unknown)
     if seen.revision != revision:
         return answer(CheckWord.unknown, f"the router still counts revision {seen.revision}, not {revision}.")
     if desired.candidate_bp == 0 and seen.candidate_users:
-        return answer(CheckWord.failed, f"{seen.candidate_users} of {users} users were still served by the candidate.")
+        return answer(
+            CheckWord.failed, f"{seen.candidate_users} of {users} {seen.counts} were still served by the candidate."
+        )
     if users < needed:
         return answer(
             CheckWord.unknown,
-            f"only {users} of the {needed} users needed were seen; no traffic is not success.",
+            f"only {users} of the {needed} {seen.counts} needed were seen; no traffic is not success.",
         )
     if desired.candidate_bp == 0:
-        return answer(CheckWord.passed, f"none of {users} users was served by the candidate.")
+        return answer(CheckWord.passed, f"none of {users} {seen.counts} was served by the candidate.")
     low, high = share_interval(seen.candidate_users, users)
     sentence = (
-        f"{seen.candidate_users} of {users} users were served by the candidate "
+        f"{seen.candidate_users} of {users} {seen.counts} were served by the candidate "
         f"({100 * seen.candidate_users / users:.1f} %, asked {format_percent(desired.candidate_bp)})."
     )
     inside = low <= desired.candidate_bp / 10_000 <= high
@@ -94,7 +99,8 @@ def judge_check(check: Check, preflight: Preflight, seen: Observation, expected_
         case "error_rate":
             limit = check.max_error_rate or Decimal(0)
             if seen.requests == 0:
-                return answer(CheckWord.unknown, "no requests were seen, so errors are unknown.")
+                why = seen.unknown or "no requests were seen, so errors are unknown."
+                return answer(CheckWord.unknown, why)
             rate = Decimal(seen.errors) / seen.requests
             return answer(
                 CheckWord.passed if rate <= limit else CheckWord.failed,

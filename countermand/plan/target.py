@@ -87,7 +87,11 @@ class SetOutcome(Value):
 
 
 class Observation(Value):
-    """Distinct users seen per arm since the current revision took effect, and errors among requests."""
+    """Who was seen per arm since the current revision took effect, and errors among requests.
+
+    counts: what the numbers per arm are; requests stand for users only where each request is routed for itself.
+    unknown: why nothing can be said of the arms, in a sentence; requests and errors count all the same.
+    """
 
     revision: str
     candidate_users: int
@@ -95,6 +99,8 @@ class Observation(Value):
     requests: int
     errors: int
     at: datetime
+    counts: Literal["users", "requests"] = "users"
+    unknown: str | None = None
 
 
 class CheckWord(StrEnum):

@@ -7,8 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from secrets import token_hex
+from typing import ClassVar, Literal
 
 import httpx
 
@@ -33,12 +35,26 @@ class EmbeddedHarness:
     """Starts `python -m examples.demo.service --faults`; it must end with 0 within 5 s of SIGTERM."""
 
     name = "embedded"
+    lacks: ClassVar[Mapping[str, str]] = {}
+    stranger: Literal["external", "unknown"] = "external"
+    unknown_member = "404"
+    denied = "403"
+    failing = "unhealthy"
+    counters_path = f"/control/splits/{SERVICE}/observed"
     member = Member(
         target="embedded",
         name=SERVICE,
         candidate_digest=CANDIDATE.bundle.digest,
         baseline_digest=BASELINE.bundle.digest,
     )
+
+    @classmethod
+    def missing(cls) -> str | None:
+        return None
+
+    @classmethod
+    def version(cls) -> str:
+        return ""
 
     async def start(self, folder: Path) -> None:
         self._folder = folder
@@ -88,19 +104,24 @@ class EmbeddedHarness:
         (await self._client.delete("/faults")).raise_for_status()
         await self.external_edit(candidate_bp)
 
-    def target(
-        self, *, read_token: str | None = None, write_token: str | None = None, keep: Keep | None = None
-    ) -> EmbeddedTarget:
+    def target(self, *, keep: Keep | None = None) -> EmbeddedTarget:
+        return self._made(self.read_token, self.write_token, keep)
+
+    def reader(self) -> EmbeddedTarget:
+        return self._made(self.read_token, self.read_token)
+
+    def strangers(self) -> tuple[EmbeddedTarget, tuple[str, ...]]:
+        unknown = ("sesame-read-token", "sesame-write-token")
+        return self._made(*unknown), (*unknown, self.read_token, self.write_token)
+
+    def _made(self, read_token: str, write_token: str, keep: Keep | None = None) -> EmbeddedTarget:
         self.wire = Wire()
-        target = EmbeddedTarget(
-            self.url,
-            read_token or self.read_token,
-            write_token or self.write_token,
-            transport=self.wire,
-            keep=keep,
-        )
+        target = EmbeddedTarget(self.url, read_token, write_token, transport=self.wire, keep=keep)
         self._targets.append(target)
         return target
+
+    def transcript(self) -> list[str]:
+        return ["read" if method == "GET" else "write" for method in self.wire.methods]
 
     async def external_edit(self, candidate_bp: int) -> None:
         state = (await self._control("GET")).json()
@@ -131,6 +152,9 @@ class EmbeddedHarness:
     async def effects(self, key: str) -> int:
         history = (await self._control("GET", "/history")).json()
         return sum(line["idempotency_key"] == key for line in history)
+
+    def shows(self, candidate_bp: int) -> bytes:
+        return str(candidate_bp).encode()
 
     async def _control(self, method: str, below: str = "", **call: object) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.write_token}"} | call.pop("headers", {})  # type: ignore[operator]

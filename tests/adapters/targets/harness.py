@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import httpx
 
 from activities.ports import Target
 from adapters.target_http import Keep
 from countermand.plan.target import Member
+
+#: What some tests ask of a harness (`@pytest.mark.needs`), and not every target can express.
+NEEDS = {
+    "halt": "a system that can be stopped and started",
+    "lost response": "a write whose answer is lost after it took effect",
+    "no answer": "a write that is neither answered nor done",
+    "status codes": "answers with HTTP status codes",
+    "twice": "a write that takes effect twice",
+    "stale reads": "reads that lag behind writes",
+    "unreadable": "reads that fail after a write",
+    "killed before": "a worker that is killed with its write under way and not done",
+    "killed after": "a worker that is killed with its write done and not read back",
+    "transcript": "a view of the adapter's reads and writes in order",
+    "one effect": "a write that is compared where it is applied, so that only the first of many happens",
+    "native compare": "a compare-and-swap of the target's own",
+    "fence": "a place for key and fence",
+    "reader": "a credential that may only read",
+    "credentials": "secrets that must not leak",
+    "missing arm": "an arm that can be taken away",
+    "digest": "knowledge of the digest that an arm serves",
+    "counters": "counters of who is served",
+    "users": "counters of users and not of requests",
+    "fixed routing": "a choice of arms without chance, so that shares can be judged without false alarms",
+    "stuck router": "a router that can be kept from following",
+}
 
 
 class Wire(httpx.AsyncBaseTransport):
@@ -37,10 +63,29 @@ class Harness(Protocol):
     """One real release-control system, running beside the tests."""
 
     name: str
+    lacks: Mapping[str, str]
+    """Needs that it cannot meet, and why."""
     member: Member
-    read_token: str
-    write_token: str
-    wire: Wire  # of the adapter made last
+    stranger: Literal["external", "unknown"]
+    """Who is named for a change by another hand, as far as this target lets that be known."""
+    unknown_member: str
+    """What is said of a member that the target does not have."""
+    denied: str
+    """What is said to a credential that may only read."""
+    failing: str
+    """The state of an arm that takes requests and answers them with errors."""
+    wire: Wire  # of the adapter made last, with need "status codes"
+    counters_path: str  # likewise
+
+    @classmethod
+    def missing(cls) -> str | None:
+        """Which program is not here, and how it is had; None when everything is."""
+        ...
+
+    @classmethod
+    def version(cls) -> str:
+        """What runs, in a few words; empty when it is part of this repository."""
+        ...
 
     async def start(self, folder: Path) -> None: ...
 
@@ -58,16 +103,26 @@ class Harness(Protocol):
         """Bring the split here by another hand, with no fault left over."""
         ...
 
-    def target(
-        self, *, read_token: str | None = None, write_token: str | None = None, keep: Keep | None = None
-    ) -> Target:
+    def target(self, *, keep: Keep | None = None) -> Target:
         """A new adapter, as a new worker would make it; `stop` closes them all."""
+        ...
+
+    def reader(self) -> Target:
+        """A new adapter whose write credential may only read."""
+        ...
+
+    def strangers(self) -> tuple[Target, tuple[str, ...]]:
+        """A new adapter with credentials that the target does not know, and the secrets that must never be shown."""
+        ...
+
+    def transcript(self) -> list[str]:
+        """`read` and `write`, as the adapter made last did them."""
         ...
 
     async def external_edit(self, candidate_bp: int) -> None: ...
 
     async def fault(self, **script: object) -> None:
-        """What goes wrong with the next writes."""
+        """What goes wrong with the next writes. Raises KeyError for what this harness cannot do."""
         ...
 
     async def traffic(self, users: int) -> dict[str, int]:
@@ -75,5 +130,12 @@ class Harness(Protocol):
         ...
 
     async def effects(self, key: str) -> int:
-        """How often a write under this key took effect, by the target's own record."""
+        """How often a write under this key took effect, by the target's own record.
+
+        Where keys cannot be stored: how often any write of an adapter did, since the last seed.
+        """
+        ...
+
+    def shows(self, candidate_bp: int) -> bytes:
+        """What stands in a raw answer of the target at this split."""
         ...

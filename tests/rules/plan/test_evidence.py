@@ -51,6 +51,19 @@ def test_counters_of_another_revision_say_nothing() -> None:
     assert "revision 6" in answer.sentence
 
 
+def test_tgt_8_a_system_that_cannot_say_whom_traffic_reaches_is_unknown_in_its_own_words() -> None:
+    silent = seen(0, 5_000).model_copy(update={"unknown": "a file counts nobody."})
+    answer = judge_traffic(Split.candidate(0), silent, "7", 100)
+    assert (answer.word, answer.sentence) == (CheckWord.unknown, "a file counts nobody.")
+
+
+def test_tgt_11_requests_are_not_called_users() -> None:
+    counted = seen(0, 5_000).model_copy(update={"counts": "requests"})
+    assert judge_traffic(Split.candidate(0), counted, "7", 100).sentence.startswith("none of 5000 requests")
+    assert "688 requests needed" in judge_traffic(Split.candidate(0), counted.model_copy(
+        update={"baseline_users": 3}), "7", 100).sentence  # fmt: skip
+
+
 def rows(bad: int, scored: int, count: int, state: BlockState = BlockState.ok) -> list[Row]:
     reason = None if state is BlockState.ok else "no_traffic"
     block = Block(signal="truth", arm=Arm.baseline, state=state, reason=reason, served=scored, scored=scored, bad=bad)
@@ -100,3 +113,6 @@ def test_checks_of_the_destination_say_what_they_found() -> None:
     assert judge_check(digest, silent, seen(0, 1), "sha256:aa").word is CheckWord.unknown
     assert judge_check(rate, ready, seen(0, 1, requests=0), "").word is CheckWord.unknown
     assert judge_check(rate, ready, seen(0, 1, errors=11), "").word is CheckWord.failed
+    sticky = seen(0, 1, errors=11).model_copy(update={"unknown": "users stay together."})
+    assert judge_check(rate, ready, sticky, "").word is CheckWord.failed
+    assert judge_check(rate, ready, sticky.model_copy(update={"requests": 0}), "").sentence == "users stay together."

@@ -1,0 +1,140 @@
+"""The targets file: release-control systems by the name that playbooks use.
+
+Addresses, sockets and files stand here and nowhere else; credentials are references to files, never values.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError, model_validator
+from ruamel.yaml import YAML
+
+from adapters.settings import SettingsInvalid
+from countermand.detection.models import Arm
+
+# Names that go into commands, runtime keys and paths as they are: nothing in them may end one and begin another.
+_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
+_HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s@?#]+$")]
+
+
+class SettingsEntry(BaseModel):
+    """Base of every entry."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EmbeddedSettings(SettingsEntry):
+    """A service with the control interface of the demo service."""
+
+    kind: Literal["embedded"] = "embedded"
+    url: _HttpUrl
+    read_token_file: Path
+    write_token_file: Path
+
+
+class TwoArms(SettingsEntry):
+    """The names of both arms within the system; they must differ."""
+
+    candidate: _Name
+    baseline: _Name
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if self.candidate == self.baseline:
+            raise ValueError(f"candidate and baseline are both {self.candidate!r}; two different names are needed")
+        return self
+
+    def of(self, arm: Arm) -> str:
+        return self.candidate if arm is Arm.candidate else self.baseline
+
+
+class HaproxyMember(TwoArms):
+    """A backend, and the server in it that each arm is."""
+
+    backend: _Name
+
+
+class HaproxySettings(SettingsEntry):
+    """An HAProxy, by its runtime sockets.
+
+    read_socket: level `operator`, the least that shows how a backend balances. write_socket: level `admin`.
+    members: backends by the name that playbooks use.
+    """
+
+    kind: Literal["haproxy"]
+    read_socket: Path
+    write_socket: Path
+    members: Annotated[dict[_Name, HaproxyMember], Field(min_length=1)]
+
+
+class EnvoyMember(TwoArms):
+    """A route that divides traffic between two clusters by runtime keys `<prefix>.<cluster>`.
+
+    routing: `sticky` when one user always gets the same cluster; Envoy then cannot count users.
+    """
+
+    prefix: _Name
+    routing: Literal["per_request", "sticky"]
+
+
+class EnvoySettings(SettingsEntry):
+    """An Envoy with a runtime layer that it reads from a file.
+
+    admin_url: its admin interface, which has no sign-in: loopback, or behind a proxy that has one.
+    runtime_file: the file of the layer, JSON. layer: the name of that layer.
+    """
+
+    kind: Literal["envoy"]
+    admin_url: _HttpUrl
+    runtime_file: Path
+    layer: _Name
+    members: Annotated[dict[_Name, EnvoyMember], Field(min_length=1)]
+
+
+class FlagdMember(TwoArms):
+    """A flag, the variant that each arm is, and where each arm says that it is healthy (any 2xx answer)."""
+
+    flag: _Name
+    candidate_health: _HttpUrl
+    baseline_health: _HttpUrl
+
+
+class FlagdSettings(SettingsEntry):
+    """A file of flags that flagd or an OpenFeature provider reads, JSON."""
+
+    kind: Literal["flagd"]
+    file: Path
+    members: Annotated[dict[_Name, FlagdMember], Field(min_length=1)]
+
+
+def _kind(entry: Any) -> Any:
+    return entry.get("kind", "embedded") if isinstance(entry, dict) else getattr(entry, "kind", None)
+
+
+TargetSettings = Annotated[
+    Annotated[EmbeddedSettings, Tag("embedded")]
+    | Annotated[HaproxySettings, Tag("haproxy")]
+    | Annotated[EnvoySettings, Tag("envoy")]
+    | Annotated[FlagdSettings, Tag("flagd")],
+    Discriminator(_kind),
+]
+
+_FILE: TypeAdapter[dict[str, TargetSettings]] = TypeAdapter(dict[str, TargetSettings])
+
+
+def target_settings(path: Path) -> dict[str, TargetSettings]:
+    """Entries by name; a missing file means none. Raises SettingsInvalid with the place and what is accepted."""
+    if not path.exists():
+        return {}
+    loaded = YAML(typ="safe", pure=True).load(path.read_bytes()) or {}
+    try:
+        return _FILE.validate_python(loaded.get("targets", {}))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(["targets", *(str(part) for part in first["loc"])])
+        if first["type"] == "extra_forbidden":
+            # What stands there may be a secret that somebody wrote in by hand.
+            raise SettingsInvalid(f"{path}: {where} is not known here; see docs/targets.md") from None
+        raise SettingsInvalid(f"{path}: {where} = {first['input']!r}: {first['msg']}") from None
