@@ -11,6 +11,7 @@ from temporalio.worker import Worker
 
 from activities.briefing import BriefingActivities
 from activities.communicating import CommunicatingActivities
+from activities.emergencies import EmergencyActivities
 from activities.freezing import FreezingActivities
 from activities.planning import PlanningActivities
 from activities.ports import AskCards
@@ -56,6 +57,7 @@ async def run(settings: Settings) -> None:
     communicating = CommunicatingActivities(ledger, renderer, channel, settings.console_url)
     planning = PlanningActivities(targets, ledger)
     staging = StagingActivities(targets, ledger, people, GatewayKey(settings.gateway_key), utc_now)
+    emergencies = EmergencyActivities(targets, ledger, people, GatewayKey(settings.gateway_key), utc_now)
     reviewing = ReviewingActivities(ledger, renderer, catalogue, utc_now)
     showing = ShowingActivities(ledger, _cards(settings, database, people))
     client = await connect()
@@ -73,6 +75,9 @@ async def run(settings: Settings) -> None:
             staging.set_stage,
             staging.verify_traffic,
             staging.run_checks,
+            emergencies.confirm_declared,
+            emergencies.eligible,
+            emergencies.break_glass,
             VerifyingActivities(signals, sealer, catalogue, ledger, utc_now).verify_health,
             communicating.communicate,
             communicating.correct,

@@ -9,6 +9,8 @@ from temporalio.exceptions import ApplicationError
 from activities.ports import Catalogue, KeyRing, RoleDirectory
 from countermand.governance.decision import GatewayKeys
 from countermand.governance.directory import Directory
+from countermand.governance.rights import RightsTable
+from countermand.governance.shipped import rights_in_force
 from countermand.plan.model import Release
 from countermand.plan.target import Value
 from countermand.playbook.model import Playbook
@@ -25,6 +27,7 @@ class Brief(Value):
     playbook: Playbook
     directory: Directory
     keys: GatewayKeys
+    rights: RightsTable
 
 
 class BriefingActivities:
@@ -48,4 +51,5 @@ class BriefingActivities:
             playbook=playbook,
             directory=directory,
             keys=self._keys.gateway_keys(),
+            rights=rights_in_force(directory.governance),
         )

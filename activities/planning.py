@@ -96,7 +96,7 @@ class PlanningActivities:
         """Fix what is asked of whom until when, and record it before anybody sees it."""
         key = f"{request.ask_id}/opened"
         plan, brief = request.plan, request.brief
-        policy = brief.playbook.approvals[plan.severity]
+        policy = brief.playbook.policy(plan.severity)
         ask = Ask(
             ask_id=request.ask_id,
             incident_id=plan.incident_id,

@@ -29,13 +29,15 @@ from activities.recording import Checked, keep_checks
 from countermand.governance import execution
 from countermand.governance.approval import ApprovalState, Ask
 from countermand.governance.decision import Refusal, Refused
-from countermand.governance.proof import lacking_approval
+from countermand.governance.proof import lacking_approval, lacking_break_glass
+from countermand.governance.rights import Action
+from countermand.governance.shipped import rights_in_force
 from countermand.ledger.bodies import CheckDone, StageIntent, StageOutcome
 from countermand.ledger.record import Kind
 from countermand.plan.evidence import judge_check, judge_configured, judge_traffic
 from countermand.plan.model import Plan
 from countermand.plan.target import CheckResult, CheckWord, SetOutcome, Split, TargetState, Value
-from countermand.playbook.model import Check
+from countermand.playbook.model import Check, Severity
 from countermand.playbook.units import Duration, format_percent
 
 _POLL = timedelta(milliseconds=700)
@@ -43,21 +45,23 @@ _POLL = timedelta(milliseconds=700)
 
 class RecheckRequest(Value):
     """`revision` is what the target must still say: the Plan's before the first stage, ours afterwards; None
-    when a person resumes after an unclear write, where `set` itself compares."""
+    when a person resumes after an unclear write, where `set` itself compares. Without `ask` and `approval` the plan
+    rests on break-glass, which `set_stage` proves from the Ledger."""
 
     plan: Plan
-    ask: Ask
-    approval: ApprovalState
+    ask: Ask | None
+    approval: ApprovalState | None
     revision: str | None
     first: bool
 
 
 class SetRequest(Value):
     """`key` names the effect and never an attempt; `attempt` counts people's resumes. `expected_revision` None:
-    after an unclear write, the fence protects instead."""
+    after an unclear write, the fence protects instead. What carries the plan is `ask_id`, or `glass`: the id of the
+    decision that broke it."""
 
     plan: Plan
-    ask_id: str
+    ask_id: str | None
     revert: int
     stage: int
     desired: Split
@@ -65,6 +69,7 @@ class SetRequest(Value):
     fence: int
     expected_revision: str | None
     attempt: int
+    glass: str | None = None
 
 
 class TrafficRequest(Value):
@@ -104,16 +109,17 @@ class StagingActivities:
     async def recheck(self, request: RecheckRequest) -> Recheck:
         """Before an effect: same Plan as approved, people still in their roles, target as we left it (GOV-4, 10)."""
         plan = request.plan
-        if plan.digest != request.ask.plan_digest:
-            return Recheck(word="stale", sentence="the plan is not the one that was approved.")
-        if request.first:
-            directory = await self._people.snapshot()
-            try:
-                execution.consume(request.ask, request.approval, plan.digest, directory, self._clock())
-            except Refused as refused:
-                if refused.code is Refusal.directory_unavailable:
-                    raise ApplicationError(str(refused), type="DirectoryUnavailable") from refused
-                return Recheck(word="stale", sentence=refused.detail)
+        if request.ask is not None and request.approval is not None:
+            if plan.digest != request.ask.plan_digest:
+                return Recheck(word="stale", sentence="the plan is not the one that was approved.")
+            if request.first:
+                directory = await self._people.snapshot()
+                try:
+                    execution.consume(request.ask, request.approval, plan.digest, directory, self._clock())
+                except Refused as refused:
+                    if refused.code is Refusal.directory_unavailable:
+                        raise ApplicationError(str(refused), type="DirectoryUnavailable") from refused
+                    return Recheck(word="stale", sentence=refused.detail)
         try:
             target = self._targets(plan.member.target)
             state = await target.read(plan.member)
@@ -140,7 +146,7 @@ class StagingActivities:
         if done is not None:
             return StageOutcome.model_validate(done.body)
         plan = request.plan
-        lacking = await self._lacking_approval(plan, request.ask_id)
+        lacking = await self._lacking(request)
         if lacking:
             outcome = _no_effect(request, "rejected", lacking)
         else:
@@ -173,16 +179,23 @@ class StagingActivities:
         except TargetAmbiguous as error:
             return _no_effect(request, "ambiguous", str(error))
 
-    async def _lacking_approval(self, plan: Plan, ask_id: str) -> str:
-        """Why the Ledger holds no valid approval of this plan; empty when it does (I2).
+    async def _lacking(self, request: SetRequest) -> str:
+        """Why the Ledger holds nothing that carries this effect; empty when it does (I2).
 
-        Nothing in the request is believed: the request, its end and the signed decisions are read from the Ledger,
-        and signatures are checked with this worker's own keys, so that starting workflows by hand effects nothing.
+        Nothing in the request is believed: the request for approval and its end, or the use of break-glass, and the
+        signed decisions are read from the Ledger, and signatures are checked with this worker's own keys, so that
+        starting workflows by hand effects nothing.
         """
-        records = await self._ledger.records(
-            incident_id=plan.incident_id, kinds=[Kind.ask_opened, Kind.ask_closed, Kind.decision]
-        )
-        return lacking_approval(plan.digest, ask_id, records, self._keys.gateway_keys())
+        plan, keys = request.plan, self._keys.gateway_keys()
+        kinds = [Kind.ask_opened, Kind.ask_closed, Kind.decision, Kind.glass_broken]
+        records = await self._ledger.records(incident_id=plan.incident_id, kinds=kinds)
+        if request.ask_id is not None:
+            return lacking_approval(plan.digest, request.ask_id, records, keys)
+        if request.glass is None:
+            return "neither an approval nor break-glass carries this plan."
+        directory = await self._people.snapshot()
+        right = rights_in_force(directory.governance).row(Action.break_glass, Severity.sev1)
+        return lacking_break_glass(plan, request.glass, request.desired, records, keys, directory, right)
 
     async def _record_intent(self, request: SetRequest, before: TargetState) -> None:
         plan = request.plan

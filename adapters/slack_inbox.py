@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal
 
+from pydantic import Field
 from sqlalchemy import delete, or_, update
 from sqlmodel import col, select
 
@@ -23,7 +24,10 @@ TOO_OLD = timedelta(minutes=15)
 
 
 class Inbound(Value):
-    """One click or one submission. `key` is made of Slack's own ids: a repetition has the same key (SLK-13)."""
+    """One click or one submission. `key` is made of Slack's own ids: a repetition has the same key (SLK-13).
+
+    `terms`: what else was filled in, by name.
+    """
 
     key: str
     what: Literal["click", "submission"]
@@ -37,6 +41,7 @@ class Inbound(Value):
     approval_digest: str | None = None
     view_sha256: str | None = None
     reason: str = ""
+    terms: dict[str, str] = Field(default_factory=dict)
 
 
 class SlackInbox:

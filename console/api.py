@@ -226,7 +226,11 @@ async def show_release(release_id: str, deps: Deps, _: SignedIn) -> dict[str, An
     status = await deps.catalogue.release(release_id)
     if status is None:
         raise Problem(404, "unknown_release", f"no release {release_id!r}", "List them: GET /api/v1/releases.")
-    return (await _releases_json(deps, [status]))[0]
+    concerns = [
+        {"at": instant(at), **concern.model_dump(mode="json")}
+        for at, concern in await views.concerns_of(deps, release_id)
+    ]
+    return (await _releases_json(deps, [status]))[0] | {"concerns": concerns}
 
 
 async def _releases_json(deps: Console, statuses: list[ReleaseStatus]) -> list[dict[str, Any]]:

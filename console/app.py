@@ -13,7 +13,19 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.selfcheck import selfcheck
-from console import api, api_alerts, api_messages, api_standing, api_watch, intake, live, pages, problems, webhooks
+from console import (
+    api,
+    api_alerts,
+    api_emergencies,
+    api_messages,
+    api_standing,
+    api_watch,
+    intake,
+    live,
+    pages,
+    problems,
+    webhooks,
+)
 from console.auth import SignInNeeded
 from console.deps import Console
 from console.people_check import people_check
@@ -70,6 +82,7 @@ def create_app(deps: Console) -> FastAPI:
     app.include_router(api.router)
     app.include_router(api_watch.router)
     app.include_router(api_alerts.router)
+    app.include_router(api_emergencies.router)
     app.include_router(api_messages.router)
     app.include_router(api_standing.router)
     app.include_router(intake.router)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from console.headline import active_stage
-from countermand.governance.decision import DecisionKind
+from countermand.governance import break_glass
+from countermand.governance.decision import DecisionKind, SignatureClass
 from countermand.governance.directory import Directory
+from countermand.governance.rights import Action
+from countermand.governance.shipped import rights_in_force
 from countermand.messages.incident import IncidentView
+from countermand.playbook.terms import Severity
 from countermand.playbook.units import format_percent
 
 #: Commands in the order of how much they change.
@@ -40,6 +44,30 @@ def commands(view: IncidentView, people: Directory | None, subject: str) -> list
             holders = tuple(person.name for person in people.holders(*allowed)) if people else ()
             found.append(Command(kind, does[kind], bool(roles & set(allowed)), holders))
     return found
+
+
+@dataclass(frozen=True)
+class Glass:
+    """Whether this person may break the glass in this incident, else who may; `digest` is what a key confirms."""
+
+    permitted: bool
+    holders: tuple[str, ...]
+    digest: str
+
+
+def needs_key(people: Directory) -> bool:
+    """Whether break-glass is signed with a security key, as the table of rights in force says."""
+    right = rights_in_force(people.governance).row(Action.break_glass, Severity.sev1)
+    return right.signature is SignatureClass.step_up
+
+
+def glass_state(view: IncidentView, people: Directory | None, subject: str) -> Glass | None:
+    """None when there is nothing left to stop or to take back, or nobody can decide."""
+    if view.closed is not None or people is None or view.status in ("verifying", "not_verified"):
+        return None
+    holders = tuple(person.name for person in people.holders(break_glass.ROLE))
+    own = break_glass.ROLE in people.roles_of(subject)
+    return Glass(own, holders, break_glass.use_digest(view.opened.workflow_id))
 
 
 def _does(view: IncidentView) -> dict[str, str]:

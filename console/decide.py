@@ -14,19 +14,21 @@ from typing import Literal, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from activities.ports import Ledger, LedgerConflict, RoleDirectory
-from console import consents
+from console import consents, release_acts
 from console.revoking import revoke
 from console.step_up import StepUps
 from console.temporal import Workflows
-from countermand.governance import mandates
+from countermand.governance import declaring, mandates
 from countermand.governance.decision import Decision, DecisionKind, Refusal, Refused, SignatureClass
 from countermand.governance.delegation import Scope
 from countermand.governance.directory import Directory
+from countermand.governance.shipped import rights_in_force
 from countermand.ledger.bodies import DecisionMade, DecisionRefused
 from countermand.messages.ask_card import ask_card
 from countermand.messages.consent import ConsentView
 from countermand.messages.facts import utc
 from countermand.messages.incident import AskView, IncidentView, incident
+from countermand.messages.release import ReleaseView, release
 from countermand.playbook.terms import Severity
 from workflows.decisions import Answer
 
@@ -61,24 +63,26 @@ class Shown(Protocol):
 class Act(BaseModel):
     """What a person wants to do. `decision_id` makes sending it twice count once.
 
-    `incident_id` is empty for a consent that belongs to no incident. `step_up`: id of their confirmation of
-    `approval_digest` with a security key.
+    `incident_id` is empty for a consent that belongs to no incident, and for an act about a release; `terms` are what
+    the kind needs beside a reason. `step_up`: id of their confirmation of `approval_digest` with a security key.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: DecisionKind
-    incident_id: str
+    incident_id: str = ""
+    release_id: str | None = None
     ask_id: str | None = None
     approval_digest: str | None = None
     view_sha256: str | None = None
     reason: str = ""
     decision_id: str | None = None
     step_up: str | None = None
+    terms: dict[str, str] = {}
 
 
 #: What an act is about.
-Matter = IncidentView | ConsentView
+Matter = IncidentView | ConsentView | ReleaseView
 
 
 class Person(BaseModel):
@@ -121,7 +125,12 @@ class Gate:
             decision = await self._known(act, person)
             if decision is None:
                 await self._check_view(act, view, person)
-                decision = await self._record(await self._sign(act, view, person, channel), act, view, person)
+                decision = await self._sign(act, view, person, channel)
+                if isinstance(view, ReleaseView):
+                    release_acts.check(decision, view, await self._people.snapshot())
+                decision = await self._record(decision, act, view, person)
+            if isinstance(view, ReleaseView):
+                return await release_acts.carry_out(self._ledger, self._workflows, decision, view)
             if isinstance(view, ConsentView) and act.kind is DecisionKind.withdraw:
                 return await revoke(self._ledger, view, decision, await self._people.snapshot())
             return await self._workflows.decide(decision)
@@ -131,6 +140,11 @@ class Gate:
 
     async def _matter(self, act: Act) -> Matter:
         """The consent or the incident that the act is about. Raises Refused when there is neither."""
+        if act.release_id is not None:
+            found = release(await self._ledger.records(release_id=act.release_id))
+            if found is None:
+                raise Refused(Refusal.unknown_ask, f"there is no release {act.release_id!r}.", "List the releases.")
+            return found
         consent = await consents.one(self._ledger, act.ask_id) if act.ask_id else None
         if consent is not None:
             return consent
@@ -153,7 +167,7 @@ class Gate:
         entry = DecisionMade(decision=decision).entry(
             f"decision/{decision.decision_id}",
             person.subject,
-            incident_id=view.incident_id or None,
+            incident_id=decision.incident_id or None,
             release_id=view.release_id or None,
         )
         try:
@@ -168,8 +182,12 @@ class Gate:
         if record is None:
             return None
         decision = DecisionMade.model_validate(record.body).decision
-        said = (decision.actor.subject, decision.kind, decision.incident_id, decision.ask_id, decision.approval_digest)
-        if said != (person.subject, act.kind, act.incident_id, act.ask_id, act.approval_digest):
+        said = (
+            *(decision.actor.subject, decision.kind, decision.incident_id, record.release_id),
+            *(decision.ask_id, decision.approval_digest, decision.terms),
+        )
+        about = (act.incident_id or decision.incident_id, act.release_id or record.release_id)
+        if said != (person.subject, act.kind, *about, act.ask_id, act.approval_digest, act.terms):
             raise Refused(
                 Refusal.stale,
                 f"decision id {act.decision_id!r} was used for something else.",
@@ -179,6 +197,8 @@ class Gate:
 
     async def _check_view(self, act: Act, view: Matter, person: Person) -> None:
         """An approval counts only from somebody who was shown exactly this plan, whole (GOV-63, COM-32)."""
+        if isinstance(view, ReleaseView):
+            return
         if isinstance(view, ConsentView):
             if act.kind is view.approving:
                 await self._refuse_unseen(act, person, "document", "`countermand consent show`")
@@ -230,11 +250,13 @@ class Gate:
     ) -> Decision:
         directory = await self._people.snapshot()
         now = self._clock()
+        decision_id = act.decision_id or str(uuid.uuid4())
+        incident_id = view.incident_of(act.kind, decision_id) if isinstance(view, ReleaseView) else view.incident_id
         decision = Decision(
-            decision_id=act.decision_id or str(uuid.uuid4()),
+            decision_id=decision_id,
             kind=act.kind,
             addressed_to=_addressee(act, view),
-            incident_id=view.incident_id,
+            incident_id=incident_id,
             ask_id=act.ask_id,
             approval_digest=act.approval_digest,
             reason=act.reason.strip(),
@@ -245,6 +267,7 @@ class Gate:
             decided_at=now,
             gateway_key_id=self._signer.key_id,
             signature_class=await self._signature_class(act, person),
+            terms=act.terms,
         )
         return self._signer.sign(decision)
 
@@ -269,7 +292,7 @@ class Gate:
 
 def scope_of(view: Matter) -> Scope:
     """What is decided on, as far as delegations ask."""
-    if isinstance(view, ConsentView):
+    if isinstance(view, ConsentView | ReleaseView):
         return view.scope
     opened = view.opened
     return Scope(release=view.release_id, environment=opened.environment, severity=Severity(opened.severity))
@@ -285,6 +308,8 @@ def _wanted(act: Act, view: Matter, directory: Directory) -> tuple[str, ...]:
     """The roles that may do this; a lent one is used only by somebody who holds none of them."""
     if isinstance(view, ConsentView):
         return view.right.roles
+    if isinstance(view, ReleaseView):
+        return declaring.right_to(act.kind, min(Severity), rights_in_force(directory.governance)).roles
     if act.kind in (DecisionKind.approve, DecisionKind.reject):
         return _ask(act, view).opened.need_roles
     return directory.governance.rights.get(act.kind, ())
@@ -294,12 +319,16 @@ def _addressee(act: Act, view: Matter) -> str:
     """The workflow that judges this act now."""
     if isinstance(view, ConsentView):
         return view.opened.workflow_id
+    if isinstance(view, ReleaseView):
+        return view.addressee(act.kind)
     if act.kind in VOTES:
         return _ask(act, view).opened.workflow_id
     if act.kind is DecisionKind.sign_review:
         if view.review is None:
             raise Refused(Refusal.wrong_state, "there is no review to sign yet.", "Wait until the incident is closed.")
         return view.review.workflow_id
+    if act.kind is DecisionKind.break_glass and view.closed is None:
+        return view.opened.workflow_id
     if view.closed is not None or view.phase is None:
         raise Refused(Refusal.wrong_state, "this incident is closed.", "Nothing can be commanded any more.")
     return view.phase.commands_to

@@ -14,6 +14,7 @@ from console import (
     consents,
     pages_ask,
     pages_consent,
+    pages_emergency,
     pages_incident,
     pages_keys,
     pages_ledger,
@@ -49,7 +50,7 @@ for part in (
     pages_keys,
 ):
     router.include_router(part.router)
-for part in (pages_consent, pages_standing):
+for part in (pages_consent, pages_standing, pages_emergency):
     router.include_router(part.router)
 
 REGIONS = ("waiting", "running", "watched", "closed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -10,26 +11,31 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from adapters.outbox import Sent
-from console import views
+from console import emergencies, views
 from console.auth import Session, browser, own_form
-from console.commands import COMMANDS, commands
+from console.commands import COMMANDS, commands, glass_state, needs_key
 from console.decide import Act
 from console.deps import Console, console
 from console.headline import headline, stage_rows
 from console.pages_release import temporal_link
 from console.problems import Problem
 from console.render import Page, segment
-from console.submit import directory, form_id, known_id, submit
+from console.signing import keys_of
+from console.submit import MAX_REASON, directory, form_id, known_id, problem_of, submit
 from countermand import ids
+from countermand.governance.break_glass import Emergency
 from countermand.governance.decision import Decision, DecisionKind
+from countermand.governance.declaring import MAX_HARM
 from countermand.ledger.bodies import DecisionMade
+from countermand.messages.facts import GLASS_WORDS
+from countermand.messages.fencing import fenced
 from countermand.messages.incident import IncidentView
 
 router = APIRouter()
 
 Deps = Annotated[Console, Depends(console)]
 
-REGIONS = ("now", "ask", "stages", "verification", "timeline", "messages", "facts", "evidence", "commands")
+REGIONS = ("now", "ask", "stages", "verification", "timeline", "messages", "facts", "evidence", "commands", "glass")
 
 
 @router.get("/incidents/{incident_id}")
@@ -75,6 +81,47 @@ async def command(
     return await _page(deps, page, view, problem=problem, typed=(kind, reason, decision_id))
 
 
+@router.get("/incidents/{incident_id}/break-glass/commands")
+async def back_from_glass(incident_id: str) -> Response:
+    """Where signing in again leads after break-glass was sent with an ended session."""
+    return RedirectResponse(f"/incidents/{incident_id}", status_code=303)
+
+
+@router.post("/incidents/{incident_id}/break-glass/commands")
+async def break_glass(
+    incident_id: str,
+    deps: Deps,
+    session: Annotated[Session, Depends(own_form)],
+    emergency: Annotated[str, Form()] = "",
+    harm: Annotated[str, Form()] = "",
+    reason: Annotated[str, Form()] = "",
+    decision_id: Annotated[str, Form()] = "",
+    step_up: Annotated[str, Form()] = "",
+) -> Response:
+    """Break the glass. Accepted: back to the page; refused: the page with the reason and what was typed."""
+    if emergency not in tuple(Emergency) or len(harm) > MAX_HARM or len(reason) > MAX_REASON:
+        raise HTTPException(400, f"{emergency!r} with this harm and reason is nothing that a form here sends.")
+    page = await Page.begin(deps, session)
+    view = await _incident(deps, incident_id)
+    decision = known_id(decision_id) or str(uuid.uuid4())
+    problem = await problem_of(
+        emergencies.break_glass(
+            deps,
+            session.person,
+            "web",
+            incident_id=incident_id,
+            emergency=emergency,
+            harm=harm,
+            reason=reason,
+            decision_id=decision,
+            step_up=step_up or None,
+        )
+    )
+    if problem is None:
+        return RedirectResponse(f"/incidents/{incident_id}?decision={decision}", status_code=303)
+    return await _page(deps, page, view, problem=problem, typed=("break_glass", reason, decision_id), harm=harm)
+
+
 async def _incident(deps: Console, incident_id: str) -> IncidentView:
     view = await views.one_incident(deps, incident_id)
     if view is None:
@@ -97,6 +144,7 @@ async def _page(
     received: Decision | None = None,
     problem: Problem | None = None,
     typed: tuple[str, str, str] = ("", "", ""),
+    harm: str = "",
 ) -> Response:
     people = await directory(deps)
     kind, reason, sent = typed
@@ -111,6 +159,13 @@ async def _page(
         rows=stage_rows(view),
         commands=commands(view, people, page.session.person.subject),
         people_known=people is not None,
+        glass=glass_state(view, people, page.session.person.subject),
+        glass_words=GLASS_WORDS,
+        keys=await keys_of(deps, page.session.person.subject) if people and needs_key(people) else None,
+        overuse=await views.overuse(deps, view) if people else "",
+        max_harm=MAX_HARM,
+        typed_harm=harm,
+        fenced=fenced,
         received=received,
         problem=problem,
         typed_kind=kind,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -14,17 +15,29 @@ from starlette.exceptions import HTTPException
 from activities.ports import ReleaseStatus
 from console import charts, views
 from console.auth import Session, browser
+from console.commands import needs_key
 from console.deps import Console, console
 from console.measures import measure
+from console.problems import Problem
 from console.render import Page, segment
+from console.signing import keys_of
+from console.submit import directory, form_id
 from console.watched import rows_in_time, watched
 from console.why import bound, percent_of, strength, why
 from countermand import ids
 from countermand.detection.blocks import Row
 from countermand.detection.figures import spoken_odds
+from countermand.governance.break_glass import use_digest
+from countermand.governance.declaring import MAX_HARM
+from countermand.governance.directory import Directory
+from countermand.governance.rights import Action
+from countermand.governance.shipped import rights_in_force
+from countermand.messages.facts import GLASS_WORDS, spoken
+from countermand.messages.fencing import fenced
 from countermand.messages.incident import IncidentView
 from countermand.plan.model import Bundle
 from countermand.playbook.explain import explain
+from countermand.playbook.model import Severity
 from countermand.playbook.units import format_percent
 
 router = APIRouter()
@@ -44,8 +57,33 @@ async def _release(deps: Console, release_id: str) -> ReleaseStatus:
     return status
 
 
+@dataclass(frozen=True)
+class Typed:
+    """What somebody typed into a form of this page, to be kept when it is refused."""
+
+    kind: str = ""
+    severity: str = ""
+    harm: str = ""
+    reason: str = ""
+    act_now: str = ""
+    propose: bool = False
+
+
 @router.get("/releases/{release_id}")
 async def release(release_id: str, deps: Deps, session: SignedIn) -> Response:
+    return await release_page(deps, session, release_id)
+
+
+async def release_page(
+    deps: Console,
+    session: Session,
+    release_id: str,
+    *,
+    problem: Problem | None = None,
+    typed: Typed | None = None,
+    sent: str = "",
+) -> Response:
+    """The page of one release. Raises HTTPException when there is none."""
     page = await Page.begin(deps, session)
     status = await _release(deps, release_id)
     playbook = await deps.catalogue.playbook(status.release.playbook_digest)
@@ -55,13 +93,28 @@ async def release(release_id: str, deps: Deps, session: SignedIn) -> Response:
     last = rows[-charts.MEAN_BLOCKS :]
     incidents = await views.incidents_of(deps, release_id)
     triggers: dict[str, Any] = judged["triggers"] if judged else {}  # type: ignore[assignment]  # JSON as kept
-    regions = ["verdict", "split", "table", "incidents"]
+    known = status.release
+    people = await directory(deps)
+    glass = use_digest(ids.incident_workflow(known.environment, known.service, release_id))
+    regions = ["verdict", "split", "table", "incidents", "concerns"]
     regions += [f"caption-{name}" for name in detection.signals] + [f"evidence-{name}" for name in triggers]
     return page.html(
         "release.html",
         path=f"/releases/{segment(release_id)}",
         topic=release_id,
         regions=regions,
+        code=problem.status if problem else 200,
+        problem=problem,
+        typed=typed or Typed(),
+        decision_id=form_id(sent, problem),
+        may=_may(people, session.person.subject) if status.closed_at is None else None,
+        severities=tuple(Severity),
+        max_harm=MAX_HARM,
+        glass_words=GLASS_WORDS,
+        glass_digest=glass,
+        keys=await keys_of(deps, session.person.subject) if people and needs_key(people) else None,
+        concerns=await views.concerns_of(deps, release_id),
+        fenced=fenced,
         status=status,
         release=status.release,
         watch=watched(status, detection, judged, page.now),
@@ -110,6 +163,24 @@ async def series(release_id: str, deps: Deps, _: SignedIn) -> Response:
     events = [event for view in await views.incidents_of(deps, release_id) for event in _events(view)]
     events += _outside(rows)
     return JSONResponse(charts.series(playbook.detection, rows, evaluations, events))
+
+
+def _may(people: Directory | None, subject: str) -> dict[str, tuple[bool, str]]:
+    """What this person may start here, and who else may, in words; the rules judge it again."""
+    if people is None:
+        return {}
+    table = rights_in_force(people.governance)
+    roles = set(people.roles_of(subject))
+    found = {}
+    for name, action in (
+        ("propose", Action.propose),
+        ("concern", Action.raise_concern),
+        ("break_glass", Action.break_glass),
+    ):
+        allowed = table.row(action, Severity.sev1).roles
+        holders = spoken(tuple(person.name for person in people.holders(*allowed)))
+        found[name] = (bool(roles & set(allowed)), holders)
+    return found
 
 
 def temporal_link(deps: Console, workflow_id: str) -> str:

@@ -20,6 +20,7 @@ from console.slack_home import SlackHome
 from countermand.governance.approval import MIN_REASON
 from countermand.messages.slack_card import ACKNOWLEDGE, APPROVE, ASK_AGAIN, HOLD, REJECT
 from countermand.messages.slack_dialog import DECIDE, REASON, waiting_dialog
+from countermand.messages.slack_start import HARM, RELEASE, SEVERITY, START
 
 COMMAND = "/countermand"
 _CLICKS = frozenset({ACKNOWLEDGE, APPROVE, REJECT, HOLD, ASK_AGAIN})
@@ -70,17 +71,31 @@ def _register_submissions(app: AsyncApp, desk: SlackDesk) -> None:
         if fresh:
             await desk.carry_out(inbound)
 
+    async def started(ack: AsyncAck, body: Json) -> None:
+        inbound = start_of(body)
+        texts = {HARM: inbound.terms.get(HARM), REASON: inbound.reason}
+        short = {name: text for name, text in texts.items() if text is not None and len(text) < MIN_REASON}
+        if short:
+            await ack(response_action="errors", errors=dict.fromkeys(short, f"At least {MIN_REASON} characters."))
+            return
+        fresh = await desk.inbox.put(inbound)
+        await ack(response_action="update", view=waiting_dialog())
+        if fresh:
+            await desk.carry_out(inbound)
+
     async def closed(ack: AsyncAck) -> None:
         await ack()
 
     app.view(DECIDE)(submitted)
+    app.view(START)(started)
     app.view(re.compile(r".*"))(closed)
 
 
 def _register_commands(app: AsyncApp, commands: SlackCommands) -> None:
     async def typed(ack: AsyncAck, body: Json) -> None:
         user, home_team = user_of(body)
-        text, blocks = await commands.answer(user, home_team, str(body.get("text", "")))
+        typed_text, trigger = str(body.get("text", "")), str(body.get("trigger_id", ""))
+        text, blocks = await commands.answer(user, home_team, typed_text, trigger, body.get("channel_id"))
         await ack(response_type="ephemeral", text=text, blocks=blocks)
 
     app.command(COMMAND)(typed)
@@ -143,4 +158,27 @@ def submission_of(body: Json) -> Inbound:
         approval_digest=kept.get("approval_digest"),
         view_sha256=kept.get("view_sha256"),
         reason=reason.strip(),
+    )
+
+
+def start_of(body: Json) -> Inbound:
+    """A submitted form that starts something."""
+    user, home_team = user_of(body)
+    view = body["view"]
+    kept = json.loads(view["private_metadata"])
+    values = view["state"]["values"]
+    terms = {name: str(values[name][name]["selected_option"]["value"]) for name in (RELEASE, SEVERITY)}
+    if HARM in values:
+        terms[HARM] = (values[HARM][HARM].get("value") or "").strip()
+    return Inbound(
+        key=f"submission/{user.team_id}/{view['id']}/{view.get('hash', '')}",
+        what="submission",
+        user=user,
+        home_team=home_team,
+        action=kept["kind"],
+        ask_id="",
+        channel=kept.get("channel"),
+        view_id=view["id"],
+        reason=(values[REASON][REASON].get("value") or "").strip(),
+        terms=terms,
     )

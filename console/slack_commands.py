@@ -1,4 +1,4 @@
-"""`/countermand`: look and link. It never decides: decisions need the plan in front of the person (SLK-25)."""
+"""`/countermand`: look, link, and open forms. It never decides from what was typed (SLK-25)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from adapters.slack_links import CODE_LIFE, SlackUser
 from console import views
 from console.slack_desk import SlackDesk
 from console.slack_people import TurnedAway
+from console.slack_starting import starts
 from countermand.messages.block_kit import Block, context, cut, esc, link, listed, section
 from countermand.messages.facts import in_words, utc
 from countermand.messages.incident import IncidentView
@@ -14,6 +15,9 @@ _HELP = (
     "status: what is running and what waits",
     "mine: requests that wait for your vote",
     "incident <id>: one incident in short",
+    "emergency: a form to declare an emergency; everybody is told at once",
+    "propose: a form to propose a rollback",
+    "concern: a form to say that a release is bad",
     "link: say which account of the console you are, once",
     "help: this list",
 )
@@ -28,10 +32,14 @@ class SlackCommands:
     def __init__(self, desk: SlackDesk) -> None:
         self._desk = desk
 
-    async def answer(self, user: SlackUser, home_team: str, typed: str) -> Said:
+    async def answer(
+        self, user: SlackUser, home_team: str, typed: str, trigger_id: str = "", channel: str | None = None
+    ) -> Said:
         """(text, blocks). Never raises for what a person can do something about."""
         word, _, rest = typed.strip().partition(" ")
         try:
+            if kind := starts(word):
+                return _lines(await self._desk.starting.open(kind, user, home_team, trigger_id, channel), ())
             match word.lower():
                 case "" | "help":
                     return _lines("You can type after /countermand", _HELP)

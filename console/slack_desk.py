@@ -22,6 +22,7 @@ from console.deps import Console
 from console.slack_answers import SlackAnswers
 from console.slack_people import SlackPeople, TurnedAway
 from console.slack_rules import check_acknowledge, check_decision, late_buttons
+from console.slack_starting import SlackStarting, starts
 from console.temporal import OutcomeUnknown
 from countermand.canonical import canonical
 from countermand.governance.decision import DecisionKind, Refusal, Refused, SignatureClass
@@ -62,11 +63,14 @@ class SlackDesk:
         self.inbox = SlackInbox(deps.database, deps.clock)
         self.people = SlackPeople(settings, web, self.links)
         self.answers = SlackAnswers(web, deps.ledger, self.console_url, deps.clock)
+        self.starting = SlackStarting(self)
 
     async def carry_out(self, inbound: Inbound) -> None:
         """Carry out one click or submission and answer it. What fails on our side stays in the inbox and is retried."""
         try:
-            if inbound.what == "submission":
+            if inbound.what == "submission" and starts(inbound.action):
+                await self.starting.carry_out(inbound)
+            elif inbound.what == "submission":
                 await self._decide(inbound)
             elif inbound.action == ACKNOWLEDGE:
                 await self._acknowledge(inbound)
@@ -191,11 +195,11 @@ class SlackDesk:
         except GovernanceInvalid as error:
             await self._no(inbound, str(error), "Nobody can decide until this file is repaired.")
         except OutcomeUnknown as unknown:
-            await self._result(inbound, await self._once_more(inbound, unknown), f"Not known yet: {unknown}.")
+            await self.result(inbound, await self._once_more(inbound, unknown), f"Not known yet: {unknown}.")
         else:
             count = f"{answer.have} of {answer.need} people approved." if vote else ""
             said = f"{_sentence(answer.sentence)} {count}".strip()
-            await self._result(inbound, recorded_dialog(said, self.console_url, incident_id), f"Recorded. {said}")
+            await self.result(inbound, recorded_dialog(said, self.console_url, incident_id), f"Recorded. {said}")
 
     async def _once_more(self, inbound: Inbound, unknown: OutcomeUnknown) -> Json:
         """The same dialog with the same reason: sending it again is the same decision, so it counts once."""
@@ -208,9 +212,9 @@ class SlackDesk:
 
     async def _no(self, inbound: Inbound, why: str, next_: str) -> None:
         shown = refused_dialog(why, next_, self.console_url, _incident_of(inbound))
-        await self._result(inbound, shown, f"Not done: {why} {next_}")
+        await self.result(inbound, shown, f"Not done: {why} {next_}")
 
-    async def _result(self, inbound: Inbound, dialog: Json, sentence: str) -> None:
+    async def result(self, inbound: Inbound, dialog: Json, sentence: str) -> None:
         """Show the result in the dialog; if it is closed by now, say it where the click was."""
         await asyncio.sleep(SETTLE)
         try:

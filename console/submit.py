@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Awaitable
 
 from adapters.directory_file import GovernanceInvalid
 from console.decide import Act, Person
@@ -20,8 +21,13 @@ async def submit(deps: Console, act: Act, person: Person) -> Problem | None:
     if len(act.reason) > MAX_REASON:
         detail = f"The reason has {len(act.reason):,} characters; up to {MAX_REASON:,} are accepted."
         return Problem(422, "reason_too_long", detail, "Say the essence here and link to the rest.")
+    return await problem_of(deps.gate.decide(act, person, "web"))
+
+
+async def problem_of(work: Awaitable[object]) -> Problem | None:
+    """None when the work of a page was done, else why not and what to do."""
     try:
-        await deps.gate.decide(act, person, "web")
+        await work
     except Refused as refusal:
         return of_refusal(refusal)
     except OutcomeUnknown as error:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Protocol
 
-from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
@@ -16,6 +22,8 @@ from countermand.governance.decision import Decision, Refusal, Refused
 from workflows.consent import ConsentInput
 from workflows.correction import Correction
 from workflows.decisions import REFUSED, UPDATE, Answer
+from workflows.incident import Incident
+from workflows.incident_steps import Case
 from workflows.policies import EFFECTS_QUEUE
 from workflows.release_watch import ReleaseWatch, WatchInput
 from workflows.standing import IssueStanding
@@ -38,6 +46,8 @@ class Workflows(Protocol):
     async def start_correction(self, correction_id: str) -> None: ...
 
     async def start_standing(self, authorisation_id: str, asked: ConsentInput) -> None: ...
+
+    async def declare(self, decision: Decision, case: Case) -> Answer: ...
 
     async def ready(self) -> bool: ...
 
@@ -67,21 +77,25 @@ class TemporalWorkflows:
         Raises Refused with the workflow's reason, or OutcomeUnknown when nobody answered in time.
         """
         handle = self._client.get_workflow_handle(decision.addressed_to)
-        try:
-            return await asyncio.wait_for(
-                handle.execute_update(UPDATE, decision, id=decision.decision_id, result_type=Answer),
-                _ANSWER_WITHIN,
-            )
-        except WorkflowUpdateFailedError as error:
-            raise _refused(error.cause) from error
-        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
-            raise OutcomeUnknown("no worker answered in time") from error
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                raise Refused(
-                    Refusal.already_decided, "this is already over.", "Open the incident to see how it ended."
-                ) from error
-            raise OutcomeUnknown(str(error)) from error
+        return await _answered(handle.execute_update(UPDATE, decision, id=decision.decision_id, result_type=Answer))
+
+    async def declare(self, decision: Decision, case: Case) -> Answer:
+        """Open the one incident of a release and hand over the declaration, in one call: an incident that was opened
+        meanwhile answers for itself. Raises like `decide`."""
+        begin = WithStartWorkflowOperation(
+            Incident.run,
+            case,
+            id=decision.addressed_to,
+            task_queue=EFFECTS_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            search_attributes=case.labels,
+            static_summary=f"{case.incident_id}: {case.verdict.trigger.replace('_', ' ')} on {case.release_id}",
+        )
+        update = self._client.execute_update_with_start_workflow(
+            UPDATE, decision, start_workflow_operation=begin, id=decision.decision_id, result_type=Answer
+        )
+        return await _answered(update)
 
     async def start_correction(self, correction_id: str) -> None:
         """Start telling people; starting it again changes nothing. Raises OutcomeUnknown."""
@@ -118,6 +132,22 @@ class TemporalWorkflows:
             return await self._client.service_client.check_health()
         except RPCError:
             return False
+
+
+async def _answered(update: Awaitable[Answer]) -> Answer:
+    """The workflow's answer, or its refusal as Refused, or OutcomeUnknown when there is none in time."""
+    try:
+        return await asyncio.wait_for(update, _ANSWER_WITHIN)
+    except WorkflowUpdateFailedError as error:
+        raise _refused(error.cause) from error
+    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+        raise OutcomeUnknown("no worker answered in time") from error
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise Refused(
+                Refusal.already_decided, "this is already over.", "Open the incident to see how it ended."
+            ) from error
+        raise OutcomeUnknown(str(error)) from error
 
 
 def _refused(cause: BaseException | None) -> Refused:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from console.deps import Console
+from countermand.governance import break_glass
 from countermand.governance.decision import Decision, DecisionKind, Refusal
-from countermand.ledger.bodies import DecisionMade, DecisionRefused, VerdictChanged, parse_body
+from countermand.ledger.bodies import (
+    ConcernRaised,
+    DecisionMade,
+    DecisionRefused,
+    GlassBroken,
+    VerdictChanged,
+    parse_body,
+)
 from countermand.ledger.record import Kind, Record
 from countermand.messages.ask_card import AskCard, ask_card
 from countermand.messages.incident import AskView, IncidentView, incident, incidents
@@ -44,6 +53,24 @@ async def recent_incidents(deps: Console, closed: int = 10) -> list[IncidentView
 async def incidents_of(deps: Console, release_id: str) -> list[IncidentView]:
     """The incidents of one release, newest first."""
     return list(reversed(incidents(await deps.ledger.records(release_id=release_id))))
+
+
+async def concerns_of(deps: Console, release_id: str) -> list[tuple[datetime, ConcernRaised]]:
+    """What people said about a release, newest first."""
+    records = await deps.ledger.records(release_id=release_id, kinds=[Kind.concern_raised])
+    return [(record.at, ConcernRaised.model_validate(record.body)) for record in reversed(records)]
+
+
+async def overuse(deps: Console, view: IncidentView) -> str:
+    """The finding about too many uses of break-glass where this incident is; empty when there is none (GOV-40)."""
+    if not view.glass:
+        return ""
+    used = [
+        (GlassBroken.model_validate(record.body).environment, record.at)
+        for record in await _every(deps, (Kind.glass_broken,), -1)
+    ]
+    limits = (await deps.people.snapshot()).governance.limits
+    return break_glass.overuse(used, view.opened.environment, deps.clock(), limits)
 
 
 async def _every(deps: Console, kinds: Sequence[Kind], after: int) -> list[Record]:

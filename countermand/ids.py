@@ -20,6 +20,12 @@ def incident_id(environment: str, service: str, release_id: str, number: int) ->
     return f"inc-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
+def declared_incident_id(environment: str, service: str, release_id: str, decision_id: str) -> str:
+    """The id of an incident that a person's decision opens; it never meets those that a watch counts."""
+    name = f"{incident_workflow(environment, service, release_id)}/declared/{decision_id}"
+    return f"inc-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
 def cards_workflow(approval: str) -> str:
     """The workflow that keeps the cards of an approval."""
     return f"{approval}/cards"
@@ -52,6 +58,11 @@ def consent_workflow(consent: str) -> str:
 def consent_record(consent: str, what: str) -> str:
     """Idempotency key of one record of a consent; `opened` is its first."""
     return f"consent/{consent}/{what}"
+
+
+def ratification(decision: str) -> str:
+    """The consent by which others ratify a use of break-glass."""
+    return f"ratify-{decision}"
 
 
 def standing_workflow(authorisation: str) -> str:

@@ -33,6 +33,14 @@ def governance(**changes: Any) -> Governance:
     return Governance.model_validate(document | changes)
 
 
+def with_a_glass_breaker() -> Governance:
+    """Lena may break the glass."""
+    document = governance().model_dump(mode="json", by_alias=True)
+    lena = next(person for person in document["people"] if person["subject"] == LENA)
+    lena["roles"] = [*lena["roles"], "break_glass"]
+    return Governance.model_validate(document)
+
+
 def playbook_document() -> dict[str, Any]:
     """A playbook with times short enough for tests on a real clock; tests change parts of it."""
     approval = {

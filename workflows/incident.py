@@ -5,6 +5,7 @@ One running Incident per release and environment: the workflow id is made of bot
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -13,26 +14,46 @@ from typing import Literal
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ChildWorkflowError, FailureError
 
+from activities.emergencies import GlassTaken
+from activities.freezing import Frozen
 from countermand import ids
 from countermand.governance.approval import ApprovalStatus
+from countermand.governance.break_glass import Emergency
 from countermand.governance.commands import CommandBox
 from countermand.governance.decision import Decision, DecisionKind
-from countermand.ledger.bodies import FreezeFailed, IncidentClosed, IncidentPhase, VerdictChanged
+from countermand.governance.glass_box import GlassBox
+from countermand.governance.rights import Action
+from countermand.governance.statement_box import StatementBox
+from countermand.ledger.bodies import (
+    FreezeFailed,
+    FreezeStarted,
+    GlassBroken,
+    IncidentClosed,
+    IncidentPhase,
+    VerdictChanged,
+)
 from countermand.messages.facts import in_words
 from countermand.plan.model import Plan
 from countermand.plan.target import Value
 from countermand.playbook.model import ApprovalPolicy, Severity, Step
 from workflows.approval import Approval, ApprovalResult
 from workflows.decisions import Answer, refuse_in_words
+from workflows.emergency_steps import ask_ratification, confirm_declared, eligible, take_glass
 from workflows.incident_steps import Case, IncidentSteps, read_brief
 from workflows.scribe import Scribe
-from workflows.staged_revert import RUNNING, STOPPED
+from workflows.staged_revert import RUNNING, STOPPED, RevertResult, StagedRevert
 from workflows.visibility import show
 
 Phase = Literal["freezing", "planning", "asking", "reverting", "verifying", "held", "not_verified"]
 Outcome = Literal[
     "reverted", "reverted_not_verified", "rejected", "withdrawn", "expired", "aborted", "reversed", "unresolved"
 ]
+
+Reverting = workflow.ChildWorkflowHandle[StagedRevert, RevertResult]
+
+AUTOMATION = "automation"
+#: Why something that was under way ended for break-glass.
+OVERRULED = "somebody broke the glass"
 
 
 class Closing(Value):
@@ -49,51 +70,80 @@ class Incident:
     @workflow.init
     def __init__(self, case: Case) -> None:
         self._case = case
-        self._commands = CommandBox(workflow.info().workflow_id, case.incident_id)
+        me = workflow.info().workflow_id
+        self._commands = CommandBox(me, case.incident_id)
+        self._statements = StatementBox(me, case.incident_id, case.declared)
+        self._glass = GlassBox(me, case.incident_id)
         self._verdicts = [case.verdict]
         self._verdicts_recorded = 0
+        self._opened = False
+        self._evidence: workflow.ActivityHandle[Frozen] | None = None
+        self._frozen = False
+        self._aside: list[asyncio.Task[None]] = []
         self._phases = self._plans = self._asks = self._reverts = 0
 
     @workflow.run
     async def run(self, case: Case) -> Closing:
-        brief = await read_brief(case)
+        brief = self._brief = await read_brief(case)
+        if case.declared is not None or case.verdict.by_person or case.opened_by != AUTOMATION:
+            await confirm_declared(case)
         self._playbook = brief.playbook
         self._commands.trust(brief.keys, brief.directory)
+        self._statements.trust(brief.keys, brief.directory, brief.rights)
+        self._glass.trust(brief.keys, brief.directory, brief.rights.row(Action.break_glass, Severity.sev1))
         self._steps = IncidentSteps(case, brief)
         self._scribe = Scribe(case.incident_id, case.release_id, brief.playbook, case.severity)
         self._ends_by = workflow.now() + brief.playbook.incident_time_limit
         await self._declare()
         try:
-            closing = await self._freeze() or await self._resolve()
+            closing = await self._resolve()
         except (ActivityError, ChildWorkflowError) as error:  # a step that failed for good still ends in a record
             sentence = f"A step failed for good, nothing more is done automatically: {error.cause or error}"
             closing = Closing(outcome="unresolved", sentence=sentence)
         await self._close(closing)
         await self._steps.start_review()
+        await asyncio.gather(*self._aside)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return closing
 
     @workflow.update
     async def decide(self, decision: Decision) -> Answer:
-        """Take a signed command while this incident itself waits for people (held, or not verified)."""
-        refuse_in_words(self._commands.give, decision)
-        return Answer(status="accepted", sentence=f"{decision.kind.value.replace('_', ' ')} accepted.")
+        """Take a signed command while this incident itself waits for people, a declaration, or break-glass."""
+        match decision.kind:
+            case DecisionKind.declare:
+                return await self._hear(decision)
+            case DecisionKind.break_glass:
+                return await self._accept_glass(decision)
+            case _:
+                refuse_in_words(self._commands.give, decision)
+                return Answer(status="accepted", sentence=f"{decision.kind.value.replace('_', ' ')} accepted.")
 
     @decide.validator
     def validate_decision(self, decision: Decision) -> None:
-        refuse_in_words(self._commands.check, decision)
+        match decision.kind:
+            case DecisionKind.declare:
+                refuse_in_words(self._statements.check, decision)
+            case DecisionKind.break_glass:
+                refuse_in_words(self._glass.check, decision)
+            case _:
+                refuse_in_words(self._commands.check, decision)
 
     @workflow.signal
     def evidence_changed(self, verdict: VerdictChanged) -> None:
-        """The set of fired triggers changed: an open request for approval is no longer what was shown (GOV-9)."""
-        self._verdicts.append(verdict)
+        """The set of fired triggers changed: an open request for approval is no longer what was shown (GOV-9).
+
+        What a person says comes as a signed decision and never like this.
+        """
+        if not verdict.by_person:
+            self._verdicts.append(verdict)
 
     # --- the story ----------------------------------------------------------------------------------------------
 
     async def _declare(self) -> None:
         await self._scribe.record("opened", self._steps.opened(self._ends_by), "Declare the incident")
+        self._opened = True
         await self._keep_verdicts()
-        await self._scribe.tell(Step.incident_opened, "opened")
+        await self._scribe.tell(_step_of(self._case.verdict), "opened")
 
     async def _keep_verdicts(self) -> None:
         """Record the verdicts that came since the last time; cards show the newest one."""
@@ -102,36 +152,53 @@ class Incident:
             self._verdicts_recorded += 1
             await self._scribe.record(f"verdict/{self._verdicts_recorded}", verdict, "Keep the evidence")
 
+    async def _resolve(self) -> Closing:
+        """Plan and ask until people decided and the way back is done, or the incident's time is over. Break-glass goes
+        before everything else."""
+        while workflow.now() < self._ends_by:
+            closing = await (self._act_on_glass() if self._glass.broken else self._round())
+            if closing is not None and not self._glass.broken:
+                return closing
+        return self._out_of_time()
+
+    async def _round(self) -> Closing | None:
+        """Evidence first, then a plan, then people; None when it begins again."""
+        if not self._frozen:
+            closing = await self._freeze()
+            if closing is not None or not self._frozen:
+                return closing
+        self._plans += 1
+        await self._enter("planning", "Reading the target and working out the way back.", None)
+        made = await self._steps.make_plan(self._severity, self._plans)
+        if made.plan is None:
+            return await self._hold(f"No plan is possible: {made.impossible}")
+        return await self._ask_and_act(made.plan)
+
     async def _freeze(self) -> Closing | None:
         """Nothing is changed before the evidence is safe; a freeze that fails is tried again by people."""
         limit = self._playbook.evidence_freeze.time_limit
-        while workflow.now() < self._ends_by:
-            await self._enter("freezing", "Copying the evidence before anything is changed.", workflow.now() + limit)
-            try:
-                await self._steps.freeze(limit)
-                return None
-            except ActivityError as error:
-                reason = str(error.cause or error)
-                failed = FreezeFailed(reason=reason, branch="wait")
-                await self._scribe.record(f"freeze_failed/{self._phases}", failed, "Freeze failed")
-                closing = await self._hold(f"The evidence could not be frozen, so nothing is changed: {reason}")
-                if closing is not None:
-                    return closing
-        return self._out_of_time()
+        await self._enter("freezing", "Copying the evidence before anything is changed.", workflow.now() + limit)
+        copying = self._evidence = self._evidence or self._steps.freeze(limit)
+        await workflow.wait_condition(lambda: copying.done() or self._glass.broken)
+        if not copying.done():
+            return None
+        reason = await self._copied(copying, "wait")
+        return (
+            await self._hold(f"The evidence could not be frozen, so nothing is changed: {reason}") if reason else None
+        )
 
-    async def _resolve(self) -> Closing:
-        """Plan and ask until people decided and the way back is done, or the incident's time is over."""
-        while workflow.now() < self._ends_by:
-            self._plans += 1
-            await self._enter("planning", "Reading the target and working out the way back.", None)
-            made = await self._steps.make_plan(self._severity, self._plans)
-            if made.plan is None:
-                closing = await self._hold(f"No plan is possible: {made.impossible}")
-            else:
-                closing = await self._ask_and_act(made.plan)
-            if closing is not None:
-                return closing
-        return self._out_of_time()
+    async def _copied(self, copying: workflow.ActivityHandle[Frozen], branch: Literal["wait", "parallel"]) -> str:
+        """Wait for the evidence; empty when it is safe, else why it is not, which is recorded."""
+        try:
+            await copying
+            self._frozen = True
+            return ""
+        except ActivityError as error:
+            self._evidence = None
+            reason = str(error.cause or error)
+            failed = FreezeFailed(reason=reason, branch=branch)
+            await self._scribe.record(f"freeze_failed/{self._phases}", failed, "Freeze failed")
+            return reason
 
     def _out_of_time(self) -> Closing:
         limit = in_words(self._playbook.incident_time_limit)
@@ -141,11 +208,15 @@ class Incident:
 
     async def _ask_and_act(self, plan: Plan) -> Closing | None:
         """One round; None when it has to be planned and asked again."""
+        if self._glass.broken:
+            return None
         approval = await self._ask(plan)
+        if self._glass.broken:
+            return None
         because = approval.state.because
         match approval.state.status:
             case ApprovalStatus.approved:
-                return await self._revert(plan, approval)
+                return await self._see_through(await self._start_revert(plan, approval))
             case ApprovalStatus.rejected:
                 return Closing(
                     outcome="rejected", sentence=f"The rollback was {because}; the candidate keeps its share."
@@ -173,22 +244,32 @@ class Incident:
         )
         shown = self._verdicts_recorded
         approval = await self._steps.ask(plan, self._verdicts[shown - 1].evidence_digest, self._asks)
-        await workflow.wait_condition(lambda: approval.done() or len(self._verdicts) > shown)
+        await workflow.wait_condition(lambda: approval.done() or len(self._verdicts) > shown or self._glass.broken)
         if not approval.done():
+            changed = f"the evidence changed: {self._verdicts[-1].trigger}"
             with suppress(FailureError):  # it may end in this very moment; then its own end counts
-                await approval.signal(Approval.supersede, f"the evidence changed: {self._verdicts[-1].trigger}")
+                await approval.signal(Approval.supersede, OVERRULED if self._glass.broken else changed)
         return await approval
 
-    async def _revert(self, plan: Plan, approval: ApprovalResult) -> Closing | None:
+    async def _start_revert(self, plan: Plan, carried_by: ApprovalResult | str) -> Reverting:
+        """Begin to carry out a plan that was approved, or for which the glass was broken by this decision."""
         self._reverts += 1
         await self._enter(
             "reverting",
-            f"Going back in {len(plan.stages)} stages; hold, abort or reverse at any point.",
+            f"Going back in {_counted(len(plan.stages))}; hold, abort or reverse at any point.",
             workflow.now() + plan.expected_duration,
             commands_to=ids.revert_workflow(workflow.info().workflow_id, self._reverts),
             commands=sorted({*RUNNING, *STOPPED}),
         )
-        result = await self._steps.revert(plan, approval, self._reverts, self._ends_by)
+        return await self._steps.revert(plan, carried_by, self._reverts, self._ends_by)
+
+    async def _see_through(self, reverting: Reverting) -> Closing | None:
+        """Wait for the end of a revert; somebody who breaks the glass meanwhile stops it."""
+        await workflow.wait_condition(lambda: reverting.done() or self._glass.broken)
+        if not reverting.done():
+            with suppress(FailureError):  # it may end in this very moment; then its own end counts
+                await reverting.signal(StagedRevert.overrule, OVERRULED)
+        result = await reverting
         match result.outcome:
             case "completed":
                 return await self._verify(result.completed_at or workflow.now())
@@ -204,10 +285,13 @@ class Incident:
 
     @property
     def _policy(self) -> ApprovalPolicy:
-        return self._playbook.approvals[self._severity]
+        return self._playbook.policy(self._severity)
 
     async def _verify(self, since: datetime) -> Closing:
         """All-clear only on positive evidence; otherwise people are asked, and silence never becomes success."""
+        self._glass.close("all users are back on the baseline.")
+        if self._glass.broken:  # it came while the last stage was being completed
+            await self._answer_for((await self._use(self._glass.take())).broken)
         await self._keep_verdicts()
         await self._scribe.tell(Step.reverted, str(self._reverts))
         number = 1
@@ -233,6 +317,10 @@ class Incident:
 
     async def _close(self, closing: Closing) -> None:
         self._commands.open(())
+        self._statements.close()
+        self._glass.close("this incident is being closed.")
+        if self._evidence is not None and not self._frozen:
+            await self._copied(self._evidence, "parallel")
         await self._keep_verdicts()
         if closing.outcome in ("reverted", "reverted_not_verified"):
             await self._steps.close_release(closing.sentence)
@@ -241,6 +329,60 @@ class Incident:
         if closing.outcome == "reverted":
             await self._scribe.tell(Step.all_clear, "closed")
         show(closing.outcome, f"Closed: {closing.outcome.replace('_', ' ')}.")
+
+    # --- what people start out of order -------------------------------------------------------------------------
+
+    async def _hear(self, decision: Decision) -> Answer:
+        """A declaration: the one this incident was opened with, or one that joins it as evidence."""
+        incident_id = self._case.incident_id
+        if self._statements.opens(decision):
+            await workflow.wait_condition(lambda: self._opened)
+            return Answer(status="opened", sentence=f"incident {incident_id} is open.")
+        refuse_in_words(self._statements.check, decision)
+        verdict = self._statements.give(decision)
+        self._verdicts.append(verdict)
+        self._aside.append(asyncio.create_task(self._tell_statement(verdict, decision.decision_id)))
+        return Answer(status="joined", sentence=f"incident {incident_id} was open already; your words joined it.")
+
+    async def _tell_statement(self, verdict: VerdictChanged, decision_id: str) -> None:
+        await self._keep_verdicts()
+        await self._scribe.tell(_step_of(verdict), decision_id)
+
+    async def _accept_glass(self, decision: Decision) -> Answer:
+        """Nothing is asked of anybody; only the last known good version has to be able to take all users."""
+        known = True if decision.terms["emergency"] != Emergency.last_known_good else None
+        ready = known or (await eligible(self._brief)).word
+        refuse_in_words(lambda one: self._glass.give(one, eligible=ready), decision)
+        return Answer(status="accepted", sentence="the glass is broken; others are asked to ratify it.")
+
+    async def _act_on_glass(self) -> Closing | None:
+        """Act first; the evidence is copied meanwhile, and people are asked afterwards (GOV-39)."""
+        decision = self._glass.take()
+        who = decision.actor.printed_name
+        await self._enter("planning", f"{who} broke the glass; their way is taken now.", None)
+        if not self._frozen:
+            started = FreezeStarted(decision_id=decision.decision_id)
+            await self._scribe.record(f"freeze_started/{decision.decision_id}", started, "Copy the evidence meanwhile")
+            self._evidence = self._evidence or self._steps.freeze(self._playbook.evidence_freeze.time_limit)
+        try:
+            taken = await self._use(decision)
+        except ActivityError as error:
+            return await self._hold(f"{who} broke the glass, but nothing could be done: {error.cause or error}")
+        if taken.plan is None:
+            await self._answer_for(taken.broken)
+            return await self._hold(f"{who} broke the glass: {taken.broken.sentence}")
+        reverting = await self._start_revert(taken.plan, decision.decision_id)
+        await self._answer_for(taken.broken)
+        return await self._see_through(reverting)
+
+    async def _use(self, decision: Decision) -> GlassTaken:
+        self._plans += 1
+        return await take_glass(self._case, self._brief, self._severity, decision.decision_id, self._plans)
+
+    async def _answer_for(self, broken: GlassBroken) -> None:
+        """Everybody is told, and others are asked whether it was right."""
+        await ask_ratification(self._case, self._brief, broken)
+        await self._scribe.tell(Step.glass_broken, broken.decision_id)
 
     # --- waiting for people -------------------------------------------------------------------------------------
 
@@ -252,13 +394,13 @@ class Incident:
         return None
 
     async def _wait_for(self, phase: Phase, sentence: str, kinds: tuple[DecisionKind, ...]) -> Decision | None:
-        """Wait for a command until it is time to ask again; None when that time came first."""
+        """Wait for a command until it is time to ask again; None when that time came first, or break-glass did."""
         until = min(workflow.now() + self._policy.ask_again_every, self._ends_by)
         self._commands.open(kinds)
         await self._enter(phase, sentence, until, commands=kinds, waiting_for="incident_commander")
         with suppress(TimeoutError):  # a command of the same instant still counts
             await workflow.wait_condition(
-                lambda: self._commands.given,
+                lambda: self._commands.given or self._glass.broken,
                 timeout=max(until - workflow.now(), timedelta(milliseconds=1)),
                 timeout_summary=f"{phase.replace('_', ' ')} until {until:%H:%M:%S} UTC",
             )
@@ -289,3 +431,12 @@ class Incident:
             f"Phase: {phase.replace('_', ' ')}",
         )
         show(phase, sentence, waiting_for)
+
+
+def _step_of(verdict: VerdictChanged) -> Step:
+    """What people are told about the opening: a person's statement is a step of its own."""
+    return Step(verdict.trigger) if verdict.by_person else Step.incident_opened
+
+
+def _counted(stages: int) -> str:
+    return "1 stage" if stages == 1 else f"{stages} stages"

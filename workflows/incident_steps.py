@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 from temporalio.common import TypedSearchAttributes
 from temporalio.exceptions import ActivityError
-from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
+from temporalio.workflow import ActivityHandle, ChildWorkflowHandle, ParentClosePolicy
 
 from activities.briefing import Brief, BriefingActivities, BriefRequest
-from activities.freezing import FreezeRequest, FreezingActivities
+from activities.freezing import FreezeRequest, FreezingActivities, Frozen
 from activities.planning import PlanningActivities, PlanRequest, PlanResult
 from activities.recording import Checked
 from activities.reviewing import CloseReleaseRequest, ReviewingActivities
@@ -29,7 +29,10 @@ from workflows.visibility import labels
 
 
 class Case(Value):
-    """What the watch (or a person) opens an incident with."""
+    """What the watch (or a person) opens an incident with.
+
+    `declared`: the id of the decision by which a person opens it; what they signed is read from the Ledger.
+    """
 
     incident_id: str
     release_id: str
@@ -38,6 +41,7 @@ class Case(Value):
     severity: Severity
     verdict: VerdictChanged
     opened_by: str
+    declared: str | None = None
 
     @property
     def labels(self) -> TypedSearchAttributes:
@@ -79,9 +83,9 @@ class IncidentSteps:
             ends_by=ends_by,
         )
 
-    async def freeze(self, limit: timedelta) -> None:
-        """Raises ActivityError when the evidence could not be frozen in time."""
-        await workflow.execute_activity_method(
+    def freeze(self, limit: timedelta) -> ActivityHandle[Frozen]:
+        """Begin to copy the evidence; awaiting it raises ActivityError when it could not be frozen in time."""
+        return workflow.start_activity_method(
             FreezingActivities.freeze,
             FreezeRequest(incident_id=self._case.incident_id, release_id=self._case.release_id),
             summary="Freeze the evidence",
@@ -135,17 +139,22 @@ class IncidentSteps:
             static_summary=f"Approval {number} of {incident_id}",
         )
 
-    async def revert(self, plan: Plan, approval: ApprovalResult, number: int, ends_by: datetime) -> RevertResult:
-        """Carry out an approved plan."""
-        return await workflow.execute_child_workflow(
+    async def revert(
+        self, plan: Plan, carried_by: ApprovalResult | str, number: int, ends_by: datetime
+    ) -> ChildWorkflowHandle[StagedRevert, RevertResult]:
+        """Begin to carry out a plan that was approved, or for which the glass was broken by this decision."""
+        glass = carried_by if isinstance(carried_by, str) else None
+        approval = carried_by if isinstance(carried_by, ApprovalResult) else None
+        return await workflow.start_child_workflow(
             StagedRevert.run,
             RevertInput(
                 plan=plan,
-                ask=approval.ask,
-                approval=approval.state,
+                ask=approval.ask if approval else None,
+                approval=approval.state if approval else None,
                 number=number,
                 brief=self._brief,
                 ends_by=ends_by,
+                glass=glass,
             ),
             id=ids.revert_workflow(self._me, number),
             search_attributes=self._case.labels,

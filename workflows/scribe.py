@@ -19,7 +19,7 @@ class Scribe:
         self._incident_id = incident_id
         self._release_id = release_id
         self._playbook = playbook
-        self._reask_every = playbook.approvals[severity].ask_again_every
+        self._reask_every = playbook.policy(severity).ask_again_every
 
     async def record(self, key: str, body: Body, summary: str) -> None:
         entry = body.entry(

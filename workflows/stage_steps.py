@@ -22,9 +22,12 @@ from workflows.scribe import Scribe
 class StageSteps:
     """Steps of revert `number` of one incident. `attempt` counts people's resumes, never Temporal's retries."""
 
-    def __init__(self, plan: Plan, ask_id: str, number: int, playbook: Playbook, scribe: Scribe) -> None:
+    def __init__(
+        self, plan: Plan, ask_id: str | None, glass: str | None, number: int, playbook: Playbook, scribe: Scribe
+    ) -> None:
         self._plan = plan
         self._ask_id = ask_id
+        self._glass = glass
         self._number = number
         self._playbook = playbook
         self._scribe = scribe
@@ -46,6 +49,7 @@ class StageSteps:
                 fence=ids.fence(self._plan.before_fence, stage),
                 expected_revision=revision,
                 attempt=attempt,
+                glass=self._glass,
             ),
             summary=summary,
             **policies.effect(limit),

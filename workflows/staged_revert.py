@@ -36,25 +36,28 @@ STOPPED = (DecisionKind.resume, DecisionKind.abort, DecisionKind.reverse)
 
 
 class RevertInput(Value):
-    """An approved Plan. `number` counts reverts of one incident."""
+    """A Plan that was approved, or for which the glass was broken: `glass` is the id of that decision, and `ask` and
+    `approval` are None then. `number` counts reverts of one incident."""
 
     plan: Plan
-    ask: Ask
-    approval: ApprovalState
+    ask: Ask | None
+    approval: ApprovalState | None
     number: int
     brief: Brief
     ends_by: datetime
+    glass: str | None = None
 
 
 class RevertResult(Value):
-    """How the revert ended. `stale` = nothing more was done, a new plan is needed; `stopped` = people are asked."""
+    """How the revert ended. `stale` = nothing more was done, a new plan is needed; `stopped` = people are asked;
+    `overruled` = somebody broke the glass."""
 
-    outcome: Literal["completed", "aborted", "reversed", "stopped", "stale"]
+    outcome: Literal["completed", "aborted", "reversed", "stopped", "stale", "overruled"]
     sentence: str
     completed_at: datetime | None = None
 
 
-StopKind = Literal["hold", "resume", "abort", "reverse", "problem", "stale"]
+StopKind = Literal["hold", "resume", "abort", "reverse", "problem", "stale", "overruled"]
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,13 @@ class StagedRevert:
         self._scribe = Scribe(
             request.plan.incident_id, request.plan.release_id, request.brief.playbook, request.plan.severity
         )
-        self._steps = StageSteps(request.plan, request.ask.ask_id, request.number, request.brief.playbook, self._scribe)
+        ask_id = request.ask.ask_id if request.ask else None
+        self._steps = StageSteps(
+            request.plan, ask_id, request.glass, request.number, request.brief.playbook, self._scribe
+        )
         self._deadline = datetime.max.replace(tzinfo=UTC)
         self._reversals = 0
+        self._overruled = ""
 
     @workflow.run
     async def run(self, _: RevertInput) -> RevertResult:
@@ -103,6 +110,11 @@ class StagedRevert:
     @decide.validator
     def validate_decision(self, decision: Decision) -> None:
         refuse_in_words(self._commands.check, decision)
+
+    @workflow.signal
+    def overrule(self, why: str) -> None:
+        """Somebody broke the glass: stop at the next safe point, so that their way is taken instead."""
+        self._overruled = why
 
     # --- the way back -----------------------------------------------------------------------------------------
 
@@ -187,11 +199,13 @@ class StagedRevert:
 
     async def _soak(self, stage: PlannedStage) -> Stop | None:
         """Let the stage stand; a command ends the soak at once."""
+        if not stage.soak:
+            return self._commanded()
         until = workflow.now() + stage.soak
         await self._steps.note(stage, "soaking", f"watching this share for {in_words(stage.soak)}.", until=until)
         try:
             await workflow.wait_condition(
-                lambda: self._commands.given,
+                lambda: self._interrupted,
                 timeout=stage.soak,
                 timeout_summary=f"soak of stage {stage.number}",
             )
@@ -213,8 +227,14 @@ class StagedRevert:
 
     # --- stopping ---------------------------------------------------------------------------------------------
 
+    @property
+    def _interrupted(self) -> bool:
+        return self._commands.given or bool(self._overruled)
+
     def _commanded(self) -> Stop | None:
-        """The command that was given meanwhile, if any."""
+        """The command that was given meanwhile, if any; break-glass goes before all others."""
+        if self._overruled:
+            return Stop("overruled", self._overruled)
         decision = self._commands.take()
         return None if decision is None else _stop(decision)
 
@@ -228,10 +248,10 @@ class StagedRevert:
                     self._commands.open(RUNNING)
                     await self._steps.note(stage, "resumed", stop.sentence, by=stop.by)
                     return None
-                case "stale":
+                case "stale" | "overruled":
                     self._commands.open(())
                     await self._steps.note(stage, "stopped", stop.sentence)
-                    return RevertResult(outcome="stale", sentence=stop.sentence)
+                    return RevertResult(outcome=stop.kind, sentence=stop.sentence)
                 case "abort":
                     self._commands.open(())
                     await self._steps.note(stage, "aborted", stop.sentence, by=stop.by)
@@ -244,16 +264,19 @@ class StagedRevert:
                     stop = reversed_
                 case "hold" | "problem":
                     answer = await self._wait_for_people(stage, stop)
+                    if self._overruled:
+                        continue
                     if answer is None:
                         self._commands.open(())
                         return RevertResult(outcome="stopped", sentence=stop.sentence)
                     stop = _stop(answer)
 
     async def _wait_for_people(self, stage: PlannedStage, stop: Stop) -> Decision | None:
-        """Hold until the incident ends, a problem until it is time to ask again; None when nobody answered."""
+        """Hold until the incident ends, a problem until it is time to ask again; None when nobody answered, or
+        somebody broke the glass."""
         held = stop.kind == "hold"
         playbook = self._request.brief.playbook
-        patience = playbook.approvals[self._plan.severity].ask_again_every
+        patience = playbook.policy(self._plan.severity).ask_again_every
         limit = max(self._request.ends_by - workflow.now(), patience) if held else patience
         until = workflow.now() + limit
         await self._steps.note(stage, "held" if held else "stopped", stop.sentence, by=stop.by, until=until)
@@ -262,7 +285,7 @@ class StagedRevert:
         self._say(stage, "held" if held else "stopped", waiting_for="incident_commander")
         with suppress(TimeoutError):  # a command of the same instant still counts
             await workflow.wait_condition(
-                lambda: self._commands.given,
+                lambda: self._interrupted,
                 timeout=limit,
                 timeout_summary=f"resume, abort or reverse until {until:%H:%M:%S} UTC",
             )

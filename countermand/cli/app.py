@@ -13,6 +13,7 @@ from countermand.cli import (
     criteria_commands,
     criteria_rows,
     doctor,
+    emergency_commands,
     incident_commands,
     ledger_commands,
     local_commands,
@@ -57,8 +58,12 @@ app.command("whoami")(session_commands.whoami)
 app.add_typer(playbook_commands.app, name="playbook")
 app.add_typer(criteria_commands.app, name="criteria")
 release_commands.app.command("rows")(criteria_rows.rows)
+release_commands.app.command("propose")(emergency_commands.propose)
+release_commands.app.command("emergency")(emergency_commands.emergency)
+release_commands.app.command("concern")(emergency_commands.concern)
 app.add_typer(release_commands.app, name="release")
 app.command("watch")(release_commands.watch)
+incident_commands.app.command("break-glass")(emergency_commands.break_glass)
 app.add_typer(incident_commands.app, name="incident")
 app.add_typer(ask_commands.app, name="ask")
 app.command("approve")(ask_commands.approve)

@@ -91,7 +91,18 @@ def show(release_id: ReleaseId, output: FormatOption = Format.table) -> None:
         f"{release['service']} in {release['environment']}; {who}",
         f"playbook {release['playbook_digest']}",
     ]
-    detail(body, [*lines, *verdict_lines(body)], output)
+    detail(body, [*lines, *verdict_lines(body), *concern_lines(body)], output)
+
+
+def concern_lines(body: JsonObject) -> list[str]:
+    """What people said about a release, newest first; their words are fenced."""
+    from countermand.messages.fencing import fenced
+
+    return [
+        f"concern {one['at']}: {one['name']} ({spoken(', '.join(one['roles']))}), {one['severity']}: "
+        f"“{fenced(one['reason'])}”"
+        for one in body["concerns"]
+    ]
 
 
 @app.command()

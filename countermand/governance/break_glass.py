@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from countermand.canonical import instant
+from countermand.canonical import digest, instant
 from countermand.governance.decision import Decision, DecisionKind, Refusal, Refused
 from countermand.governance.directory import Directory
 from countermand.governance.limits import Limits
@@ -37,6 +37,21 @@ class BreakGlass(Value):
     emergency: Emergency
     harm: str
     target_eligible: bool | None
+
+
+def use_digest(workflow_id: str) -> str:
+    """What a second factor confirms for break-glass in the incident of this workflow."""
+    return digest({"break_glass": workflow_id})
+
+
+def asked_for(decision: Decision, *, target_eligible: bool | None) -> BreakGlass | None:
+    """What a `break_glass` decision asks for by its terms; None when they name no emergency that there is."""
+    emergency = decision.terms.get("emergency", "")
+    if emergency not in tuple(Emergency):
+        return None
+    return BreakGlass(
+        emergency=Emergency(emergency), harm=decision.terms.get("harm", ""), target_eligible=target_eligible
+    )
 
 
 def check(wanted: BreakGlass, decision: Decision, directory: Directory, right: Right) -> None:

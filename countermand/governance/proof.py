@@ -1,14 +1,21 @@
-"""Is a plan approved, as the Ledger and the gateway's signatures say? Asked before every effect (I2)."""
+"""Is a plan approved, or the glass broken for it, as the Ledger and the gateway's signatures say? Asked before every
+effect (I2)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from countermand.governance.decision import DecisionKind, GatewayKeys, Refused
+from countermand.governance import break_glass
+from countermand.governance.break_glass import Emergency
+from countermand.governance.decision import Decision, DecisionKind, GatewayKeys, Refused
+from countermand.governance.directory import Directory
 from countermand.governance.quorum import quorum_state
+from countermand.governance.rights import Right
 from countermand.governance.signature import satisfies
-from countermand.ledger.bodies import AskClosed, AskOpened, DecisionMade, parse_body
+from countermand.ledger.bodies import AskClosed, AskOpened, DecisionMade, GlassBroken, parse_body
 from countermand.ledger.record import Record
+from countermand.plan.model import Plan
+from countermand.plan.target import Split
 from countermand.playbook.model import Quorum, QuorumSlot
 
 
@@ -54,3 +61,56 @@ def lacking_approval(plan_digest: str, ask_id: str, records: Sequence[Record], k
     )
     missing = quorum_state(quorum, voters).missing
     return f"too few signed approvals of request {ask_id!r}; missing: {', '.join(missing)}." if missing else ""
+
+
+def lacking_break_glass(
+    plan: Plan,
+    decision_id: str,
+    desired: Split,
+    records: Sequence[Record],
+    keys: GatewayKeys,
+    directory: Directory,
+    right: Right,
+) -> str:
+    """Why no use of break-glass carries this effect; empty when one does.
+
+    It carries one thing: all users back to the baseline at once, by the plan that was recorded when the glass was
+    broken. Undoing that needs a signed `reverse` of this incident as well. `right`: the row `break_glass` in force.
+    """
+    bodies = [parse_body(record) for record in records]
+    signed = {
+        body.decision.decision_id: body.decision
+        for body in bodies
+        if isinstance(body, DecisionMade)
+        and body.decision.incident_id == plan.incident_id
+        and _is_signed(body.decision, keys)
+    }
+    decision = signed.get(decision_id)
+    if decision is None:
+        return f"the ledger holds no signed decision {decision_id!r} of this incident."
+    wanted = break_glass.asked_for(decision, target_eligible=True)  # it was checked before the use was recorded
+    if wanted is None or wanted.emergency is Emergency.stop:
+        return f"decision {decision_id!r} moves no user."
+    try:
+        break_glass.check(wanted, decision, directory, right)
+    except Refused as refused:
+        return refused.detail
+    if not any(
+        isinstance(body, GlassBroken) and (body.decision_id, body.plan_digest) == (decision_id, plan.digest)
+        for body in bodies
+    ):
+        return f"the ledger holds no use of break-glass {decision_id!r} with this plan."
+    if [stage.desired for stage in plan.stages] != [Split.candidate(0)]:
+        return "break-glass moves all users to the baseline at once, and nothing else."
+    if desired == Split.candidate(0):
+        return ""
+    reversed_ = any(one.kind is DecisionKind.reverse for one in signed.values())
+    return "" if desired == plan.before and reversed_ else "nobody signed that this is undone."
+
+
+def _is_signed(decision: Decision, keys: GatewayKeys) -> bool:
+    try:
+        keys.verify(decision)
+    except Refused:
+        return False
+    return True

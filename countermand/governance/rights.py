@@ -44,6 +44,7 @@ class Action(StrEnum):
     keep_obligation = "keep_obligation"
     approve_communication = "approve_communication"
     delegate = "delegate"
+    raise_concern = "raise_concern"
 
 
 #: People a row names by what they are to the request, not by role.

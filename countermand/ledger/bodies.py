@@ -97,6 +97,11 @@ class VerdictChanged(Body):
         )
 
     @property
+    def by_person(self) -> bool:
+        """Whether it is what a person said, not what a watch measured."""
+        return not self.verdicts
+
+    @property
     def criteria(self) -> tuple[CriterionRecord, ...]:
         """What each criterion behind this verdict saw."""
         return tuple(criterion for verdict in self.verdicts for criterion in verdict.criteria)
@@ -163,7 +168,7 @@ class FreezeCompleted(Body):
 class FreezeFailed(Body):
     KIND: ClassVar[Kind] = Kind.freeze_failed
     reason: str
-    branch: Literal["wait"]
+    branch: Literal["wait", "parallel"]
 
 
 class PlanMade(Body):
@@ -440,6 +445,42 @@ class StandingRevoked(Body):
     name: str
 
 
+class ConcernRaised(Body):
+    """A person says that a release is bad: a judgement with a reason, no measurement (R20)."""
+
+    KIND: ClassVar[Kind] = Kind.concern_raised
+    decision_id: str
+    subject: str
+    name: str
+    roles: tuple[str, ...]
+    severity: str
+    reason: str
+
+
+class FreezeStarted(Body):
+    """The copying of evidence began and runs beside what is done, because the glass was broken (GOV-39)."""
+
+    KIND: ClassVar[Kind] = Kind.freeze_started
+    decision_id: str
+
+
+class GlassBroken(Body):
+    """Somebody acts first and answers for it: who, against which harm, what is done, and until when others must have
+    ratified it. `plan_digest` None: no user is moved."""
+
+    KIND: ClassVar[Kind] = Kind.glass_broken
+    decision_id: str
+    subject: str
+    name: str
+    emergency: Literal["stop", "disable", "last_known_good"]
+    harm: str
+    reason: str
+    environment: str
+    plan_digest: str | None
+    sentence: str
+    ratify_by: datetime
+
+
 BODIES: dict[Kind, type[Body]] = {
     body.KIND: body
     for body in (
@@ -448,6 +489,7 @@ BODIES: dict[Kind, type[Body]] = {
         DecisionMade, DecisionRefused, StageIntent, StageOutcome, StageState, CheckDone, CommsSent, CommsFailed,
         CommsCorrected, ReviewDrafted, ReviewClosed,
         ConsentOpened, ConsentVote, ConsentOverdue, ConsentClosed, StandingIssued, StandingRevoked,
+        ConcernRaised, FreezeStarted, GlassBroken,
     )
 }  # fmt: skip
 

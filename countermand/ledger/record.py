@@ -59,6 +59,9 @@ class Kind(StrEnum):
     consent_closed = "consent.closed"
     standing_issued = "standing.issued"
     standing_revoked = "standing.revoked"
+    concern_raised = "concern.raised"
+    freeze_started = "freeze.started"
+    glass_broken = "glass.broken"
 
 
 class Entry(BaseModel):

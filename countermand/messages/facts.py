@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from countermand.messages.fencing import fenced
 from countermand.messages.incident import AskView, IncidentView
 from countermand.plan.build import stage_sentence
 from countermand.playbook.model import Step
@@ -71,6 +72,8 @@ def facts(view: IncidentView, *, step: Step, console_url: str, reask_every: time
             or "not done yet"
         },
         "review": _review(view),
+        "statement": view.statement.sentence if view.statement else None,
+        "glass": _glass(view),
     }
     return known
 
@@ -156,3 +159,25 @@ def _review(view: IncidentView) -> dict[str, Any] | None:
     if view.review is None:
         return None
     return {"due": utc(view.review.due), "owner": view.review.owner.replace("_", " ")}
+
+
+#: What break-glass does, in words.
+GLASS_WORDS = {
+    "stop": "everything is held where it is",
+    "disable": "the candidate is switched off: all users get the baseline",
+    "last_known_good": "all users go back to the last known good version",
+}
+
+
+def _glass(view: IncidentView) -> dict[str, Any] | None:
+    if not view.glass:
+        return None
+    broken = view.glass[-1]
+    return {
+        "name": broken.name,
+        "does": GLASS_WORDS[broken.emergency],
+        "sentence": broken.sentence,
+        "harm": fenced(broken.harm),
+        "reason": fenced(broken.reason),
+        "ratify_by": utc(broken.ratify_by),
+    }

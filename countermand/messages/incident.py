@@ -12,6 +12,7 @@ from datetime import datetime
 
 from countermand.ledger import bodies as b
 from countermand.ledger.record import Record
+from countermand.messages.fencing import fenced
 from countermand.plan.model import Plan
 
 
@@ -103,6 +104,8 @@ class IncidentView:
     verification: list[b.CheckDone] = field(default_factory=list)
     messages: list[tuple[datetime, b.CommsSent]] = field(default_factory=list)
     refusals: list[tuple[datetime, b.DecisionRefused]] = field(default_factory=list)
+    statement: b.VerdictChanged | None = None
+    glass: list[b.GlassBroken] = field(default_factory=list)
     review: b.ReviewDrafted | None = None
     review_closed: b.ReviewClosed | None = None
     timeline: list[Line] = field(default_factory=list)
@@ -165,13 +168,22 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
             line("bad", f"Incident opened: {body.trigger} ({body.severity})", body.sentence)
         case b.VerdictChanged():
             view.verdict = body
+            if body.by_person:
+                view.statement = body
             if body.sentence != view.opened.sentence:  # the first one opened the incident and stands there already
-                line("bad" if body.word == "trigger" else "info", f"Evidence changed: {body.trigger}", body.sentence)
+                tone = "person" if body.by_person else "bad" if body.word == "trigger" else "info"
+                line(tone, f"Evidence changed: {body.trigger.replace('_', ' ')}", body.sentence)
         case b.IncidentPhase():
             view.phase, view.phase_since = body, record.at
         case b.FreezeCompleted():
             view.freeze = body
             line("info", f"Evidence frozen: {len(body.items)} items", body.inventory_sha256)
+        case b.FreezeStarted():
+            line("info", "Evidence is copied meanwhile", "the glass was broken, so nothing waits for it")
+        case b.GlassBroken():
+            view.glass.append(body)
+            what = body.emergency.replace("_", " ")
+            line("bad", f"{body.name} broke the glass: {what}", f"{body.sentence} Harm: {fenced(body.harm)}")
         case b.FreezeFailed():
             line("bad", "Evidence could not be frozen", body.reason)
         case b.PlanMade():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from countermand.plan.model import Plan, PlannedStage, Release
 from countermand.plan.target import Capabilities, Member, Preflight, Split, TargetState
 from countermand.playbook.model import Playbook, Severity
@@ -85,6 +87,14 @@ def build_plan(
         governance_digest=governance_digest,
         warnings=tuple(warnings),
     )
+
+
+def at_once(plan: Plan, time_limit: timedelta) -> Plan:
+    """The same way back in one stage without soak: everybody returns to the baseline now (GOV-38)."""
+    stage = PlannedStage(
+        number=1, give_back_bp=10_000, desired=Split.candidate(0), soak=timedelta(), time_limit=time_limit
+    )
+    return plan.model_copy(update={"stages": (stage,)})
 
 
 def stage_sentence(plan: Plan, stage: PlannedStage) -> str:

@@ -112,7 +112,7 @@ def _healthy(playbook: Playbook) -> Iterator[str]:
 def _told(playbook: Playbook) -> Iterator[str]:
     yield "WHO IS TOLD"
     for audience, people in _AUDIENCES.items():
-        told = [_STEPS[step] for step in Step if audience in playbook.audiences(step)]
+        told = [_STEPS[step] for step in _STEPS if audience in playbook.audiences(step)]
         silent = [words for words in _STEPS.values() if words not in told]
         if told:
             most = f"every step but {spoken(silent)}" if silent else "every step"

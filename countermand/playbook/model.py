@@ -52,6 +52,7 @@ from countermand.playbook.way_back import (
 )
 
 __all__ = [
+    "ALWAYS",
     "MANDATORY",
     "SCHEMA",
     "ApprovalPolicy",
@@ -151,6 +152,14 @@ MANDATORY: dict[Step, frozenset[Audience]] = {
 }
 
 
+#: Steps that people start out of order: these audiences are told whatever the playbook lists (GOV-37, GOV-39).
+ALWAYS: dict[Step, tuple[Audience, ...]] = {
+    Step.rollback_proposed: (Audience.operator, Audience.approver),
+    Step.emergency_declared: (Audience.operator, Audience.approver, Audience.exec),
+    Step.glass_broken: (Audience.operator, Audience.approver, Audience.exec),
+}
+
+
 def _unique_steps(rules: tuple[CommunicationRule, ...]) -> tuple[CommunicationRule, ...]:
     steps = [rule.step.value for rule in rules]
     faults = Faults()
@@ -232,4 +241,11 @@ class Playbook(Strict):
         return self
 
     def audiences(self, step: Step) -> tuple[Audience, ...]:
-        return next((rule.audiences for rule in self.communications if rule.step == step), ())
+        """Who is told about a step."""
+        listed = next((rule.audiences for rule in self.communications if rule.step == step), ())
+        return tuple(dict.fromkeys((*listed, *ALWAYS.get(step, ()))))
+
+    def policy(self, severity: Severity) -> ApprovalPolicy:
+        """How approval is asked at a severity: the playbook's own, else the next stricter one, else its strictest."""
+        stricter = [covered for covered in self.approvals if covered <= severity]
+        return self.approvals[max(stricter, default=min(self.approvals))]

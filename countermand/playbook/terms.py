@@ -92,3 +92,6 @@ class Step(StrEnum):
     all_clear = "all_clear"
     not_verified = "not_verified"
     review_drafted = "review_drafted"
+    rollback_proposed = "rollback_proposed"
+    emergency_declared = "emergency_declared"
+    glass_broken = "glass_broken"

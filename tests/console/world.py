@@ -51,9 +51,11 @@ from countermand.plan.target import Preflight, Split, TargetState
 from countermand.playbook.model import Step
 from tests import cases
 from tests.console.consenting import Consenting
+from tests.console.starting import Starting
 from tests.fakes import FakeKeys, FakePeople, FakeTarget
 from workflows.consent import ConsentInput
 from workflows.decisions import Answer
+from workflows.incident_steps import Case
 from workflows.release_watch import WatchInput
 
 ROOT = Path(__file__).parents[2]
@@ -181,6 +183,7 @@ class FakeWorkflows:
 
     def __post_init__(self) -> None:
         self.consents = Consenting(self.story.ledger, self.story.clock)
+        self.starting = Starting(self.story.ledger, self.story.people, self.story.clock)
 
     async def start_watch(self, watch: WatchInput) -> None:
         raise AssertionError("no page starts a watch")
@@ -198,9 +201,18 @@ class FakeWorkflows:
     async def ready(self) -> bool:
         return not self.dark
 
+    async def declare(self, decision: Decision, case: Case) -> Answer:
+        if self.dark:
+            raise OutcomeUnknown("no worker answered in time")
+        return await self.starting.declare(decision, case)
+
     async def decide(self, decision: Decision) -> Answer:
         if self.dark:
             raise OutcomeUnknown("no worker answered in time")
+        if decision.kind is DecisionKind.declare:
+            return await self.starting.join(decision)
+        if decision.kind is DecisionKind.break_glass:
+            return await self.starting.break_glass(decision)
         if decision.addressed_to in self.consents.open:
             return await self.consents.decide(decision)
         if decision.kind in VOTES:

@@ -19,6 +19,7 @@ from temporalio.worker import Worker
 
 from activities.briefing import BriefingActivities
 from activities.communicating import CommunicatingActivities
+from activities.emergencies import EmergencyActivities
 from activities.freezing import FreezingActivities
 from activities.planning import PlanningActivities
 from activities.recording import RecordingActivities
@@ -105,6 +106,7 @@ class World:
     async def worker(self) -> AsyncIterator[Worker]:
         planning = PlanningActivities(self.target, self.ledger)
         staging = StagingActivities(self.target, self.ledger, self.people, self.keys, fakes.now)
+        emergencies = EmergencyActivities(self.target, self.ledger, self.people, self.keys, fakes.now)
         reviewing = ReviewingActivities(self.ledger, fakes.FakeRenderer(), self.catalogue, fakes.now)
         sealer = Sealer(self.signals, lambda _name: None)
         watching = WatchingActivities(self.signals, sealer, self.catalogue, fakes.now)
@@ -125,6 +127,9 @@ class World:
                     staging.set_stage,
                     staging.verify_traffic,
                     staging.run_checks,
+                    emergencies.confirm_declared,
+                    emergencies.eligible,
+                    emergencies.break_glass,
                     VerifyingActivities(self.signals, sealer, self.catalogue, self.ledger, fakes.now).verify_health,
                     CommunicatingActivities(
                         self.ledger, fakes.FakeRenderer(), self.channel, "http://console"

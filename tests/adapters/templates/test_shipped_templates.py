@@ -66,6 +66,15 @@ FACTS: dict[str, Any] = {
     "unknowns": ["the cause", "who was affected"],
     "next_update": "04:00 UTC",
     "review": {"due": "2026-11-25", "owner": "release owner"},
+    "statement": "Maria Keller (safety lead) declared an emergency, sev1.",
+    "glass": {
+        "name": "Maria Keller",
+        "does": "everything is held where it is",
+        "sentence": "nobody is moved: the split stays as it is until people decide.",
+        "harm": "wrong doses are given to patients",
+        "reason": "every minute counts",
+        "ratify_by": "2026-11-23 03:14:07 UTC",
+    },
 }
 REVIEW: dict[str, Any] = {
     "incident_id": "inc-0117",
