@@ -13,6 +13,7 @@ from activities.briefing import BriefingActivities
 from activities.communicating import CommunicatingActivities
 from activities.emergencies import EmergencyActivities
 from activities.freezing import FreezingActivities
+from activities.gating import GatingActivities
 from activities.planning import PlanningActivities
 from activities.ports import AskCards
 from activities.recording import RecordingActivities
@@ -36,6 +37,7 @@ from adapters.slack_cards import NoCards, SlackCards
 from adapters.slack_settings import slack_settings
 from adapters.slack_web import SlackWeb
 from adapters.source_settings import source_settings
+from adapters.source_trust import ConfiguredTrust
 from adapters.sources import ConfiguredSources
 from adapters.target_settings import target_settings
 from adapters.targets import ConfiguredTargets
@@ -58,6 +60,8 @@ async def run(settings: Settings) -> None:
     planning = PlanningActivities(targets, ledger)
     staging = StagingActivities(targets, ledger, people, GatewayKey(settings.gateway_key), utc_now)
     emergencies = EmergencyActivities(targets, ledger, people, GatewayKey(settings.gateway_key), utc_now)
+    trust = ConfiguredTrust(source_settings(settings.sources))
+    gating = GatingActivities(targets, ledger, GatewayKey(settings.gateway_key), trust, utc_now)
     reviewing = ReviewingActivities(ledger, renderer, catalogue, utc_now)
     showing = ShowingActivities(ledger, _cards(settings, database, people))
     client = await connect()
@@ -71,6 +75,8 @@ async def run(settings: Settings) -> None:
             FreezingActivities(ledger, catalogue, signals, targets, people, utc_now).freeze,
             planning.make_plan,
             planning.open_ask,
+            gating.decide_gate,
+            gating.decide_default,
             staging.recheck,
             staging.set_stage,
             staging.verify_traffic,

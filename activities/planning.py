@@ -19,7 +19,7 @@ from countermand.messages.facts import in_words, spoken
 from countermand.plan.build import NothingToRevert, build_plan, member_of
 from countermand.plan.model import Plan
 from countermand.plan.target import Split, Value
-from countermand.playbook.model import Rung, Severity
+from countermand.playbook.model import ApprovalPolicy, Rung, Severity
 
 
 class PlanRequest(Value):
@@ -42,6 +42,7 @@ class AskRequest(Value):
     plan: Plan
     evidence_digest: str
     requester: str
+    policy: ApprovalPolicy
     brief: Brief
     opened_at: datetime
     supersedes: str | None
@@ -96,7 +97,7 @@ class PlanningActivities:
         """Fix what is asked of whom until when, and record it before anybody sees it."""
         key = f"{request.ask_id}/opened"
         plan, brief = request.plan, request.brief
-        policy = brief.playbook.policy(plan.severity)
+        policy = request.policy
         ask = Ask(
             ask_id=request.ask_id,
             incident_id=plan.incident_id,

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Protocol, Self
 from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
 from countermand.detection.blocks import Arm, Block, BlockState, Category, Count, Row
+from countermand.governance.gating import Trust
 from countermand.plan.model import Release
 from countermand.plan.target import Value
 from countermand.playbook.signals import SignalSpec
@@ -229,3 +230,9 @@ class PullSources(Protocol):
     def __call__(self, name: str) -> PullSource | None:
         """None for a source that pushes."""
         ...
+
+
+class SourceTrust(Protocol):
+    """What the settings say about a source, by the name that playbooks use."""
+
+    def __call__(self, name: str) -> Trust: ...

@@ -15,6 +15,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.heartbeat import heartbeating
+from activities.lately import Lately
 from activities.planning import Recheck
 from activities.ports import (
     KeyRing,
@@ -29,6 +30,8 @@ from activities.recording import Checked, keep_checks
 from countermand.governance import execution
 from countermand.governance.approval import ApprovalState, Ask
 from countermand.governance.decision import Refusal, Refused
+from countermand.governance.directory import Directory
+from countermand.governance.past import NotKnown
 from countermand.governance.proof import lacking_approval, lacking_break_glass
 from countermand.governance.rights import Action
 from countermand.governance.shipped import rights_in_force
@@ -45,14 +48,15 @@ _POLL = timedelta(milliseconds=700)
 
 class RecheckRequest(Value):
     """`revision` is what the target must still say: the Plan's before the first stage, ours afterwards; None
-    when a person resumes after an unclear write, where `set` itself compares. Without `ask` and `approval` the plan
-    rests on break-glass, which `set_stage` proves from the Ledger."""
+    when a person resumes after an unclear write, where `set` itself compares. Without an ask the plan rests on
+    break-glass, which `set_stage` proves from the Ledger, or on a standing authorisation."""
 
     plan: Plan
     ask: Ask | None
     approval: ApprovalState | None
     revision: str | None
     first: bool
+    glass: str | None = None
 
 
 class SetRequest(Value):
@@ -103,23 +107,17 @@ class StagingActivities:
         self._ledger = ledger
         self._people = people
         self._keys = keys
+        self._lately = Lately(ledger, keys)
         self._clock = clock
 
     @activity.defn(name="recheck")
     async def recheck(self, request: RecheckRequest) -> Recheck:
         """Before an effect: same Plan as approved, people still in their roles, target as we left it (GOV-4, 10)."""
         plan = request.plan
-        if request.ask is not None and request.approval is not None:
-            if plan.digest != request.ask.plan_digest:
-                return Recheck(word="stale", sentence="the plan is not the one that was approved.")
-            if request.first:
-                directory = await self._people.snapshot()
-                try:
-                    execution.consume(request.ask, request.approval, plan.digest, directory, self._clock())
-                except Refused as refused:
-                    if refused.code is Refusal.directory_unavailable:
-                        raise ApplicationError(str(refused), type="DirectoryUnavailable") from refused
-                    return Recheck(word="stale", sentence=refused.detail)
+        if request.ask is not None and plan.digest != request.ask.plan_digest:
+            return Recheck(word="stale", sentence="the plan is not the one that was approved.")
+        if request.first and (lacking := await self._no_longer(request)):
+            return Recheck(word="stale", sentence=lacking)
         try:
             target = self._targets(plan.member.target)
             state = await target.read(plan.member)
@@ -137,6 +135,22 @@ class StagingActivities:
         if not preflight.ready:
             return Recheck(word="stop", sentence="the destination is not ready: " + "; ".join(preflight.problems))
         return Recheck(word="go", sentence="plan, people and target are as approved.")
+
+    async def _no_longer(self, request: RecheckRequest) -> str:
+        """Why what the plan rests on does not hold any more; empty when it does."""
+        plan, directory = request.plan, await self._people.snapshot()
+        if request.ask is not None and request.approval is not None:
+            try:
+                execution.consume(request.ask, request.approval, plan.digest, directory, self._clock())
+            except Refused as refused:
+                if refused.code is Refusal.directory_unavailable:
+                    raise ApplicationError(str(refused), type="DirectoryUnavailable") from refused
+                return refused.detail
+            if request.approval.basis == "votes":
+                return ""
+        if request.glass is not None:
+            return ""
+        return await self._lacking_standing(plan, plan.stages[0].desired, directory)
 
     @activity.defn(name="set_stage")
     async def set_stage(self, request: SetRequest) -> StageOutcome:
@@ -182,20 +196,30 @@ class StagingActivities:
     async def _lacking(self, request: SetRequest) -> str:
         """Why the Ledger holds nothing that carries this effect; empty when it does (I2).
 
-        Nothing in the request is believed: the request for approval and its end, or the use of break-glass, and the
-        signed decisions are read from the Ledger, and signatures are checked with this worker's own keys, so that
-        starting workflows by hand effects nothing.
+        Nothing in the request is believed: the request for approval and its end, the use of break-glass or the gate
+        and its standing authorisation, and the signed decisions are read from the Ledger, and signatures are checked
+        with this worker's own keys, so that starting workflows by hand effects nothing.
         """
         plan, keys = request.plan, self._keys.gateway_keys()
         kinds = [Kind.ask_opened, Kind.ask_closed, Kind.decision, Kind.glass_broken]
         records = await self._ledger.records(incident_id=plan.incident_id, kinds=kinds)
+        by_votes = "nobody was asked to vote on this plan."
         if request.ask_id is not None:
-            return lacking_approval(plan.digest, request.ask_id, records, keys)
-        if request.glass is None:
-            return "neither an approval nor break-glass carries this plan."
+            by_votes = lacking_approval(plan.digest, request.ask_id, records, keys)
+        if not by_votes:
+            return ""
         directory = await self._people.snapshot()
-        right = rights_in_force(directory.governance).row(Action.break_glass, Severity.sev1)
-        return lacking_break_glass(plan, request.glass, request.desired, records, keys, directory, right)
+        if request.glass is not None:
+            right = rights_in_force(directory.governance).row(Action.break_glass, Severity.sev1)
+            return lacking_break_glass(plan, request.glass, request.desired, records, keys, directory, right)
+        by_standing = await self._lacking_standing(plan, request.desired, directory)
+        return by_standing and f"{by_votes} {by_standing}"
+
+    async def _lacking_standing(self, plan: Plan, desired: Split, directory: Directory) -> str:
+        try:
+            return await self._lately.lacking(plan, desired, directory, self._clock())
+        except NotKnown as error:
+            return f"what ran under standing authorisations lately is not known: {error}."
 
     async def _record_intent(self, request: SetRequest, before: TargetState) -> None:
         plan = request.plan

@@ -25,6 +25,7 @@ from countermand.canonical import digest, digest_bytes
 from countermand.detection.models import Arm, Block, BlockState, Row
 from countermand.governance.decision import Decision, GatewayKeys, sign
 from countermand.governance.directory import Directory, Governance
+from countermand.governance.gating import Trust
 from countermand.ledger.record import GENESIS_PREV, Entry, Kind, Record, build_line, line_hash, parse_line
 from countermand.messages.incident import IncidentView
 from countermand.plan.model import Release
@@ -296,6 +297,16 @@ class FakeKeys:
 
     def sign(self, decision: Decision) -> Decision:
         return sign(decision, self.private)
+
+
+class FakeTrust:
+    """Sources that are known, each on a host of its own; tests may say otherwise by name."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Trust] = {}
+
+    def __call__(self, name: str) -> Trust:
+        return self.known.get(name, Trust(authenticated=True, shares=(f"host of {name}",)))
 
 
 class FakeChannel:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.briefing import Brief
+from activities.gating import DefaultRequest, GatingActivities
 from activities.planning import AskRequest, PlanningActivities
 from countermand import ids
 from countermand.governance import approval as rules
@@ -17,7 +18,7 @@ from countermand.ledger.bodies import AskClosed, AskExtended, AskRung, AskVote
 from countermand.messages.facts import in_words
 from countermand.plan.model import Plan
 from countermand.plan.target import Value
-from countermand.playbook.model import Rung, Step
+from countermand.playbook.model import ApprovalPolicy, Rung, Step
 from workflows import policies
 from workflows.ask_cards import AskCards, Changed
 from workflows.decisions import Answer, refuse_in_words
@@ -26,10 +27,11 @@ from workflows.visibility import show
 
 
 class ApprovalInput(Value):
-    """What consent is asked for."""
+    """What consent is asked for, and under which policy: the playbook's, or a stricter one of the gate."""
 
     ask_id: str
     plan: Plan
+    policy: ApprovalPolicy
     evidence_digest: str
     requester: str
     brief: Brief
@@ -137,6 +139,7 @@ class Approval:
                 ask_id=request.ask_id,
                 workflow_id=workflow.info().workflow_id,
                 plan=request.plan,
+                policy=request.policy,
                 evidence_digest=request.evidence_digest,
                 requester=request.requester,
                 brief=request.brief,
@@ -211,9 +214,27 @@ class Approval:
             f"Ladder: {rung.action or rung.do}",
         )
         if rung.do == "default":
-            self._state = rules.expire(ask, self._state, workflow.now())
+            await self._take_default(ask)
         else:
             await self._scribe.tell(Step.approval_reminded, f"{ask.ask_id}/{index}")
+
+    async def _take_default(self, ask: Ask) -> None:
+        """Expire into what was declared. `proceed` is judged at the time limit and is else a hold (GOV-24)."""
+        standing, degraded = "", tuple[str, ...]()
+        if ask.policy.default == "proceed":
+            try:
+                taken = await workflow.execute_activity_method(
+                    GatingActivities.decide_default,
+                    DefaultRequest(
+                        ask_id=ask.ask_id, plan=self._request.plan, brief=self._request.brief, policy=ask.policy
+                    ),
+                    summary="Nobody decided: does a standing authorisation carry the plan?",
+                    **policies.read_target(),
+                )
+                standing, degraded = taken.authorisation_id or "", taken.degraded
+            except ActivityError as error:
+                degraded = (f"what it needs could not be looked at: {error.cause or error}",)
+        self._state = rules.expire(ask, self._state, workflow.now(), standing, degraded)
 
     async def _close(self, ask: Ask) -> None:
         quorum = rules.quorum_of(ask, self._state)

@@ -1,4 +1,4 @@
-"""What happens after a trigger: declare → freeze evidence → plan → ask → revert in stages → verify → close → review.
+"""What happens after a trigger: declare → freeze evidence → plan → gate → ask → revert → verify → close → review.
 
 One running Incident per release and environment: the workflow id is made of both (I1).
 """
@@ -172,7 +172,7 @@ class Incident:
         made = await self._steps.make_plan(self._severity, self._plans)
         if made.plan is None:
             return await self._hold(f"No plan is possible: {made.impossible}")
-        return await self._ask_and_act(made.plan)
+        return await self._gate_and_act(made.plan)
 
     async def _freeze(self) -> Closing | None:
         """Nothing is changed before the evidence is safe; a freeze that fails is tried again by people."""
@@ -206,11 +206,29 @@ class Incident:
             outcome="unresolved", sentence=f"Not resolved within {limit}; users stay on the share they have now."
         )
 
-    async def _ask_and_act(self, plan: Plan) -> Closing | None:
-        """One round; None when it has to be planned and asked again."""
+    async def _gate_and_act(self, plan: Plan) -> Closing | None:
+        """One round; None when it has to be planned and asked again. What the verdicts lead to is on record first."""
+        await self._keep_verdicts()
+        gated = await self._steps.gate(plan, self._plans)
         if self._glass.broken:
             return None
-        approval = await self._ask(plan)
+        because = "; ".join(gated.gate.because)
+        match gated.gate.act:
+            case "automatic":
+                return await self._see_through(await self._start_revert(plan, None))
+            case "ask" | "ask_if_blind":
+                return await self._ask_and_act(plan, gated.policy)
+            case "investigate":
+                sentence = f"Held before anything is changed: {because}. Ask again = put the plan to people."
+                answer = await self._answered(sentence)
+                if answer is not None and answer.kind is DecisionKind.ask_again:
+                    return await self._ask_and_act(plan, gated.policy)
+                return self._aborted(answer)
+            case _:
+                return await self._hold(f"Nothing is changed: {because}.")
+
+    async def _ask_and_act(self, plan: Plan, policy: ApprovalPolicy) -> Closing | None:
+        approval = await self._ask(plan, policy)
         if self._glass.broken:
             return None
         because = approval.state.because
@@ -223,27 +241,26 @@ class Incident:
                 )
             case ApprovalStatus.withdrawn:
                 return Closing(outcome="withdrawn", sentence=f"The request was {because}.")
-            case ApprovalStatus.expired if self._policy.default == "abort":
+            case ApprovalStatus.expired if policy.default == "abort":
                 return Closing(outcome="expired", sentence=f"The request expired: {because}. Declared default: abort.")
             case ApprovalStatus.expired:
                 return await self._hold(f"Holding: {because}. The candidate keeps its share.")
             case _:
                 return None
 
-    async def _ask(self, plan: Plan) -> ApprovalResult:
-        """Put the plan to people, on the newest evidence."""
-        await self._keep_verdicts()
+    async def _ask(self, plan: Plan, policy: ApprovalPolicy) -> ApprovalResult:
+        """Put the plan to people, on the evidence that the gate has seen."""
         self._asks += 1
+        shown = self._verdicts_recorded
         await self._enter(
             "asking",
-            f"Waiting for {self._policy.quorum.distinct_people} people to approve the plan; "
-            f"if nobody decides in {in_words(self._policy.time_limit)}: {self._policy.default}.",
-            workflow.now() + self._policy.time_limit,
+            f"Waiting for {policy.quorum.distinct_people} people to approve the plan; "
+            f"if nobody decides in {in_words(policy.time_limit)}: {policy.default}.",
+            workflow.now() + policy.time_limit,
             commands_to=ids.approval_workflow(workflow.info().workflow_id, self._asks),
             commands=(DecisionKind.withdraw,),
         )
-        shown = self._verdicts_recorded
-        approval = await self._steps.ask(plan, self._verdicts[shown - 1].evidence_digest, self._asks)
+        approval = await self._steps.ask(plan, policy, self._verdicts[shown - 1].evidence_digest, self._asks)
         await workflow.wait_condition(lambda: approval.done() or len(self._verdicts) > shown or self._glass.broken)
         if not approval.done():
             changed = f"the evidence changed: {self._verdicts[-1].trigger}"
@@ -251,12 +268,14 @@ class Incident:
                 await approval.signal(Approval.supersede, OVERRULED if self._glass.broken else changed)
         return await approval
 
-    async def _start_revert(self, plan: Plan, carried_by: ApprovalResult | str) -> Reverting:
-        """Begin to carry out a plan that was approved, or for which the glass was broken by this decision."""
+    async def _start_revert(self, plan: Plan, carried_by: ApprovalResult | str | None) -> Reverting:
+        """Begin to carry out a plan that was approved, for which the glass was broken by this decision, or (None) that
+        a standing authorisation carries."""
         self._reverts += 1
+        how = "" if carried_by else "without asking, under a standing authorisation, "
         await self._enter(
             "reverting",
-            f"Going back in {_counted(len(plan.stages))}; hold, abort or reverse at any point.",
+            f"Going back {how}in {_counted(len(plan.stages))}; hold, abort or reverse at any point.",
             workflow.now() + plan.expected_duration,
             commands_to=ids.revert_workflow(workflow.info().workflow_id, self._reverts),
             commands=sorted({*RUNNING, *STOPPED}),
@@ -388,10 +407,16 @@ class Incident:
 
     async def _hold(self, sentence: str) -> Closing | None:
         """Freeze where we are and ask again after a while, so that a hold is never the end (GOV-23)."""
-        answer = await self._wait_for("held", sentence, (DecisionKind.ask_again, DecisionKind.abort))
-        if answer is not None and answer.kind is DecisionKind.abort:
-            return Closing(outcome="aborted", sentence=f"Aborted by {answer.actor.printed_name}: {answer.reason}")
-        return None
+        return self._aborted(await self._answered(sentence))
+
+    async def _answered(self, sentence: str) -> Decision | None:
+        return await self._wait_for("held", sentence, (DecisionKind.ask_again, DecisionKind.abort))
+
+    @staticmethod
+    def _aborted(answer: Decision | None) -> Closing | None:
+        if answer is None or answer.kind is not DecisionKind.abort:
+            return None
+        return Closing(outcome="aborted", sentence=f"Aborted by {answer.actor.printed_name}: {answer.reason}")
 
     async def _wait_for(self, phase: Phase, sentence: str, kinds: tuple[DecisionKind, ...]) -> Decision | None:
         """Wait for a command until it is time to ask again; None when that time came first, or break-glass did."""

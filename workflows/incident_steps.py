@@ -11,6 +11,7 @@ from temporalio.workflow import ActivityHandle, ChildWorkflowHandle, ParentClose
 
 from activities.briefing import Brief, BriefingActivities, BriefRequest
 from activities.freezing import FreezeRequest, FreezingActivities, Frozen
+from activities.gating import Gated, GateRequest, GatingActivities
 from activities.planning import PlanningActivities, PlanRequest, PlanResult
 from activities.recording import Checked
 from activities.reviewing import CloseReleaseRequest, ReviewingActivities
@@ -19,7 +20,7 @@ from countermand import ids
 from countermand.ledger.bodies import IncidentOpened, VerdictChanged
 from countermand.plan.model import Plan
 from countermand.plan.target import CheckResult, CheckWord, Value
-from countermand.playbook.model import Severity
+from countermand.playbook.model import ApprovalPolicy, Severity
 from workflows import policies
 from workflows.approval import Approval, ApprovalInput, ApprovalResult
 from workflows.ask_cards import AskCards, CardsInput
@@ -109,7 +110,18 @@ class IncidentSteps:
         except ActivityError as error:
             return PlanResult(plan=None, impossible=str(error.cause or error))
 
-    async def ask(self, plan: Plan, evidence_digest: str, number: int) -> ChildWorkflowHandle[Approval, ApprovalResult]:
+    async def gate(self, plan: Plan, number: int) -> Gated:
+        """What the verdicts on record lead to for this plan."""
+        return await workflow.execute_activity_method(
+            GatingActivities.decide_gate,
+            GateRequest(plan=plan, brief=self._brief, number=number),
+            summary="May this start without asking, and if not, who is asked until when?",
+            **policies.read_target(timedelta(hours=24)),
+        )
+
+    async def ask(
+        self, plan: Plan, policy: ApprovalPolicy, evidence_digest: str, number: int
+    ) -> ChildWorkflowHandle[Approval, ApprovalResult]:
         """Start the approval of this plan on this evidence, and beside it the workflow that keeps its cards."""
         incident_id = self._case.incident_id
         await workflow.start_child_workflow(
@@ -129,6 +141,7 @@ class IncidentSteps:
             ApprovalInput(
                 ask_id=ids.ask_id(incident_id, number),
                 plan=plan,
+                policy=policy,
                 evidence_digest=evidence_digest,
                 requester=self._case.opened_by,
                 brief=self._brief,
@@ -140,9 +153,10 @@ class IncidentSteps:
         )
 
     async def revert(
-        self, plan: Plan, carried_by: ApprovalResult | str, number: int, ends_by: datetime
+        self, plan: Plan, carried_by: ApprovalResult | str | None, number: int, ends_by: datetime
     ) -> ChildWorkflowHandle[StagedRevert, RevertResult]:
-        """Begin to carry out a plan that was approved, or for which the glass was broken by this decision."""
+        """Begin to carry out a plan that was approved, for which the glass was broken by this decision, or (None) that
+        a standing authorisation carries."""
         glass = carried_by if isinstance(carried_by, str) else None
         approval = carried_by if isinstance(carried_by, ApprovalResult) else None
         return await workflow.start_child_workflow(

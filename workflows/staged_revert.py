@@ -5,6 +5,7 @@ People can hold, resume, abort or reverse at every point; any doubt stops the st
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -36,8 +37,11 @@ STOPPED = (DecisionKind.resume, DecisionKind.abort, DecisionKind.reverse)
 
 
 class RevertInput(Value):
-    """A Plan that was approved, or for which the glass was broken: `glass` is the id of that decision, and `ask` and
-    `approval` are None then. `number` counts reverts of one incident."""
+    """A Plan that people approved, for which the glass was broken (`glass` is the id of that decision), or that a
+    standing authorisation carries: then nobody was asked, or nobody answered.
+
+    `number` counts reverts of one incident.
+    """
 
     plan: Plan
     ask: Ask | None
@@ -46,6 +50,13 @@ class RevertInput(Value):
     brief: Brief
     ends_by: datetime
     glass: str | None = None
+
+    @property
+    def unasked(self) -> bool:
+        """Whether it starts without a decision of people."""
+        if self.glass is not None:
+            return False
+        return self.approval is None or self.approval.basis == "standing_authorisation"
 
 
 class RevertResult(Value):
@@ -93,11 +104,14 @@ class StagedRevert:
         self._deadline = datetime.max.replace(tzinfo=UTC)
         self._reversals = 0
         self._overruled = ""
+        self._announcing: asyncio.Task[None] | None = None
 
     @workflow.run
     async def run(self, _: RevertInput) -> RevertResult:
         result = await self._all_stages()
         self._commands.open(())
+        if self._announcing is not None:
+            await self._announcing
         await workflow.wait_condition(workflow.all_handlers_finished)
         return result
 
@@ -171,6 +185,7 @@ class StagedRevert:
                 approval=request.approval,
                 revision=None if self._unclear else self._revision,
                 first=not self._set_done,
+                glass=request.glass,
             ),
             summary=f"Stage {stage.number}: plan, people and target still as approved?",
             **policies.read_target(self._left),
@@ -183,6 +198,7 @@ class StagedRevert:
                 return Stop("problem", checked.sentence)
         await self._steps.note(stage, "started", stage_sentence(self._plan, stage))
         self._unclear = True  # until the outcome is known
+        self._announce()
         outcome = await self._steps.effect(
             stage.number, stage.desired, self._revision, attempt, self._left, stage_sentence(self._plan, stage)
         )
@@ -192,6 +208,12 @@ class StagedRevert:
         self._revision = outcome.after.revision
         self._set_done.add(stage.number)
         return None
+
+    def _announce(self) -> None:
+        """Tell everybody who would have been asked, while the first stage begins and not after it (GOV-29)."""
+        if self._request.unasked and self._announcing is None:
+            telling = self._scribe.tell(Step.automatic_started, str(self._request.number))
+            self._announcing = asyncio.create_task(telling)
 
     async def _see_in_traffic(self, stage: PlannedStage, attempt: int) -> Stop | None:
         checked = await self._steps.traffic(stage.number, stage.desired, self._revision, attempt, self._left)

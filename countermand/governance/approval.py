@@ -6,7 +6,7 @@ Order when several things happen in one instant: withdraw, expire, stale, reject
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from countermand.canonical import instant
@@ -140,11 +140,13 @@ def apply(ask: Ask, state: ApprovalState, decision: Decision, now: datetime) -> 
     return state
 
 
-def expire(ask: Ask, state: ApprovalState, now: datetime, standing: str = "") -> ApprovalState:
+def expire(
+    ask: Ask, state: ApprovalState, now: datetime, standing: str = "", degraded: Sequence[str] = ()
+) -> ApprovalState:
     """Expired if `now` has reached the time limit (GOV-13: equality is expiry), else unchanged.
 
-    `standing`: id of the standing authorisation under which the declared default proceeds (`gates.on_timeout`);
-    the approval then rests on it.
+    `standing`: id of the standing authorisation under which the declared default proceeds (`default_on_timeout`); the
+    approval then rests on it. `degraded`: why it does not proceed although that was declared.
     """
     if state.closed or now < deadline(ask, state):
         return state
@@ -153,12 +155,10 @@ def expire(ask: Ask, state: ApprovalState, now: datetime, standing: str = "") ->
         because = f"nobody decided in time, and standing authorisation {standing!r} covers this plan"
         return _close(state, ApprovalStatus.approved, because, now)
     have = quorum_of(ask, state).people
-    return _close(
-        state,
-        ApprovalStatus.expired,
-        f"nobody decided in time ({have} of {ask.policy.quorum.distinct_people} people approved)",
-        now,
-    )
+    because = f"nobody decided in time ({have} of {ask.policy.quorum.distinct_people} people approved)"
+    if degraded:
+        because += f"; it does not proceed: {'; '.join(degraded)}"
+    return _close(state, ApprovalStatus.expired, because, now)
 
 
 def supersede(state: ApprovalState, why: str, now: datetime) -> ApprovalState:

@@ -13,6 +13,7 @@ from countermand.governance.delegation import Delegation, Subject
 from countermand.governance.limits import Limits
 from countermand.governance.rights import Right, unreachable
 from countermand.governance.sources import LastKnown, Membership, RoleSource
+from countermand.governance.working_time import WorkingTime
 from countermand.plan.target import Value
 from countermand.playbook.model import Name, Playbook, Strict
 from countermand.playbook.terms import repeated
@@ -54,6 +55,7 @@ class Governance(Strict):
     `actions` replaces rows of the shipped table of rights; `excluded` lists accounts that may never take part.
     `sources` names, by role, where its members come from when it is not this file; `last_known` how old they may be
     while that source does not answer.
+    `working_time`: days and hours in which what is not urgent waits for people.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -67,6 +69,7 @@ class Governance(Strict):
     limits: Limits = Limits()
     sources: dict[Name, RoleSource] = Field(default_factory=dict)
     last_known: LastKnown | None = None
+    working_time: WorkingTime = WorkingTime(time_zone="UTC")
 
     @model_validator(mode="after")
     def _attainable(self) -> Self:

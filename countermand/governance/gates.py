@@ -18,6 +18,8 @@ from countermand.plan.target import Value
 from countermand.playbook.terms import Faults, Severity, Strict
 from countermand.playbook.units import Positive, format_duration
 
+#: Said when nothing is doubtful and people decide all the same.
+CLEAR = "the trigger is clear"
 #: Fewer agreeing independent sources never act on their own (GOV-56).
 LEAST_SOURCES = 2
 
@@ -206,7 +208,7 @@ def gate(
         return _gate(row, row.act, found.failing, hold=hold)
     row = table.clear[verdict.severity]
     if row.act != "automatic":
-        return _gate(row, row.act, ("the trigger is clear",), hold=hold)
+        return _gate(row, row.act, (CLEAR,), hold=hold)
     against = [*standing.reasons] if not standing.ok else []
     against += ["earlier automatic rollbacks are not known"] if facts.stops is None else facts.stops
     if found.agreeing < LEAST_SOURCES:

@@ -42,3 +42,6 @@ class Limits(Strict):
     first_stage_soak: Positive = Field(timedelta(minutes=5), description="How long that first stage must soak.")
     ineffective_plans: Count = Field(2, description="Plans in a row without improvement that stop automation.")
     break_glass_uses: Count = Field(2, description="Uses of break-glass per environment and 30 days without a finding.")
+    rehearsed_within: Positive = Field(
+        timedelta(days=90), description="How long a passed rehearsal of a playbook counts for acting without people."
+    )

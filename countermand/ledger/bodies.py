@@ -191,7 +191,7 @@ class AskOpened(Body):
     asked: tuple[str, ...]
     opened_at: datetime
     expires_at: datetime
-    default: Literal["hold", "abort"]
+    default: Literal["proceed", "hold", "abort"]
     ladder: tuple[str, ...]
     governance_digest: str
     rules: str
@@ -481,6 +481,50 @@ class GlassBroken(Body):
     ratify_by: datetime
 
 
+class GateDecided(Body):
+    """What the verdicts of an incident lead to for one plan (GOV-27). `because` names every clause that does not hold.
+
+    `triggers` are those that fired and are not about fairness. `facts_sha256`: the facts it rests on, kept as evidence.
+    """
+
+    KIND: ClassVar[Kind] = Kind.gate_decided
+    plan_digest: str
+    act: Literal["automatic", "ask", "ask_if_blind", "notify", "investigate", "none"]
+    clear: bool
+    triggers: tuple[str, ...]
+    people: int | None
+    window_seconds: int | None
+    next_working_window: bool
+    hold_ramp: bool
+    because: tuple[str, ...]
+    authorisation_id: str | None
+    facts_sha256: str
+    rules: str
+
+
+class AskDefaulted(Body):
+    """Which branch is taken because nobody decided; `degraded` says why it is not the declared one (GOV-24)."""
+
+    KIND: ClassVar[Kind] = Kind.ask_defaulted
+    ask_id: str
+    plan_digest: str
+    declared: Literal["proceed", "hold", "abort"]
+    action: Literal["proceed", "hold", "abort"]
+    degraded: tuple[str, ...]
+    triggers: tuple[str, ...]
+    authorisation_id: str | None
+    facts_sha256: str
+    rules: str
+
+
+class RehearsalPassed(Body):
+    """A rehearsal of exactly this playbook went well; when it did is the time of the record."""
+
+    KIND: ClassVar[Kind] = Kind.rehearsal_passed
+    playbook_digest: str
+    scenario: str
+
+
 BODIES: dict[Kind, type[Body]] = {
     body.KIND: body
     for body in (
@@ -490,6 +534,7 @@ BODIES: dict[Kind, type[Body]] = {
         CommsCorrected, ReviewDrafted, ReviewClosed,
         ConsentOpened, ConsentVote, ConsentOverdue, ConsentClosed, StandingIssued, StandingRevoked,
         ConcernRaised, FreezeStarted, GlassBroken,
+        GateDecided, AskDefaulted, RehearsalPassed,
     )
 }  # fmt: skip
 

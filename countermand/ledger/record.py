@@ -62,6 +62,9 @@ class Kind(StrEnum):
     concern_raised = "concern.raised"
     freeze_started = "freeze.started"
     glass_broken = "glass.broken"
+    gate_decided = "gate.decided"
+    ask_defaulted = "ask.defaulted"
+    rehearsal_passed = "rehearsal.passed"
 
 
 class Entry(BaseModel):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from countermand.governance.decision import SignatureClass
-from countermand.messages.facts import DEFAULT_WORDS, in_words, spoken, unknowns, utc
+from countermand.messages.facts import default_words, gate_lines, in_words, spoken, unknowns, utc
 from countermand.messages.incident import AskView, IncidentView
 from countermand.plan.build import stage_sentence
 from countermand.plan.model import Plan
@@ -72,7 +72,7 @@ def ask_card(view: IncidentView, ask: AskView) -> AskCard:
         deadline=f"{utc(ask.expires_at)}, {in_words(ask.expires_at - opened.opened_at)} after the request",
         expires_at=ask.expires_at,
         facts=tuple(fact for fact in facts if fact.lines),
-        if_nobody_decides=f"{opened.default}: {DEFAULT_WORDS[opened.default]}.",
+        if_nobody_decides=f"{opened.default}: {default_words(ask)}.",
         people=_people(ask),
         status=ask.status,
         complete=not lacking,
@@ -96,9 +96,9 @@ def _what(view: IncidentView, plan: Plan | None) -> Fact:
 def _why(view: IncidentView) -> Fact:
     verdict = view.verdict
     if verdict is None:
-        return Fact(title="Why", lines=(view.opened.sentence,))
+        return Fact(title="Why", lines=(view.opened.sentence, *gate_lines(view)))
     criteria = (one.sentence for one in verdict.criteria if one.sentence not in verdict.sentence)
-    return Fact(title="Why", lines=tuple(dict.fromkeys((verdict.sentence, *criteria))))
+    return Fact(title="Why", lines=tuple(dict.fromkeys((verdict.sentence, *criteria, *gate_lines(view)))))
 
 
 def _how(plan: Plan | None) -> Fact:

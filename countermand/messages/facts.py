@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from countermand.governance.gates import CLEAR
 from countermand.messages.fencing import fenced
 from countermand.messages.incident import AskView, IncidentView
 from countermand.plan.build import stage_sentence
@@ -40,7 +41,30 @@ DEFAULT_WORDS = {
     "hold": "nothing is changed: the candidate keeps its present share of users, the incident stays open, "
     "and approval is asked again",
     "abort": "the request is closed without any change, and a review is opened",
+    "proceed": "the plan is carried out if a standing authorisation covers it and people could have said no; else "
+    "nothing is changed, and approval is asked again",
 }
+
+
+def default_words(ask: AskView) -> str:
+    """What happens, or happened, because nobody decided."""
+    taken = ask.defaulted
+    if taken is None:
+        return DEFAULT_WORDS[ask.opened.default]
+    if taken.action == "proceed":
+        return f"the plan is carried out under standing authorisation {taken.authorisation_id!r}"
+    words = DEFAULT_WORDS[taken.action]
+    return f"{words}; it does not proceed: {'; '.join(taken.degraded)}" if taken.degraded else words
+
+
+def gate_lines(view: IncidentView) -> tuple[str, ...]:
+    """Why people decide, where the newest gate says so: each clause that does not hold."""
+    gate = view.gate
+    if gate is None or view.plan is None or gate.plan_digest != view.plan.digest or gate.act == "automatic":
+        return ()
+    if gate.clear:
+        return tuple(f"not automatic: {clause}" for clause in gate.because if clause != CLEAR)
+    return tuple(f"not clear: {clause}" for clause in gate.because)
 
 
 def facts(view: IncidentView, *, step: Step, console_url: str, reask_every: timedelta) -> dict[str, Any]:
@@ -64,6 +88,7 @@ def facts(view: IncidentView, *, step: Step, console_url: str, reask_every: time
         "next_update": f"at every step, and at the latest in {in_words(reask_every)}",
         "ask": _ask(view.ask, reask_every),
         "plan": _plan(view),
+        "automatic": _automatic(view),
         "decision": _decision(view.ask),
         "stage": _stage(view),
         "stop": _stop(view),
@@ -95,7 +120,6 @@ def _ask(ask: AskView | None, reask_every: timedelta) -> dict[str, Any] | None:
     if ask is None:
         return None
     opened = ask.opened
-    words = DEFAULT_WORDS[opened.default]
     return {
         "id": opened.ask_id,
         "digest12": opened.approval_digest.removeprefix("sha256:")[:12],
@@ -104,7 +128,7 @@ def _ask(ask: AskView | None, reask_every: timedelta) -> dict[str, Any] | None:
         "missing": [role.replace("_", " ") for role in ask.missing],
         "deadline": utc(ask.expires_at),
         "deadline_relative": in_words(ask.expires_at - opened.opened_at) + " after the request",
-        "default_words": words + (f" after {in_words(reask_every)}" if opened.default == "hold" else ""),
+        "default_words": default_words(ask) + (f" after {in_words(reask_every)}" if opened.default == "hold" else ""),
         "people": list(opened.asked),
     }
 
@@ -120,10 +144,23 @@ def _plan(view: IncidentView) -> dict[str, Any] | None:
     }
 
 
+def _automatic(view: IncidentView) -> dict[str, Any] | None:
+    """Under which standing authorisation the plan runs without a decision of people."""
+    gate, taken = view.gate, view.ask.defaulted if view.ask else None
+    if taken is not None and taken.action == "proceed":
+        return {"authorisation": taken.authorisation_id, "why": "nobody decided in time"}
+    if gate is not None and gate.act == "automatic":
+        return {"authorisation": gate.authorisation_id, "why": "; ".join(gate.because)}
+    return None
+
+
 def _decision(ask: AskView | None) -> dict[str, Any] | None:
     if ask is None or ask.closed is None:
         return None
     votes = ask.standing_votes
+    if ask.defaulted is not None and ask.defaulted.action == "proceed":
+        by = f"standing authorisation {ask.defaulted.authorisation_id}"
+        return {"outcome": ask.closed.status, "because": ask.closed.because, "by": [by], "reason": ask.closed.because}
     return {
         "outcome": ask.closed.status,
         "because": ask.closed.because,

@@ -40,6 +40,7 @@ class AskView:
     extended: b.AskExtended | None = None
     closed: b.AskClosed | None = None
     closed_at: datetime | None = None
+    defaulted: b.AskDefaulted | None = None
 
     @property
     def status(self) -> str:
@@ -96,6 +97,7 @@ class IncidentView:
     verdict: b.VerdictChanged | None = None
     freeze: b.FreezeCompleted | None = None
     plan: Plan | None = None
+    gate: b.GateDecided | None = None
     asks: list[AskView] = field(default_factory=list)
     revert: int = 0
     stages: list[StageView] = field(default_factory=list)
@@ -189,7 +191,14 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
         case b.PlanMade():
             view.plan = Plan.model_validate(body.plan)
             line("info", "Plan made", body.plan_digest)
+        case b.GateDecided():
+            view.gate = body
+            words = {"automatic": "Starts without asking", "investigate": "Held to be investigated"}
+            words |= {"notify": "Nothing is changed", "none": "Nothing is changed"}
+            line("ask", words.get(body.act, "People decide"), "; ".join(body.because))
         case b.AskOpened() | b.AskRung() | b.AskAcknowledged() | b.AskExtended() | b.AskVote() | b.AskClosed():
+            _apply_ask(view, record, body, line)
+        case b.AskDefaulted():
             _apply_ask(view, record, body, line)
         case b.DecisionRefused():
             view.refusals.append((record.at, body))
@@ -250,6 +259,9 @@ def _apply_ask(view: IncidentView, record: Record, body: b.Body, line: Callable[
             ask.rung_at[body.rung] = record.at
             words = {"remind": "Reminded those who have not decided", "escalate": "Escalated"}
             line("ask", words.get(body.do, body.do), ", ".join(body.to))
+        case b.AskDefaulted():
+            ask.defaulted = body
+            line("ask", f"Nobody decided: {body.action}", "; ".join(body.degraded))
         case b.AskExtended():
             ask.extended = body
             line("person", f"{body.name} took more time, until {body.until:%H:%M:%S} UTC", body.reason)

@@ -30,7 +30,7 @@ from countermand.messages.block_kit import (
     section,
     when,
 )
-from countermand.messages.facts import DEFAULT_WORDS, spoken, utc
+from countermand.messages.facts import default_words, spoken, utc
 from countermand.messages.incident import AskView, IncidentView
 
 #: Names of the buttons; the value of each is the id of the request and nothing else (SLK-1).
@@ -212,7 +212,7 @@ def _closed(view: IncidentView, ask: AskView, card: AskCard, console_url: str) -
 def _closed_words(ask: AskView) -> tuple[str, str]:
     word, then = _CLOSED[ask.status]
     if ask.status == "expired":
-        then = f"So, as declared: {DEFAULT_WORDS[ask.opened.default]}."
+        then = f"So, as declared: {default_words(ask)}."
     return word, then
 
 

@@ -55,9 +55,10 @@ class Rung(Strict):
         description="ask and escalate go to roles; remind goes to the undecided; default ends the ask."
     )
     to: tuple[Name, ...] = Field((), description="The roles that are asked at this rung.")
-    action: Literal["hold", "abort"] | None = Field(
+    action: Literal["proceed", "hold", "abort"] | None = Field(
         None,
-        description="If nobody decides: hold (keep exposure, ask again) or abort (close the ask).",
+        description="If nobody decides: hold (keep exposure, ask again), abort (close the ask) or proceed (carry the "
+        "plan out under a standing authorisation, else hold).",
     )
 
     @model_validator(mode="after")
@@ -65,7 +66,8 @@ class Rung(Strict):
         if self.do in ("ask", "escalate") and not self.to:
             raise ValueError(f"a rung that does {self.do!r} names the roles it goes `to`")
         if self.do == "default" and self.action is None:
-            raise Misfit((("do",), "the rung `do: default` says what happens: `action: hold` or `action: abort`"))
+            accepted = "`action: hold`, `action: abort` or `action: proceed`"
+            raise Misfit((("do",), f"the rung `do: default` says what happens: {accepted}"))
         if self.do != "default" and self.action is not None:
             raise Misfit((("action",), f"`action` belongs to the rung `do: default`, not to `do: {self.do}`"))
         return self
@@ -90,7 +92,7 @@ class ApprovalPolicy(Strict):
         return self.ladder[-1].after
 
     @property
-    def default(self) -> Literal["hold", "abort"]:
+    def default(self) -> Literal["proceed", "hold", "abort"]:
         action = self.ladder[-1].action
         if action is None:  # the validator below makes this unreachable for parsed playbooks
             raise ValueError("the ladder has no default")
@@ -104,9 +106,16 @@ class ApprovalPolicy(Strict):
         if [rung.do for rung in self.ladder].count("default") != 1 or self.ladder[-1].do != "default":
             faults.add(
                 "a ladder has exactly one default, as its last rung: "
-                "{after: <time limit>, do: default, action: hold | abort}; "
+                "{after: <time limit>, do: default, action: hold | abort | proceed}; "
                 "without it nobody would know what happens when nobody decides",
                 "ladder",
+            )
+        again = any(rung.do in ("remind", "escalate") for rung in self.ladder)
+        if self.ladder[-1].action == "proceed" and not again:
+            faults.add(
+                "'proceed' acts when nobody answered, so people are asked at least twice: write a rung "
+                "`do: remind` or `do: escalate` before it, or `action: hold`",
+                *("ladder", len(self.ladder) - 1, "action"),
             )
         for i, (earlier, later) in enumerate(pairwise(rung.after for rung in self.ladder), start=1):
             if later <= earlier:

@@ -15,6 +15,7 @@ from countermand.detection.positive import upper_bound
 from countermand.detection.rules import compile_rules
 from countermand.detection.thresholds import soonest
 from countermand.detection.tolerances import bad_value, line
+from countermand.governance.shipped import shipped_gates
 from countermand.playbook.check_history import against_history
 from countermand.playbook.finding import Finding
 from countermand.playbook.model import Criterion, Playbook, Severity, SignalSpec, Tolerance
@@ -208,6 +209,22 @@ def _approvals(playbook: Playbook) -> Iterator[Finding]:
             f"serious harm may wait {format_duration(policy.time_limit)} for a decision; "
             f"{format_duration(SEV1_LIMIT)} or less is usual for sev1",
         )
+    for severity, each in playbook.approvals.items():
+        least = min(row[severity].people or 1 for row in (shipped_gates().clear, shipped_gates().doubtful))
+        if each.quorum.distinct_people < least:
+            yield Finding(
+                ("approvals", severity.value, "quorum", "distinct_people"),
+                "warning",
+                f"{each.quorum.distinct_people} is less than {least}: at {severity.value} the gate asks for {least} "
+                f"people whatever stands here; write {least}, and roles that enough people hold",
+            )
+        if each.default == "proceed":
+            yield Finding(
+                ("approvals", severity.value, "ladder", len(each.ladder) - 1, "action"),
+                "warning",
+                "'proceed' acts only under a standing authorisation for exactly this playbook, signed by two people, "
+                "and after a rehearsal of it; without them nothing is changed and people are asked again",
+            )
 
 
 def _way_back(playbook: Playbook) -> Iterator[Finding]:

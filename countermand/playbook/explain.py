@@ -112,7 +112,7 @@ def _healthy(playbook: Playbook) -> Iterator[str]:
 def _told(playbook: Playbook) -> Iterator[str]:
     yield "WHO IS TOLD"
     for audience, people in _AUDIENCES.items():
-        told = [_STEPS[step] for step in _STEPS if audience in playbook.audiences(step)]
+        told = [words for step, words in _STEPS.items() if audience in playbook.audiences(step)]
         silent = [words for words in _STEPS.values() if words not in told]
         if told:
             most = f"every step but {spoken(silent)}" if silent else "every step"
@@ -136,6 +136,11 @@ def _signed(policy: ApprovalPolicy) -> str:
 def _default(policy: ApprovalPolicy) -> str:
     if policy.default == "hold":
         return f"NO ROLLBACK, nothing changes, asked again {every(policy.ask_again_every)}"
+    if policy.default == "proceed":
+        return (
+            "THE ROLLBACK STARTS if a standing authorisation covers it and people could have said no; "
+            f"else nothing changes, asked again {every(policy.ask_again_every)}"
+        )
     return "NO ROLLBACK, the request is closed, a review is opened"
 
 

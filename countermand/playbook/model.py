@@ -152,11 +152,12 @@ MANDATORY: dict[Step, frozenset[Audience]] = {
 }
 
 
-#: Steps that people start out of order: these audiences are told whatever the playbook lists (GOV-37, GOV-39).
+#: Steps out of the playbook's order: these audiences are told whatever it lists (GOV-29, GOV-37, GOV-39).
 ALWAYS: dict[Step, tuple[Audience, ...]] = {
     Step.rollback_proposed: (Audience.operator, Audience.approver),
     Step.emergency_declared: (Audience.operator, Audience.approver, Audience.exec),
     Step.glass_broken: (Audience.operator, Audience.approver, Audience.exec),
+    Step.automatic_started: (Audience.approver, Audience.operator, Audience.exec, Audience.support),
 }
 
 

@@ -95,3 +95,4 @@ class Step(StrEnum):
     rollback_proposed = "rollback_proposed"
     emergency_declared = "emergency_declared"
     glass_broken = "glass_broken"
+    automatic_started = "automatic_started"

@@ -17,9 +17,11 @@ from temporalio.testing import WorkflowEnvironment
 from countermand import ids
 from countermand.detection.models import Arm
 from countermand.governance.decision import DecisionKind
-from tests import cases
+from tests import cases, standing
 from tests.waiting import until
 from tests.workflows.conftest import World, start_environment
+from tests.workflows.test_gates import asked_in_slack, authorise, nobody_decides
+from tests.workflows.test_gates import serious_world as serious
 from tests.workflows.test_release_watch import start_watch
 from tests.workflows.test_staged_revert import soaking, with_soak
 
@@ -106,6 +108,26 @@ async def seen_by_the_watch(world: World) -> None:
         await world.env.client.get_workflow_handle(watch).result()
 
 
+async def automatic(world: World) -> None:
+    serious(world, standing.serious_playbook())
+    await authorise(world)
+    async with world.worker():
+        handle = await world.open_incident()
+        await handle.result()
+
+
+async def proceeded_at_the_time_limit(world: World) -> None:
+    serious(world, standing.proceeding(standing.serious_playbook()))
+    async with world.worker():
+        handle = await world.open_incident()
+        view = await world.reaches("asking")
+        assert view.ask is not None
+        await authorise(world)
+        await asked_in_slack(world, view.ask.opened.ask_id)
+        await nobody_decides(world, world.env, 31)
+        await handle.result()
+
+
 async def _soaking_slowly(world: World) -> None:
     world.playbook = with_soak("60s")
     world.catalogue.the_playbook = world.playbook
@@ -119,6 +141,8 @@ SITUATIONS: list[Callable[[World], Awaitable[None]]] = [
     held_then_reversed,
     worker_killed_mid_stage,
     seen_by_the_watch,
+    automatic,
+    proceeded_at_the_time_limit,
 ]
 
 

@@ -21,6 +21,7 @@ from activities.briefing import BriefingActivities
 from activities.communicating import CommunicatingActivities
 from activities.emergencies import EmergencyActivities
 from activities.freezing import FreezingActivities
+from activities.gating import GatingActivities
 from activities.planning import PlanningActivities
 from activities.recording import RecordingActivities
 from activities.reviewing import ReviewingActivities
@@ -86,6 +87,7 @@ class World:
     channel: fakes.FakeChannel = field(default_factory=fakes.FakeChannel)
     cards: fakes.FakeCards = field(default_factory=fakes.FakeCards)
     keys: fakes.FakeKeys = field(default_factory=fakes.FakeKeys)
+    trust: fakes.FakeTrust = field(default_factory=fakes.FakeTrust)
 
     def __post_init__(self) -> None:
         self.release = cases.release().model_copy(update={"release_id": f"r-{uuid.uuid4().hex[:8]}"})
@@ -107,6 +109,7 @@ class World:
         planning = PlanningActivities(self.target, self.ledger)
         staging = StagingActivities(self.target, self.ledger, self.people, self.keys, fakes.now)
         emergencies = EmergencyActivities(self.target, self.ledger, self.people, self.keys, fakes.now)
+        gating = GatingActivities(self.target, self.ledger, self.keys, self.trust, fakes.now)
         reviewing = ReviewingActivities(self.ledger, fakes.FakeRenderer(), self.catalogue, fakes.now)
         sealer = Sealer(self.signals, lambda _name: None)
         watching = WatchingActivities(self.signals, sealer, self.catalogue, fakes.now)
@@ -123,6 +126,8 @@ class World:
                     ).freeze,
                     planning.make_plan,
                     planning.open_ask,
+                    gating.decide_gate,
+                    gating.decide_default,
                     staging.recheck,
                     staging.set_stage,
                     staging.verify_traffic,
@@ -147,13 +152,14 @@ class World:
 
     async def open_incident(self) -> WorkflowHandle[Any, Any]:
         self.signals.standing = True
+        verdict = self.verdict()
         case = Case(
             incident_id=self.incident_id,
             release_id=self.release.release_id,
             environment=self.release.environment,
             service=self.release.service,
-            severity=Severity.sev2,
-            verdict=self.verdict(),
+            severity=Severity(verdict.severity),
+            verdict=verdict,
             opened_by="automation",
         )
         return await self.env.client.start_workflow(Incident.run, case, id=self.workflow_id, task_queue=self.queue)

@@ -277,6 +277,7 @@ async def test_i2_a_revert_started_by_hand_with_a_made_up_approval_has_no_effect
                 ask_id=view.ask.opened.ask_id,
                 workflow_id=view.ask.opened.workflow_id,
                 plan=view.plan,
+                policy=world.playbook.approvals[view.plan.severity],
                 evidence_digest=view.ask.opened.evidence_digest,
                 requester="automation",
                 brief=brief,

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, meta, nodes
 
 from adapters.templates import CannotRender, JinjaRenderer
 from countermand.playbook.load import parse
-from countermand.playbook.model import MANDATORY, Audience, Step
+from countermand.playbook.model import ALWAYS, MANDATORY, Audience, Step
 
 ROOT = Path(__file__).parents[3]
 TEMPLATES = ROOT / "templates"
@@ -63,6 +63,7 @@ FACTS: dict[str, Any] = {
     "stop": {"why": "somebody else changed the share", "next": "people are asked whether to go on"},
     "verification": {"sentence": "14 bad of 412 answers, at most 5.3 %"},
     "plan": {"digest12": "9a0be1f2c3d4", "stages": ["10 % go back", "50 % go back"], "expected_minutes": 4},
+    "automatic": {"authorisation": "sa-harm", "why": "the trigger is clear"},
     "unknowns": ["the cause", "who was affected"],
     "next_update": "04:00 UTC",
     "review": {"due": "2026-11-25", "owner": "release owner"},
@@ -134,6 +135,7 @@ each_message = pytest.mark.parametrize(("step", "audience"), MESSAGES, ids=lambd
 
 def test_every_mandatory_message_has_a_template() -> None:
     promised = {(step, audience) for step, audiences in MANDATORY.items() for audience in audiences}
+    promised |= {(step, audience) for step, audiences in ALWAYS.items() for audience in audiences}
     assert promised | {(Step.ramp_held, Audience.operator)} <= set(MESSAGES)
 
 

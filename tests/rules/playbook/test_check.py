@@ -48,6 +48,16 @@ WARNED = {
         "detection.triggers[0]",
         "carry no bound on false alarms",
     ),
+    "to proceed when nobody decides": (
+        ("do: default, action: hold", "do: default, action: proceed"),
+        "approvals.sev2.ladder[3].action",
+        "acts only under a standing authorisation",
+    ),
+    "fewer people than the gate asks for": (
+        ("        - {role: release_owner, min: 1}\n      distinct_people: 2", "      distinct_people: 1"),
+        "approvals.sev2.quorum.distinct_people",
+        "at sev2 the gate asks for 2 people",
+    ),
     "too few outputs to be shown healthy": (
         (
             "{signal: hallucinations, at_most: 0.07, min_scored: 400}",

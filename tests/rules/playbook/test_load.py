@@ -57,7 +57,7 @@ BAD: dict[str, tuple[str, str, str, str, tuple[str, ...]]] = {
         "",
         "    ladder:",
         "approvals.sev2.ladder",
-        ("exactly one default", "{after: <time limit>, do: default, action: hold | abort}"),
+        ("exactly one default", "{after: <time limit>, do: default, action: hold | abort | proceed}"),
     ),
     "a share of 101 %": (
         "give_back: 50%",
@@ -78,7 +78,7 @@ BAD: dict[str, tuple[str, str, str, str, tuple[str, ...]]] = {
         "do: default",
         "do: default}",
         "approvals.sev2.ladder[3].do",
-        ("`action: hold` or `action: abort`",),
+        ("`action: hold`, `action: abort` or `action: proceed`",),
     ),
     "an unknown signal in a trigger": (
         "{signal: hallucinations, tolerate",
