@@ -14,12 +14,24 @@ from workflows.ask_cards import AskCards
 from workflows.consent import Consent
 from workflows.correction import Correction
 from workflows.incident import Incident
+from workflows.messages import Messages
 from workflows.release_watch import ReleaseWatch
 from workflows.review import Review
 from workflows.staged_revert import StagedRevert
 from workflows.standing import IssueStanding
 
-WORKFLOWS = [ReleaseWatch, Incident, Approval, AskCards, StagedRevert, Review, Correction, Consent, IssueStanding]
+WORKFLOWS = [
+    ReleaseWatch,
+    Incident,
+    Approval,
+    AskCards,
+    StagedRevert,
+    Messages,
+    Review,
+    Correction,
+    Consent,
+    IssueStanding,
+]
 
 
 def _sandboxed(runner: WorkflowRunner | None) -> WorkflowRunner:

@@ -25,6 +25,7 @@ from activities.verifying import VerifyingActivities
 from activities.watching import WatchingActivities
 from adapters.alerts import SqlAlerts
 from adapters.catalogue import SqlCatalogue
+from adapters.channel_sending import Sender
 from adapters.channel_settings import channel_settings
 from adapters.channels import routed_channel
 from adapters.database import Database, utc_now
@@ -34,6 +35,11 @@ from adapters.settings import Settings
 from adapters.signals import SqlSignals
 from adapters.signing import GatewayKey
 from adapters.slack_cards import NoCards, SlackCards
+from adapters.slack_copies import SlackCopies
+from adapters.slack_links import SlackLinks
+from adapters.slack_posting import SlackPoster
+from adapters.slack_rooms import SlackRooms
+from adapters.slack_sender import SlackSender
 from adapters.slack_settings import slack_settings
 from adapters.slack_web import SlackWeb
 from adapters.source_settings import source_settings
@@ -55,7 +61,8 @@ async def run(settings: Settings) -> None:
     sources = ConfiguredSources(source_settings(settings.sources), SqlAlerts(database))
     sealer = Sealer(signals, sources)
     briefing = BriefingActivities(catalogue, people, GatewayKey(settings.gateway_key))
-    channel = routed_channel(channel_settings(settings.channels), database, joined={})
+    cards, joined = _slack(settings, database, people)
+    channel = routed_channel(channel_settings(settings.channels), database, joined=joined)
     communicating = CommunicatingActivities(ledger, renderer, channel, settings.console_url)
     planning = PlanningActivities(targets, ledger)
     staging = StagingActivities(targets, ledger, people, GatewayKey(settings.gateway_key), utc_now)
@@ -63,7 +70,7 @@ async def run(settings: Settings) -> None:
     trust = ConfiguredTrust(source_settings(settings.sources))
     gating = GatingActivities(targets, ledger, GatewayKey(settings.gateway_key), trust, utc_now)
     reviewing = ReviewingActivities(ledger, renderer, catalogue, utc_now)
-    showing = ShowingActivities(ledger, _cards(settings, database, people))
+    showing = ShowingActivities(ledger, cards)
     client = await connect()
     effects = Worker(
         client,
@@ -114,11 +121,16 @@ async def run(settings: Settings) -> None:
     await database.close()
 
 
-def _cards(settings: Settings, database: Database, people: SourcedDirectory) -> AskCards:
+def _slack(settings: Settings, database: Database, people: SourcedDirectory) -> tuple[AskCards, dict[str, Sender]]:
+    """Cards and the channel `slack` of routes; nothing of both where Slack is not configured."""
     slack = slack_settings(settings.data / "slack.yaml")
     if slack is None:
-        return NoCards()
-    return SlackCards(database, SlackWeb(slack.bot_token(), slack.api_url), slack, people, settings.console_url)
+        return NoCards(), {}
+    web, copies = SlackWeb(slack.bot_token(), slack.api_url), SlackCopies(database)
+    rooms = SlackRooms(web, slack, copies, SlackLinks(database), people, settings.console_url)
+    poster = SlackPoster(web, copies, utc_now)
+    cards = SlackCards(database, web, slack, people, settings.console_url)
+    return cards, {"slack": SlackSender(web, slack, copies, poster, rooms, settings.console_url)}
 
 
 if __name__ == "__main__":

@@ -208,6 +208,11 @@ class Receipt(Value):
     tried: tuple[str, ...] = ()
     instead: Message | None = None
 
+    @property
+    def reached(self) -> bool:
+        """Whether people got it: not when every channel of theirs failed and it only lies where it can be found."""
+        return not self.tried or self.channel not in ("outbox", "directory")
+
 
 class Channel(Protocol):
     """A way to reach an audience; `send` is idempotent by `message.key`."""

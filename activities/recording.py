@@ -15,13 +15,13 @@ from countermand.plan.target import CheckResult, CheckWord, Value
 
 
 class RecordRequest(Value):
-    """Entries that go into the Ledger together."""
+    """Entries that go into the Ledger together; none only asks how far it goes."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[Entry, ...] = ()
 
 
 class Recorded(Value):
-    """The newest sequence number of what was appended."""
+    """The newest sequence number of what was appended, or of the whole Ledger when nothing was."""
 
     seq: int
 
@@ -35,6 +35,8 @@ class RecordingActivities:
     @activity.defn(name="record")
     async def record(self, request: RecordRequest) -> Recorded:
         """Append idempotently. A conflict or an entry without canonical form is a bug, never retried."""
+        if not request.entries:
+            return Recorded(seq=await self._ledger.head())
         try:
             records = await self._ledger.append(*request.entries)
         except (LedgerConflict, NotCanonical, LineTooLong) as error:

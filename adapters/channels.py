@@ -12,6 +12,7 @@ from adapters.channel_smtp import SmtpSender
 from adapters.channel_webhook import WebhookSender
 from adapters.database import Database
 from adapters.outbox import Outbox
+from adapters.settings import SettingsInvalid
 
 
 def routed_channel(settings: ChannelSettings, database: Database, joined: Mapping[str, Sender]) -> RoutedChannel:
@@ -20,4 +21,6 @@ def routed_channel(settings: ChannelSettings, database: Database, joined: Mappin
         name: SmtpSender(entry) if isinstance(entry, SmtpSettings) else WebhookSender(entry)
         for name, entry in settings.channels.items()
     }
+    for name in senders.keys() & joined.keys():
+        raise SettingsInvalid(f"channels.{name}: this name is taken by a channel with a file of its own; take another")
     return RoutedChannel(Outbox(database), MessageAttempts(database), {**senders, **joined}, settings.routes)

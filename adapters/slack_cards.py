@@ -18,18 +18,15 @@ from adapters.slack_check import message_problems
 from adapters.slack_copies import Copy, SlackCopies
 from adapters.slack_links import SlackLinks, SlackUser
 from adapters.slack_posting import LOOK_BACK, Done, SlackPoster
+from adapters.slack_rooms import FAILURES, unfit
 from adapters.slack_settings import SlackSettings
-from adapters.slack_web import SlackBusy, SlackRefused, SlackUnclear, SlackWeb
+from adapters.slack_web import SlackWeb
 from countermand.governance.directory import Directory
 from countermand.messages.ask_card import ask_card
 from countermand.messages.block_kit import SlackMessage
 from countermand.messages.incident import AskView, IncidentView
 from countermand.messages.slack_card import minimal_card, slack_card
 from countermand.messages.slack_notes import Note, calling, notes
-
-#: Kinds of channels in which people of other organisations can press buttons (SLK-29).
-_SHARED = ("is_ext_shared", "is_pending_ext_shared")
-_FAILURES = (SlackRefused, SlackBusy, SlackUnclear)
 
 
 class NoCards:
@@ -132,7 +129,7 @@ class SlackCards:
             if channel is None:
                 continue
             place = f"channel {channel}" + (" (second channel)" if name == "fallback" else "")
-            why = await self._unfit(channel)
+            why = await unfit(self._web, self._settings, channel)
             if why:
                 now.done.failed.append(f"{place}: {why}")
                 continue
@@ -141,18 +138,6 @@ class SlackCards:
             if posted is not None:
                 return posted
         return None
-
-    async def _unfit(self, channel: str) -> str:
-        """Why no card may be posted there; empty when it may. What cannot be asked is not taken for fit."""
-        try:
-            info = await self._web.channel(channel)
-        except _FAILURES as error:
-            return str(error)
-        if any(info.get(kind) for kind in _SHARED):
-            return "it is shared with another organisation, so no request is shown there"
-        if info.get("is_org_shared") and not self._settings.allow_org_shared:
-            return "it is shared between workspaces; set allow_org_shared to allow that"
-        return ""
 
     async def _note(self, now: _Round, note: Note, card: Copy) -> None:
         """Notes are posted once and never changed."""
@@ -194,7 +179,7 @@ class SlackCards:
         place = f"direct message to {name}"
         try:
             channel = await self._web.direct(user.user_id)
-        except _FAILURES as error:
+        except FAILURES as error:
             now.done.failed.append(f"{place}: {error}")
             return
         copy = await self._copies.plan(now.new(part, place, channel))
@@ -209,7 +194,7 @@ class SlackCards:
         if copy.ts is None:
             try:
                 found = await self._poster.adopt(copy)
-            except _FAILURES as error:
+            except FAILURES as error:
                 now.done.failed.append(f"{copy.place}: {error}")
                 return None
             if found is None:

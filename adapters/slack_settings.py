@@ -31,6 +31,9 @@ class SlackSettings(BaseModel):
     fallback_channel: Channel | None = None
     #: Channels that several workspaces of one organisation share; Slack Connect channels are never used (SLK-29).
     allow_org_shared: bool = False
+    #: A private channel for each incident, to which these roles are invited (SLK-24).
+    incident_channels: bool = False
+    incident_channel_roles: tuple[str, ...] = ("incident_commander", "release_owner", "safety_lead")
     bot_token_file: Path
     signing_secret_files: Annotated[tuple[Path, ...], Field(max_length=2)] = ()
     app_token_file: Path | None = None

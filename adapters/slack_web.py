@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -127,6 +128,45 @@ class SlackWeb:
         said = await self._call("users.info", lambda: self.client.users_info(user=user))
         return dict(said["user"])
 
+    async def create_private(self, name: str) -> str:
+        """Create a private channel with the app in it; returns its id."""
+        said = await self._call(
+            "conversations.create", lambda: self.client.conversations_create(name=name, is_private=True)
+        )
+        return str(said["channel"]["id"])
+
+    async def private_named(self, name: str) -> str | None:
+        """The private channel of that name in which the app is, if there is one."""
+        cursor = ""
+        while True:
+            said = await self._call("conversations.list", partial(self._private_channels, cursor))
+            for channel in said.get("channels", ()):
+                if channel.get("name") == name:
+                    return str(channel["id"])
+            cursor = str((said.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                return None
+
+    async def set_topic(self, channel: str, topic: str) -> None:
+        await self._call(
+            "conversations.setTopic", lambda: self.client.conversations_setTopic(channel=channel, topic=topic)
+        )
+
+    async def invite(self, channel: str, users: Sequence[str]) -> None:
+        await self._call(
+            "conversations.invite", lambda: self.client.conversations_invite(channel=channel, users=list(users))
+        )
+
+    async def pin(self, channel: str, ts: str) -> None:
+        await self._call("pins.add", lambda: self.client.pins_add(channel=channel, timestamp=ts))
+
+    async def bookmark(self, channel: str, title: str, url: str) -> None:
+        """Put a link at the head of a channel."""
+        await self._call(
+            "bookmarks.add",
+            lambda: self.client.bookmarks_add(channel_id=channel, title=title, type="link", link=url),
+        )
+
     async def group(self, group: str) -> list[str]:
         """The ids of the users in a user group now. A group that is switched off is refused."""
         said = await self._call(
@@ -149,6 +189,11 @@ class SlackWeb:
         await self._call(
             "views.publish",
             lambda: self.client.views_publish(user_id=user, view=view, **({"hash": seen} if seen else {})),
+        )
+
+    async def _private_channels(self, cursor: str) -> AsyncSlackResponse:
+        return await self.client.conversations_list(
+            types="private_channel", exclude_archived=True, limit=200, cursor=cursor
         )
 
     async def _turn(self, channel: str) -> None:

@@ -25,7 +25,8 @@ from countermand.governance.decision import DecisionKind
 from countermand.governance.directory import Subject, unattainable
 from countermand.ledger.bodies import ReleaseRegistered, VerdictChanged
 from countermand.ledger.record import ChainBroken, Record
-from countermand.messages.incident import IncidentView
+from countermand.messages.ask_card import AskCard
+from countermand.messages.incident import AskView, IncidentView
 from countermand.plan.model import Bundle, Release
 from countermand.playbook.load import PlaybookErrors
 from countermand.playbook.model import Name
@@ -368,9 +369,14 @@ async def show_ask(ask_id: str, deps: Deps, person: SignedIn) -> dict[str, Any]:
     view_sha256 = await deps.shown.issue(
         person.subject, ask_id, card.approval_digest, canonical(shown), "application/json"
     )
+    return ask_body(ask, card, view_sha256)
+
+
+def ask_body(ask: AskView, card: AskCard, view_sha256: str) -> dict[str, Any]:
+    """A request as programs and the command line read it."""
     return {
         "schema": "countermand.ask/v1",
-        "card": shown,
+        "card": card.model_dump(mode="json"),
         "view_sha256": view_sha256,
         "status": ask.status,
         "have": ask.have,

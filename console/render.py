@@ -18,7 +18,7 @@ from console.states import mark
 from countermand import __version__
 from countermand.canonical import instant
 from countermand.messages.facts import in_words, spoken, utc
-from countermand.messages.fencing import visible
+from countermand.messages.fencing import fenced, shown
 from countermand.playbook.units import format_percent
 
 STATIC = Path(__file__).parent / "static"
@@ -49,7 +49,7 @@ def _words(identifier: str) -> str:
 def _shown(value: object) -> object:
     """Whatever is printed from data: a right-to-left override or an escape sequence must be seen, not obeyed."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return "\n".join(visible(line.removesuffix("\r")) for line in value.split("\n"))
+        return "\n".join(shown(line.removesuffix("\r")) for line in value.split("\n"))
     return value
 
 
@@ -65,6 +65,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "instant": instant,
+        "fenced": fenced,
         "in_words": in_words,
         "percent": format_percent,
         "relative": relative,

@@ -18,12 +18,12 @@ from console.slack_commands import SlackCommands
 from console.slack_desk import SlackDesk
 from console.slack_home import SlackHome
 from countermand.governance.approval import MIN_REASON
-from countermand.messages.slack_card import ACKNOWLEDGE, APPROVE, ASK_AGAIN, HOLD, REJECT
+from countermand.messages.slack_card import ACKNOWLEDGE, APPROVE, ASK_AGAIN, EXTEND, HOLD, REJECT
 from countermand.messages.slack_dialog import DECIDE, REASON, waiting_dialog
 from countermand.messages.slack_start import HARM, RELEASE, SEVERITY, START
 
 COMMAND = "/countermand"
-_CLICKS = frozenset({ACKNOWLEDGE, APPROVE, REJECT, HOLD, ASK_AGAIN})
+_CLICKS = frozenset({ACKNOWLEDGE, APPROVE, REJECT, HOLD, ASK_AGAIN, EXTEND})
 
 Listener = Callable[..., Awaitable[None]]
 
@@ -134,7 +134,7 @@ def click_of(body: Json) -> Inbound | None:
         user=user,
         home_team=home_team,
         action=action["action_id"],
-        ask_id=str(action.get("value", ""))[:200],
+        ask_id=str(action.get("value") or (action.get("selected_option") or {}).get("value", ""))[:200],
         channel=channel,
         trigger_id=body.get("trigger_id"),
     )

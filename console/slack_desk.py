@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from typing import get_args
 
 from adapters.directory_file import GovernanceInvalid
 from adapters.slack_check import view_problems
@@ -47,7 +48,9 @@ _log = logging.getLogger(__name__)
 OPEN_WITHIN = 1.5
 #: Slack has to take the answer to a submission before the dialog is replaced again.
 SETTLE = 0.2
-_KINDS: dict[str, Kind] = {"approve": "approve", "reject": "reject", "hold": "hold", "ask_again": "ask_again"}
+_KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
+#: What is said to a request; the rest is said to its incident.
+_TO_REQUEST = ("approve", "reject", "extend")
 _FAILURES = (SlackRefused, SlackBusy, SlackUnclear)
 _RETRY = "It is tried again by itself; the console shows whether it counted."
 
@@ -109,6 +112,7 @@ class SlackDesk:
         await self.deps.ledger.append(
             body.entry(key, person.subject, incident_id=view.incident_id, release_id=view.release_id)
         )
+        await self.deps.workflows.show_again(ask.opened.workflow_id)
         quiet = directory.governance.limits.ack_quiet
         have = f"{ask.have} of {ask.opened.need_people} people approved"
         await self.answers.tell(
@@ -175,11 +179,12 @@ class SlackDesk:
         """To the one door, under an id made of the dialog's: sending it twice is the same decision."""
         incident_id = _incident_of(inbound)
         vote = inbound.action in ("approve", "reject")
+        to_request = inbound.action in _TO_REQUEST
         act = Act(
             kind=DecisionKind(inbound.action),
             incident_id=incident_id,
-            ask_id=inbound.ask_id if vote else None,
-            approval_digest=inbound.approval_digest if vote else None,
+            ask_id=inbound.ask_id if to_request else None,
+            approval_digest=inbound.approval_digest if to_request else None,
             view_sha256=inbound.view_sha256 if vote else None,
             reason=inbound.reason,
             decision_id=f"slack.{inbound.user.team_id}.{inbound.view_id}",

@@ -24,6 +24,9 @@ def check_decision(
         _check_open(ask, now)
         _check_voter(view, ask, people, subject, now)
         return
+    if kind == "extend":
+        _check_extend(view, ask, people, subject, now)
+        return
     if view.phase is None or view.closed is not None or kind not in view.phase.commands:
         raise Refused(
             Refusal.wrong_state,
@@ -36,6 +39,21 @@ def check_decision(
 def check_acknowledge(view: IncidentView, ask: AskView, people: Directory, subject: str, now: datetime) -> None:
     """Raise Refused unless the request is open and this person is one of those asked so far."""
     _check_open(ask, now)
+    _check_asked(view, ask, people, subject, now)
+
+
+def _check_extend(view: IncidentView, ask: AskView, people: Directory, subject: str, now: datetime) -> None:
+    _check_open(ask, now)
+    if ask.extended is not None:
+        raise Refused(
+            Refusal.wrong_state,
+            f"{ask.extended.name} took more time before, until {utc(ask.extended.until)}; this is possible once.",
+            "Decide before then.",
+        )
+    _check_asked(view, ask, people, subject, now)
+
+
+def _check_asked(view: IncidentView, ask: AskView, people: Directory, subject: str, now: datetime) -> None:
     asked = {*ask.opened.need_roles, *(role for rung in ask.rungs for role in rung.to)}
     if not asked & set(_roles(view, people, subject, now)):
         raise Refused(Refusal.not_your_role, f"this request asks {spoken(tuple(sorted(asked)))}.", _asked(ask))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from countermand.ledger import bodies as b
 from countermand.ledger.record import Record
-from countermand.messages.facts import spoken
+from countermand.messages.facts import spoken, utc
 from countermand.playbook.units import format_percent
 
 
@@ -47,6 +47,11 @@ def _of(body: b.Body) -> str:
             return f"could not tell {', '.join(body.audiences)} about {_words(body.step)}: {body.why}"
         case b.CommsCorrected():
             return f"{'corrected' if body.what else 'withdrawn'} for {body.audience}: {body.subject}"
+        case b.UpdatePromised() | b.UpdateOverdue():
+            word = "promised" if isinstance(body, b.UpdatePromised) else "overdue"
+            return f"{body.audience}: next update {word}, by {utc(body.until)}"
+        case b.UpdateKept():
+            return f"{body.audience}: the promised update came"
         case b.ReleaseClosed():
             return body.why
         case _:

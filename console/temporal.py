@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.communicating import CorrectRequest
 from countermand import ids
 from countermand.governance.decision import Decision, Refusal, Refused
+from workflows.ask_cards import AskCards
 from workflows.consent import ConsentInput
 from workflows.correction import Correction
 from workflows.decisions import REFUSED, UPDATE, Answer
@@ -28,6 +30,8 @@ from workflows.policies import EFFECTS_QUEUE
 from workflows.release_watch import ReleaseWatch, WatchInput
 from workflows.standing import IssueStanding
 from workflows.visibility import labels
+
+_log = logging.getLogger(__name__)
 
 _ANSWER_WITHIN = 12.0
 
@@ -50,6 +54,8 @@ class Workflows(Protocol):
     async def declare(self, decision: Decision, case: Case) -> Answer: ...
 
     async def ready(self) -> bool: ...
+
+    async def show_again(self, approval: str) -> None: ...
 
 
 class TemporalWorkflows:
@@ -132,6 +138,14 @@ class TemporalWorkflows:
             return await self._client.service_client.check_health()
         except RPCError:
             return False
+
+    async def show_again(self, approval: str) -> None:
+        """Ask for the cards of an approval to be looked at again; one that is over has none to renew."""
+        cards = self._client.get_workflow_handle_for(AskCards.run, ids.cards_workflow(approval))
+        try:
+            await cards.signal(AskCards.look_again)
+        except RPCError as error:
+            _log.info("the cards of %s are not renewed: %s", approval, error)
 
 
 async def _answered(update: Awaitable[Answer]) -> Answer:

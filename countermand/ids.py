@@ -47,6 +47,11 @@ def review_workflow(incident: str) -> str:
     return f"review/{incident}"
 
 
+def messages_workflow(incident: str) -> str:
+    """The workflow that tells people about an incident, one audience beside the other."""
+    return f"messages/{incident}"
+
+
 def correction_workflow(correction: str) -> str:
     return f"correction/{correction}"
 

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 SNAPSHOTS = Path("tests/slack/snapshots")
@@ -61,6 +62,7 @@ def main() -> int:
             page.set_content(drawn(json.loads(path.read_text(encoding="utf-8"))))
             target = out / f"slack-{path.stem.replace('_', '-')}.png"
             page.screenshot(path=target, full_page=True)
+            Image.open(target).quantize(64).save(target, optimize=True)
             print(target)
         browser.close()
     return 0
@@ -95,10 +97,7 @@ def _block(block: Json) -> str:
         case "divider":
             return "<hr>"
         case "actions":
-            buttons = "".join(
-                f'<button class="{one.get("style", "")}">{html.escape(one["text"]["text"])}</button>'
-                for one in block["elements"]
-            )
+            buttons = "".join(map(_button, block["elements"]))
             return f'<div class="actions">{buttons}</div>'
         case "input":
             hint = html.escape(block["element"]["placeholder"]["text"])
@@ -109,6 +108,14 @@ def _block(block: Json) -> str:
                 for element in block["elements"]
             )
     raise ValueError(f"no picture for block type {block['type']!r}")
+
+
+def _button(element: Json) -> str:
+    """A button, or the three dots of a menu with its entries beside them."""
+    if element["type"] == "overflow":
+        entries = ", ".join(html.escape(option["text"]["text"]) for option in element["options"])
+        return f"<button>⋯</button><small>{entries}</small>"
+    return f'<button class="{element.get("style", "")}">{html.escape(element["text"]["text"])}</button>'
 
 
 def _mrkdwn(text: str) -> str:

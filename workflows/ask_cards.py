@@ -38,6 +38,7 @@ class AskCards:
         self._request = request
         self._newest = Changed(revision=0, last=False)
         self._shown = 0
+        self._again = False
 
     @workflow.run
     async def run(self, request: CardsInput) -> int:
@@ -46,14 +47,14 @@ class AskCards:
         while True:
             try:
                 await workflow.wait_condition(
-                    lambda: self._newest.revision > self._shown,
+                    lambda: self._again or self._newest.revision > self._shown,
                     timeout=max(until - workflow.now(), timedelta(milliseconds=1)),
                     timeout_summary="the request fell silent",
                 )
             except TimeoutError:
                 return self._shown
             change = self._newest
-            self._shown = change.revision
+            self._shown, self._again = change.revision, False
             try:
                 await workflow.execute_activity_method(
                     ShowingActivities.show_ask,
@@ -77,3 +78,8 @@ class AskCards:
         """Signals may overtake each other; the newest revision counts."""
         if change.revision > self._newest.revision:
             self._newest = change
+
+    @workflow.signal
+    def look_again(self) -> None:
+        """Something was recorded beside the request, for example that somebody is looking at it."""
+        self._again = True

@@ -94,6 +94,7 @@ class Incident:
         self._steps = IncidentSteps(case, brief)
         self._scribe = Scribe(case.incident_id, case.release_id, brief.playbook, case.severity)
         self._ends_by = workflow.now() + brief.playbook.incident_time_limit
+        await self._steps.start_messages()
         await self._declare()
         try:
             closing = await self._resolve()
@@ -101,6 +102,7 @@ class Incident:
             sentence = f"A step failed for good, nothing more is done automatically: {error.cause or error}"
             closing = Closing(outcome="unresolved", sentence=sentence)
         await self._close(closing)
+        await self._scribe.finish()
         await self._steps.start_review()
         await asyncio.gather(*self._aside)
         await workflow.wait_condition(workflow.all_handlers_finished)

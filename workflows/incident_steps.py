@@ -24,6 +24,7 @@ from countermand.playbook.model import ApprovalPolicy, Severity
 from workflows import policies
 from workflows.approval import Approval, ApprovalInput, ApprovalResult
 from workflows.ask_cards import AskCards, CardsInput
+from workflows.messages import Messages, MessagesInput
 from workflows.review import Review, ReviewInput
 from workflows.staged_revert import RevertInput, RevertResult, StagedRevert
 from workflows.visibility import labels
@@ -82,6 +83,21 @@ class IncidentSteps:
             evidence_digest=case.verdict.evidence_digest,
             opened_by=case.opened_by,
             ends_by=ends_by,
+        )
+
+    async def start_messages(self) -> None:
+        """Start the workflow that tells people; it outlives the incident until everything is said."""
+        case = self._case
+        await workflow.start_child_workflow(
+            Messages.run,
+            MessagesInput(
+                incident_id=case.incident_id,
+                release_id=case.release_id,
+                time_limit=self._brief.playbook.incident_time_limit + policies.AFTERWARDS,
+            ),
+            id=ids.messages_workflow(case.incident_id),
+            parent_close_policy=ParentClosePolicy.ABANDON,
+            static_summary=f"Messages of {case.incident_id}",
         )
 
     def freeze(self, limit: timedelta) -> ActivityHandle[Frozen]:

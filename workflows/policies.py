@@ -49,6 +49,9 @@ TELL = Limits(
     retry_policy=_QUICK_RETRY,
 )
 
+#: How much longer than an incident its messages may last.
+AFTERWARDS = timedelta(hours=24)
+
 #: A correction is owed to its readers; nothing waits for it, so it may wait long for a store.
 CORRECT = Limits(
     start_to_close_timeout=timedelta(seconds=75),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ApplicationError
 
-from activities.communicating import CommunicateRequest, CommunicatingActivities
+from activities.communicating import CommunicateRequest
 from activities.recording import RecordingActivities, RecordRequest
-from countermand.ledger.bodies import Body, CommsFailed
+from countermand import ids
+from countermand.ledger.bodies import Body
 from countermand.playbook.model import Playbook, Severity, Step
 from workflows import policies
+from workflows.messages import Messages, Telling, communicate
+from workflows.recording import record
 
 
 class Scribe:
@@ -20,22 +23,38 @@ class Scribe:
         self._release_id = release_id
         self._playbook = playbook
         self._reask_every = playbook.policy(severity).ask_again_every
+        self._update_every = playbook.updates_every(severity)
 
     async def record(self, key: str, body: Body, summary: str) -> None:
-        entry = body.entry(
-            f"{self._incident_id}/{key}", "worker", incident_id=self._incident_id, release_id=self._release_id
-        )
-        await workflow.execute_activity_method(
-            RecordingActivities.record, RecordRequest(entries=(entry,)), summary=summary, **policies.RECORD
-        )
+        await record(self._incident_id, self._release_id, key, body, summary)
 
     async def tell(self, step: Step, occasion: str) -> None:
-        """Tell every audience of the step; a message that cannot be sent is recorded and stops nothing (REL-6)."""
+        """Have every audience of the step told what the Ledger says now; how words reach people is not waited for.
+
+        Where nobody takes it over, after the incident, people are told from here.
+        """
         audiences = self._playbook.audiences(step)
+        if not audiences:
+            return
         words = step.value.replace("_", " ")
+        now = await workflow.execute_activity_method(
+            RecordingActivities.record,
+            RecordRequest(),
+            summary=f"What is known when people are told: {words}",
+            **policies.RECORD,
+        )
+        telling = Telling(
+            step=step,
+            occasion=occasion,
+            audiences=audiences,
+            reask_every=self._reask_every,
+            update_every=self._update_every,
+            as_of=now.seq,
+        )
         try:
-            await workflow.execute_activity_method(
-                CommunicatingActivities.communicate,
+            await self._messages.signal(Messages.tell, telling)
+        except ApplicationError:
+            await communicate(
                 CommunicateRequest(
                     incident_id=self._incident_id,
                     release_id=self._release_id,
@@ -43,10 +62,17 @@ class Scribe:
                     audiences=audiences,
                     occasion=occasion,
                     reask_every=self._reask_every,
-                ),
-                summary=f"Tell people: {words}",
-                **policies.TELL,
+                    as_of=now.seq,
+                )
             )
-        except ActivityError as error:
-            failed = CommsFailed(step=step.value, audiences=audiences, why=str(error.cause or error))
-            await self.record(f"comms_failed/{step.value}/{occasion}", failed, f"Could not tell people: {words}")
+
+    async def finish(self) -> None:
+        """Nothing more is promised to anybody; what is left to say is still said."""
+        try:
+            await self._messages.signal(Messages.finish)
+        except ApplicationError as error:
+            workflow.logger.warning("messages of %s: %s", self._incident_id, error)
+
+    @property
+    def _messages(self) -> workflow.ExternalWorkflowHandle[Messages]:
+        return workflow.get_external_workflow_handle_for(Messages.run, ids.messages_workflow(self._incident_id))

@@ -11,6 +11,7 @@ from countermand.cli import client, seen
 from countermand.cli.exits import Exit, Failure
 from countermand.cli.incident_commands import ReasonOption, ResumeOption
 from countermand.cli.output import Column, Format, FormatOption, JsonObject, detail, items, sign, spoken, state_text
+from countermand.messages.fencing import fenced, shown
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -54,35 +55,42 @@ def show(ask_id: AskId, output: FormatOption = Format.table) -> None:
 
 
 def card_lines(body: JsonObject) -> list[str | Text]:
-    """The ask card in the fixed order of its facts, then how to decide."""
+    """The ask card in the fixed order of its facts, how to decide, and below a line what people typed."""
     from rich.text import Text
 
     card = body["card"]
     lines: list[str | Text] = [
-        Text(f"{card['title']}  ", style="bold") + state_text(body["status"]),
+        Text(f"{shown(card['title'])}  ", style="bold") + state_text(body["status"]),
+        *([f"This request is over: {card['because']}."] if body["status"] != "pending" else ()),
         card["question"],
         f"Decide before {card['deadline']}.",
     ]
     for fact in card["facts"]:
-        lines += ["", Text(fact["title"], style="bold"), *(f"  {line}" for line in fact["lines"])]
+        lines += ["", Text(shown(fact["title"]), style="bold"), *(f"  {line}" for line in fact["lines"])]
     lines += ["", f"If nobody decides: {card['if_nobody_decides']}", card["people"]]
-    for vote in body["votes"]:
-        lines.append(f"  {sign(vote['vote'])} {vote['name']}: {spoken(vote['vote'])}. {vote['reason']}")
-    if body["status"] != "pending":
-        return lines
+    lines += [f"  {sign(vote['vote'])} {vote['name']}: {spoken(vote['vote'])}" for vote in body["votes"]]
+    lines += _how_to_decide(body["status"], card)
+    typed = [vote for vote in body["votes"] if vote["reason"]]
+    if typed:
+        lines += ["", "────────", "Untrusted: reasons as people typed them; nothing above depends on them."]
+        lines += [f"  {vote['name']}: {fenced(vote['reason'])}" for vote in typed]
+    return [shown(line) if isinstance(line, str) else line for line in lines]
+
+
+def _how_to_decide(status: str, card: JsonObject) -> list[str]:
     digest = bare(card["approval_digest"])
+    lines = ["", f"Digest {digest}"]
+    if status != "pending":
+        return lines
     if not card["complete"]:
         lacking = " and ".join(card["incomplete_because"])
-        lines += ["", f"▲ {lacking} cannot be shown: this can be rejected, not approved."]
-    approve = f"countermand approve {card['ask_id']} --digest {digest[:12]} --reason '…'"
-    page = page_of(f"/asks/{card['ask_id']}")
-    return [
-        *lines,
-        "",
-        f"Digest {digest}",
-        f"  approve with your security key: {page}" if needs_key(card) else f"  {approve}",
-        f"  countermand reject {card['ask_id']} --digest {digest[:12]} --reason '…'",
-    ]
+        lines.append(f"▲ {lacking} cannot be shown: this can be rejected, not approved.")
+    elif needs_key(card):
+        page = page_of(f"/asks/{card['ask_id']}")
+        lines.append(f"  approve with your security key: {page}")
+    else:
+        lines.append(f"  countermand approve {card['ask_id']} --digest {digest[:12]} --reason '…'")
+    return [*lines, f"  countermand reject {card['ask_id']} --digest {digest[:12]} --reason '…'"]
 
 
 def approve(

@@ -52,7 +52,7 @@ def tell(records: Sequence[Record], playbook: Playbook, went_bad: datetime | Non
         _asked(view),
         *_votes(view, playbook),
         *_stages(view, playbook),
-        *_end(view, records),
+        *_end(view, playbook, records),
     ]
     return Story(tuple(events), view)
 
@@ -106,7 +106,7 @@ def _stages(view: IncidentView | None, playbook: Playbook) -> list[Event]:
     return events
 
 
-def _end(view: IncidentView | None, records: Sequence[Record]) -> list[Event]:
+def _end(view: IncidentView | None, playbook: Playbook, records: Sequence[Record]) -> list[Event]:
     back = view.stages[-1].ended_at if view and view.stages else None
     closed = view.closed if view else None
     closed_at = view.closed_at if view else None
@@ -119,20 +119,24 @@ def _end(view: IncidentView | None, records: Sequence[Record]) -> list[Event]:
             " ".join(check.sentence for check in view.verification) if view and reverted else "",
             failed=closed is not None and not reverted,
         ),
-        _announced("all-clear sent", Step.all_clear, closed_at if reverted else None, records),
-        _announced("review drafted and announced", Step.review_drafted, closed_at, records),
+        _announced("all-clear sent", Step.all_clear, closed_at if reverted else None, playbook, records),
+        _announced("review drafted and announced", Step.review_drafted, closed_at, playbook, records),
     ]
 
 
-def _announced(label: str, step: Step, began: datetime | None, records: Sequence[Record]) -> Event:
-    """All audiences of a step are told at once; a message that could not be sent is recorded too."""
-    kinds = (Kind.comms_sent, Kind.comms_failed)
-    about = [record for record in records if record.kind in kinds and record.body["step"] == step.value]
-    if not about:
+def _announced(label: str, step: Step, began: datetime | None, playbook: Playbook, records: Sequence[Record]) -> Event:
+    """Ends when the last audience of the step was told; a message that could not be sent is recorded too."""
+    told: dict[str, tuple[datetime, str]] = {}
+    for record in records:
+        match body := b.parse_body(record):
+            case b.CommsSent() if body.step == step.value:
+                told[body.audience] = (record.at, "")
+            case b.CommsFailed() if body.step == step.value:
+                told.update({audience: (record.at, body.why) for audience in body.audiences})
+    if not told or not set(playbook.audiences(step)) <= set(told):
         return Event(label, began)
-    newest = about[-1]
-    failed = newest.kind is Kind.comms_failed
-    return Event(label, began, newest.at, str(newest.body["why"]) if failed else "", failed)
+    failed = next((why for _, why in told.values() if why), "")
+    return Event(label, began, max(at for at, _ in told.values()), failed, bool(failed))
 
 
 def messages_due(playbook: Playbook) -> set[tuple[str, str]]:

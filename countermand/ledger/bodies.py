@@ -372,6 +372,33 @@ class ReviewClosed(Body):
     by: tuple[str, ...]
 
 
+class UpdatePromised(Body):
+    """The message `key` said that the next one comes by `until` (COM-24)."""
+
+    KIND: ClassVar[Kind] = Kind.update_promised
+    audience: str
+    key: str
+    until: datetime
+
+
+class UpdateKept(Body):
+    """The promise of message `key` was kept by message `by`."""
+
+    KIND: ClassVar[Kind] = Kind.update_kept
+    audience: str
+    key: str
+    by: str
+
+
+class UpdateOverdue(Body):
+    """The promise of message `key` was not kept by the time it named."""
+
+    KIND: ClassVar[Kind] = Kind.update_overdue
+    audience: str
+    key: str
+    until: datetime
+
+
 class ConsentOpened(Body):
     """People are asked to sign `document` under a row of the rights table; `approval_digest` covers what it says.
 
@@ -531,7 +558,7 @@ BODIES: dict[Kind, type[Body]] = {
         ReleaseRegistered, ReleaseClosed, VerdictChanged, IncidentOpened, IncidentPhase, IncidentClosed,
         FreezeCompleted, FreezeFailed, PlanMade, AskOpened, AskRung, AskAcknowledged, AskExtended, AskVote, AskClosed,
         DecisionMade, DecisionRefused, StageIntent, StageOutcome, StageState, CheckDone, CommsSent, CommsFailed,
-        CommsCorrected, ReviewDrafted, ReviewClosed,
+        CommsCorrected, ReviewDrafted, ReviewClosed, UpdatePromised, UpdateKept, UpdateOverdue,
         ConsentOpened, ConsentVote, ConsentOverdue, ConsentClosed, StandingIssued, StandingRevoked,
         ConcernRaised, FreezeStarted, GlassBroken,
         GateDecided, AskDefaulted, RehearsalPassed,

@@ -7,6 +7,7 @@ not offered (COM-32).
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from countermand.governance.decision import SignatureClass
@@ -30,6 +31,11 @@ class Fact(Value):
     title: str
     lines: tuple[str, ...]
 
+    @property
+    def id(self) -> str:
+        """Its name wherever it is shown: `what_is_not_known`."""
+        return "_".join(re.findall(r"[a-z]+", self.title.lower()))
+
 
 class AskCard(Value):
     """Everything shown before a decision."""
@@ -47,6 +53,7 @@ class AskCard(Value):
     status: str
     complete: bool
     incomplete_because: tuple[str, ...]
+    because: str = ""
     signature_class: SignatureClass = SignatureClass.standard
 
 
@@ -77,6 +84,7 @@ def ask_card(view: IncidentView, ask: AskView) -> AskCard:
         status=ask.status,
         complete=not lacking,
         incomplete_because=tuple(lacking),
+        because=ask.closed.because if ask.closed else "",
         signature_class=opened.signature_class,
     )
 

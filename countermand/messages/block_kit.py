@@ -100,6 +100,12 @@ def link_button(action_id: str, text: str, url: str) -> Json:
     return {"type": "button", "action_id": action_id, "text": plain(text), "url": url}
 
 
+def overflow(action_id: str, options: dict[str, str], *, says: str) -> Json:
+    """The menu behind the three dots: each text with its value, an opaque id."""
+    made = [{"text": plain(text), "value": value} for text, value in options.items()]
+    return {"type": "overflow", "action_id": action_id, "options": made, "accessibility_label": cut(says, MAX_BUTTON)}
+
+
 def actions(block_id: str, elements: Sequence[Json]) -> Block:
     return {"type": "actions", "block_id": block_id, "elements": list(elements)}
 

@@ -67,8 +67,18 @@ def gate_lines(view: IncidentView) -> tuple[str, ...]:
     return tuple(f"not clear: {clause}" for clause in gate.because)
 
 
-def facts(view: IncidentView, *, step: Step, console_url: str, reask_every: timedelta) -> dict[str, Any]:
-    """Facts for messages about `step`. Unknown things are said to be unknown, never left blank or zero."""
+def facts(
+    view: IncidentView,
+    *,
+    step: Step,
+    console_url: str,
+    reask_every: timedelta,
+    next_update_at: datetime | None = None,
+) -> dict[str, Any]:
+    """Facts for messages about `step`. Unknown things are said to be unknown, never left blank or zero.
+
+    `next_update_at`: what is promised to people outside the responders; a timer has to stand behind it.
+    """
     opened = view.opened
     known: dict[str, Any] = {
         "step": step.value,
@@ -85,7 +95,8 @@ def facts(view: IncidentView, *, step: Step, console_url: str, reask_every: time
         "console_url": f"{console_url}/incidents/{view.incident_id}",
         "candidate_share": format_percent(view.candidate_bp) if view.candidate_bp is not None else "not yet read",
         "unknowns": unknowns(view),
-        "next_update": f"at every step, and at the latest in {in_words(reask_every)}",
+        "next_update": _next_update(view, reask_every, next_update_at),
+        "state": state_in_words(view),
         "ask": _ask(view.ask, reask_every),
         "plan": _plan(view),
         "automatic": _automatic(view),
@@ -101,6 +112,40 @@ def facts(view: IncidentView, *, step: Step, console_url: str, reask_every: time
         "glass": _glass(view),
     }
     return known
+
+
+#: What people outside the responders read where no timer stands behind a promise.
+NO_PROMISE = "as soon as there is news"
+
+
+def _next_update(view: IncidentView, reask_every: timedelta, at: datetime | None) -> str:
+    if view.closed is not None:
+        return "none, the incident is over"
+    if at is not None:
+        return f"by {utc(at)} at the latest"
+    return f"at every step, and at the latest in {in_words(reask_every)}"
+
+
+_ENDED = {
+    "reverted": "it works well again: everybody is on the earlier version, and that has been measured",
+    "reverted_not_verified": "everybody is on the earlier version, but it could not be shown that it works well",
+    "reversed": "the way back was undone on purpose; the new version is in use as before",
+    "aborted": "the way back was ended by people; nothing more is changed",
+    "rejected": "people looked at it and decided to keep the new version in use",
+}
+
+
+def state_in_words(view: IncidentView) -> str:
+    """How things stand, in fixed words that people outside the responders may read (COM-8)."""
+    if view.closed is not None:
+        return _ENDED.get(view.closed.outcome, "it was ended without a change; a review looks into it")
+    begun = [stage for stage in view.stages if stage.started_at is not None]
+    if not begun:
+        return "nothing is changed yet; people are deciding what to do"
+    done = sum(stage.state == "completed" for stage in view.stages)
+    if done == len(view.stages):
+        return "everybody is back on the earlier version; it is being checked that it works well"
+    return f"people are being taken back to the earlier version: {done} of {len(view.stages)} stages are complete"
 
 
 def unknowns(view: IncidentView) -> list[str]:

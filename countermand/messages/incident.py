@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from countermand.ledger import bodies as b
 from countermand.ledger.record import Record
@@ -83,6 +84,15 @@ class StageView:
 
 
 @dataclass
+class Promise:
+    """What a message said about the next one, and what came of it. Overdue stays overdue, whatever comes later."""
+
+    audience: str
+    until: datetime
+    word: Literal["open", "kept", "overdue"] = "open"
+
+
+@dataclass
 class IncidentView:
     """Everything people see about one incident."""
 
@@ -108,6 +118,7 @@ class IncidentView:
     refusals: list[tuple[datetime, b.DecisionRefused]] = field(default_factory=list)
     statement: b.VerdictChanged | None = None
     glass: list[b.GlassBroken] = field(default_factory=list)
+    promises: dict[str, Promise] = field(default_factory=dict)
     review: b.ReviewDrafted | None = None
     review_closed: b.ReviewClosed | None = None
     timeline: list[Line] = field(default_factory=list)
@@ -221,6 +232,17 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
         case b.CommsCorrected():
             done = "Corrected" if body.what else "Withdrawn"
             line("person", f"{done} by {body.name}: message to {body.audience}", f"{body.subject}. {body.why}")
+        case b.UpdatePromised():
+            view.promises[body.key] = Promise(body.audience, body.until)
+        case b.UpdateKept():
+            promise = view.promises.get(body.key)
+            if promise is not None and promise.word == "open":
+                promise.word = "kept"
+        case b.UpdateOverdue():
+            promise = view.promises.get(body.key)
+            if promise is not None:
+                promise.word = "overdue"
+            line("bad", f"Promised update to {body.audience} is overdue", f"promised by {body.until:%H:%M:%S} UTC")
         case b.ReviewDrafted():
             view.review = body
             line("info", "Review drafted", f"owner: {body.owner.replace('_', ' ')}")

@@ -48,6 +48,7 @@ def review_facts(view: IncidentView) -> dict[str, Any]:
             for criterion in (view.verdict.criteria if view.verdict else ())
         ],
         "protected_by": _protected_by(view),
+        "promises": _promises(view),
         "refusals": [
             f"{utc(at)}: {r.decision_kind} by {r.subject} refused ({r.code}): {r.detail}" for at, r in view.refusals
         ],
@@ -70,6 +71,18 @@ def _durations(view: IncidentView) -> list[dict[str, str]]:
         ("incident opened → closed", view.opened_at, view.closed_at),
     ]
     return [{"name": name, "text": in_words(end - start)} for name, start, end in spans if start and end]
+
+
+def _promises(view: IncidentView) -> list[str]:
+    """Promised updates by audience (COM-24); a promise that was still open when the draft was made is said as such."""
+    said: dict[str, list[str]] = {}
+    for promise in view.promises.values():
+        said.setdefault(promise.audience, []).append(promise.word)
+    words = {"kept": "kept", "overdue": "missed", "open": "open when this was written"}
+    return [
+        f"{audience}: {', '.join(f'{found.count(word)} {name}' for word, name in words.items() if word in found)}"
+        for audience, found in sorted(said.items())
+    ]
 
 
 def _protected_by(view: IncidentView) -> list[str]:

@@ -27,6 +27,7 @@ from countermand.messages.block_kit import (
     link,
     link_button,
     listed,
+    overflow,
     section,
     when,
 )
@@ -35,7 +36,7 @@ from countermand.messages.incident import AskView, IncidentView
 
 #: Names of the buttons; the value of each is the id of the request and nothing else (SLK-1).
 ACKNOWLEDGE, APPROVE, REJECT, HOLD, OPEN = "acknowledge", "approve", "reject", "hold", "open_console"
-ASK_AGAIN = "ask_again"
+ASK_AGAIN, EXTEND = "ask_again", "extend"
 
 _CLOSED = {
     "approved": ("Approved", "The rollback starts by itself, stage by stage. Nothing more is needed from you."),
@@ -84,7 +85,7 @@ def complete_in_slack(view: IncidentView, ask: AskView, console_url: str) -> boo
 def fact_blocks(card: AskCard, *, whole: bool = True) -> list[Block]:
     """Rows 3 to 6, one section per group of facts; only their beginning when the plan is too long for Slack."""
     facts = card.facts if whole else [_begin(fact) for fact in card.facts[:4]]
-    return [section(f"fact_{i}", _fact(fact)) for i, fact in enumerate(facts, start=1)]
+    return [section(f"fact_{fact.id}", _fact(fact)) for fact in facts]
 
 
 def samples_of(ask: AskView) -> list[Sample]:
@@ -177,6 +178,8 @@ def _buttons(view: IncidentView, ask: AskView, console_url: str, *, approve: boo
     if view.phase is not None and HOLD in view.phase.commands:
         found.append(button(HOLD, "Hold ramp…", ask_id, says="Hold the ramp: asks for a reason"))
     found.append(link_button(OPEN, "Open console", f"{console_url}/asks/{ask_id}"))
+    if ask.extended is None:
+        found.append(overflow(EXTEND, {"Extend…": ask_id}, says="More: take more time to decide, once"))
     return found
 
 
@@ -201,7 +204,9 @@ def _closed(view: IncidentView, ask: AskView, card: AskCard, console_url: str) -
     if ask.standing_votes:
         votes = [_vote(ask, vote) for vote in ask.standing_votes]
         blocks.append(section("votes", cut(listed("Who decided", votes), MAX_SECTION)))
-    blocks.append(section("fact_1", cut(listed("What was asked", card.facts[0].lines[:3]), MAX_SECTION)))
+    blocks.append(
+        section(f"fact_{card.facts[0].id}", cut(listed("What was asked", card.facts[0].lines[:3]), MAX_SECTION))
+    )
     closed = f"Closed {when(ask.closed_at)} ({utc(ask.closed_at)})" if ask.closed_at else "Closed"
     count = f"{ask.have} of {ask.opened.need_people} people approved"
     decided_on = f"Decided on `{card.approval_digest.removeprefix('sha256:')[:12]}`"

@@ -31,26 +31,36 @@ DECIDE, SHOWN = "countermand_decide", "countermand_shown"
 REASON = "reason"
 MAX_REASON = 2_000
 
-Kind = Literal["approve", "reject", "hold", "ask_again"]
+Kind = Literal["approve", "reject", "hold", "ask_again", "extend"]
 
 _TITLE = {
     "approve": "Approve the rollback",
     "reject": "Reject the rollback",
     "hold": "Hold the ramp",
     "ask_again": "Ask again",
+    "extend": "Take more time",
 }
-_SUBMIT = {"approve": "Approve", "reject": "Reject", "hold": "Hold", "ask_again": "Ask again"}
+_SUBMIT = {
+    "approve": "Approve",
+    "reject": "Reject",
+    "hold": "Hold",
+    "ask_again": "Ask again",
+    "extend": "Take more time",
+}
 _MEANS = {
     "approve": "I have read this plan and this evidence, and I approve exactly this rollback.",
     "reject": "I have read this plan and this evidence, and I refuse this rollback. Nothing is changed.",
     "hold": "The release stays at its present share of users until somebody resumes.",
     "ask_again": "The target is read again, a new plan is made and approval is asked again.",
+    "extend": "The time limit moves once, by as much time again. Votes stay. "
+    "Users of the candidate wait so much longer.",
 }
 _WHY = {
     "approve": "For example: answers about prices are wrong, three transcripts confirm it.",
     "reject": "For example: the judge is wrong, we checked twenty answers by hand.",
     "hold": "For example: support sees more complaints, we want to look first.",
     "ask_again": "For example: the deadline passed while we looked at transcripts.",
+    "extend": "For example: the person who knows the data is on the way, ten minutes are needed.",
 }
 
 
@@ -68,6 +78,8 @@ def decision_dialog(
         blocks += [section("question", question_of(card)), *fact_blocks(card, whole=whole)]
         blocks.append(context("otherwise", f"*If nobody decides:* {esc(card.if_nobody_decides)}", esc(card.people)))
         blocks.append(section("digest", f"You decide on this and nothing else:\n`{card.approval_digest}`"))
+    if kind == "extend":
+        blocks.append(section("question", question_of(card)))
     blocks.append(section("meaning", f"*By pressing {_SUBMIT[kind]} you sign with your name:*\n“{_MEANS[kind]}”"))
     blocks.append(_reason(kind, reason))
     return {

@@ -7,6 +7,7 @@ into messages with file and line.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
@@ -159,11 +160,35 @@ ALWAYS: dict[Step, tuple[Audience, ...]] = {
     Step.glass_broken: (Audience.operator, Audience.approver, Audience.exec),
     Step.automatic_started: (Audience.approver, Audience.operator, Audience.exec, Audience.support),
 }
+#: How soon people outside the responders hear again, where a playbook says nothing else.
+UPDATE_EVERY: dict[Severity, timedelta] = {
+    Severity.sev1: timedelta(minutes=30),
+    Severity.sev2: timedelta(minutes=60),
+    Severity.sev3: timedelta(hours=4),
+    Severity.sev4: timedelta(hours=4),
+}
+#: A shorter promise would leave no room for a channel that is slow and another that takes its place.
+SHORTEST_UPDATE = timedelta(minutes=5)
+
+
+def _updates(every: dict[Severity, timedelta]) -> dict[Severity, timedelta]:
+    faults = Faults()
+    for severity, interval in every.items():
+        if interval < SHORTEST_UPDATE:
+            shortest = format_duration(SHORTEST_UPDATE)
+            faults.add(f"{format_duration(interval)} is too short; write {shortest} or more", severity.value)
+    faults.refuse()
+    return every
 
 
 def _unique_steps(rules: tuple[CommunicationRule, ...]) -> tuple[CommunicationRule, ...]:
     steps = [rule.step.value for rule in rules]
     faults = Faults()
+    if Step.periodic_update.value in steps:
+        faults.add(
+            "updates go by themselves to everybody who was promised one; leave this step out and set `update_every`",
+            *(steps.index(Step.periodic_update.value), "step"),
+        )
     for i in repeated(steps):
         faults.add(f"step {steps[i]!r} is listed before; list each step once with all its audiences", i, "step")
     faults.refuse()
@@ -196,6 +221,11 @@ class Playbook(Strict):
     verification: RollbackVerification = Field(description="When the service counts as well again.")
     communications: Annotated[tuple[CommunicationRule, ...], AfterValidator(_unique_steps)] = Field(
         description="Who is told what, when."
+    )
+    update_every: Annotated[dict[Severity, Positive], AfterValidator(_updates)] = Field(
+        default_factory=dict,
+        description="How soon exec, support and customers hear again, by severity: 5m or more. "
+        "Without it 30m for sev1, 60m for sev2, 4h for the others.",
     )
     review: ReviewPolicy = Field(description="The review after the incident.")
     incident_time_limit: Positive = Field(description="After this time an open incident is escalated and closed.")
@@ -240,6 +270,10 @@ class Playbook(Strict):
                 )
         faults.refuse()
         return self
+
+    def updates_every(self, severity: Severity) -> timedelta:
+        """How soon people outside the responders hear again."""
+        return self.update_every.get(severity, UPDATE_EVERY[severity])
 
     def audiences(self, step: Step) -> tuple[Audience, ...]:
         """Who is told about a step."""

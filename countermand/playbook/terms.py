@@ -77,6 +77,10 @@ class Audience(StrEnum):
     customer = "customer"
 
 
+#: Audiences outside the responders: every message to them says when the next one comes (COM-24).
+PROMISED = (Audience.exec, Audience.support, Audience.customer)
+
+
 class Step(StrEnum):
     """The steps of a rollback at which people are told something."""
 
@@ -96,3 +100,4 @@ class Step(StrEnum):
     emergency_declared = "emergency_declared"
     glass_broken = "glass_broken"
     automatic_started = "automatic_started"
+    periodic_update = "periodic_update"

@@ -11,7 +11,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.communicating import Communicated, CommunicateRequest, CommunicatingActivities, CorrectRequest
 from activities.ports import Message, Receipt
 from countermand.canonical import digest_bytes
-from countermand.ledger.bodies import CommsCorrected, IncidentOpened
+from countermand.ledger.bodies import CommsCorrected, IncidentClosed, IncidentOpened
 from countermand.ledger.record import Kind
 from countermand.playbook.model import Audience, Step
 from tests.fakes import FakeLedger, FakeRenderer
@@ -26,6 +26,7 @@ class Road:
     def __init__(self) -> None:
         self.asked: list[Audience] = []
         self.tried: dict[Audience, tuple[str, ...]] = {}
+        self.channel = "pager"
         self.stuck: dict[Audience, asyncio.Event] = {}
         self.broken: set[Audience] = set()
         self.last: Message | None = None
@@ -41,7 +42,7 @@ class Road:
         tried = self.tried.get(message.audience, ())
         return Receipt(
             key=message.key,
-            channel="pager",
+            channel=self.channel,
             provider_id="1",
             at=datetime(2026, 1, 1, tzinfo=UTC),
             tried=tried,
@@ -186,3 +187,79 @@ async def test_a_correction_of_a_message_that_was_never_sent_goes_to_nobody(ledg
     with pytest.raises(ValueError, match="'incident-1/never/sent/customer' is not in the ledger"):
         await correct(ledger, road)
     assert road.asked == []
+
+
+# --- promised updates -------------------------------------------------------------------------------------------
+
+UNTIL = datetime(2026, 1, 1, 1, tzinfo=UTC)
+
+
+async def promise(ledger: FakeLedger, road: Road, occasion: str, keeps: str | None = None) -> Communicated:
+    activities = CommunicatingActivities(ledger, FakeRenderer(), road, "http://console")
+    request = CommunicateRequest(
+        incident_id="incident-1", release_id="rel-1", step=Step.incident_opened, audiences=(Audience.exec,),
+        occasion=occasion, reask_every=timedelta(minutes=5), next_update_at=UNTIL, keeps=keeps,
+    )  # fmt: skip
+    answer = await ActivityEnvironment().run(activities.communicate, request)
+    assert isinstance(answer, Communicated)
+    return answer
+
+
+async def test_a_promise_stands_in_the_words_and_in_the_ledger_and_the_next_message_keeps_it_once(
+    ledger: FakeLedger,
+) -> None:
+    road = Road()
+    assert (await promise(ledger, road, "a")).promised == UNTIL
+    assert road.last is not None
+    assert "by 2026-01-01 01:00:00 UTC at the latest" in road.last.text
+    first = "incident-1/incident_opened/a/exec"
+    for occasion in ("b", "c"):
+        await promise(ledger, road, occasion, keeps=first)
+    (kept,) = ledger.bodies(Kind.update_kept)
+    assert kept == {"audience": "exec", "key": first, "by": "incident-1/incident_opened/b/exec"}
+    assert (await promise(ledger, road, "a")).promised == UNTIL, "an attempt after a crash answers the same"
+    assert ledger.kinds()[Kind.update_promised] == 3
+
+
+async def test_a_message_that_reached_nobody_promises_nothing_and_keeps_nothing(ledger: FakeLedger) -> None:
+    road = Road()
+    road.tried[Audience.exec] = ("email: no answer",)
+    road.channel = "outbox"
+    told = await promise(ledger, road, "a", keeps="incident-1/earlier/exec")
+    assert (told.reached, told.promised) == (False, None)
+    assert ledger.kinds()[Kind.comms_sent] == 1
+    assert ledger.bodies(Kind.update_promised) == ledger.bodies(Kind.update_kept) == []
+
+
+async def test_after_the_incident_nothing_is_promised(ledger: FakeLedger) -> None:
+    road = Road()
+    closed = IncidentClosed(outcome="rejected", sentence="Rejected by Maria Keller.")
+    await ledger.append(closed.entry("closed", "worker", incident_id="incident-1", release_id="rel-1"))
+    assert (await promise(ledger, road, "a")).promised is None
+    assert road.last is not None
+    assert "none, the incident is over" in road.last.text
+    assert "decided to keep the new version" in road.last.text
+    assert ledger.bodies(Kind.update_promised) == []
+
+
+async def test_without_a_timer_people_outside_read_no_time(ledger: FakeLedger) -> None:
+    road = Road()
+    await tell(ledger, road, Audience.customer)
+    assert road.last is not None
+    assert "as soon as there is news" in road.last.text
+    await tell(ledger, road, Audience.operator)
+    assert "at the latest in 5 minutes" in road.last.text
+
+
+async def test_a_message_is_about_what_was_known_when_it_was_due(ledger: FakeLedger) -> None:
+    road, seen = Road(), await ledger.head()
+    closed = IncidentClosed(outcome="rejected", sentence="Rejected by Maria Keller.")
+    await ledger.append(closed.entry("closed", "worker", incident_id="incident-1", release_id="rel-1"))
+    activities = CommunicatingActivities(ledger, FakeRenderer(), road, "http://console")
+    request = CommunicateRequest(
+        incident_id="incident-1", release_id="rel-1", step=Step.incident_opened, audiences=(Audience.operator,),
+        occasion="opened", reask_every=timedelta(minutes=5), as_of=seen,
+    )  # fmt: skip
+    await ActivityEnvironment().run(activities.communicate, request)
+    assert road.last is not None
+    assert "the incident is over" not in road.last.text

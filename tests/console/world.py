@@ -178,6 +178,7 @@ class FakeWorkflows:
     story: Story
     commands: list[Decision] = field(default_factory=list)
     corrections: list[str] = field(default_factory=list)
+    renewed: list[str] = field(default_factory=list)
     dark: bool = False
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -205,6 +206,9 @@ class FakeWorkflows:
         if self.dark:
             raise OutcomeUnknown("no worker answered in time")
         return await self.starting.declare(decision, case)
+
+    async def show_again(self, approval: str) -> None:
+        self.renewed.append(approval)
 
     async def decide(self, decision: Decision) -> Answer:
         if self.dark:

@@ -43,14 +43,14 @@ class Human:
         """The payload of one press, with a trigger that works."""
         element, block_id = button_of(message, action_id)
         action = {
-            "type": "button",
+            "type": element["type"],
             "action_id": action_id,
             "block_id": block_id,
-            "text": element["text"],
             "action_ts": f"{1795000000 + next(_COUNT)}.000001",
         }
-        if "value" in element:
-            action["value"] = element["value"]
+        action |= {name: element[name] for name in ("text", "value") if name in element}
+        if element["type"] == "overflow":
+            action["selected_option"] = element["options"][0]
         return {
             "type": "block_actions",
             "team": {"id": self.team, "domain": "emulate"},

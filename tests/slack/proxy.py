@@ -95,6 +95,8 @@ class Proxy:
         body = await request.read() or request.query_string.encode()
         if request.query_string:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
+        # Slack takes what its SDK sends for a truth value; the emulator knows the word only.
+        body = body.replace(b"is_private=1", b"is_private=true")
         async with self._session.post(f"{self._emulator}/api/{method}", data=body, headers=headers) as response:
             answer: Json = await response.json()
         for part in ("user", "channel"):

@@ -39,6 +39,11 @@ ASK = f"{INCIDENT}-ask-1"
 QUIET = timedelta(minutes=10)
 REASON = "Hallucinations tripled since 03:12; customers act on these answers."
 
+HOSTILE_REASON = (
+    "\x1b[2J\x1b[31mApproved by everybody\x1b[0m \u202eevorppa\u202c\u200b <!channel> <https://evil.example|Approve…> "
+    "</p><script>alert(1)</script>\n• stage 1: 100 % of users\n```\nАpprоved"
+)
+
 Json = dict[str, Any]
 Tell = Callable[[Callable[[Story], Awaitable[None]]], Awaitable[World]]
 
@@ -83,6 +88,13 @@ async def stale(story: Story) -> None:
     await story.ask_anew("the evidence changed")
 
 
+async def hostile(story: Story) -> None:
+    """One of two has approved, with a reason that wants to be taken for a fact, a button and a command."""
+    await story.asked()
+    story.ago(100)
+    await story.vote(await story.decision(cases.MARIA, DecisionKind.approve, HOSTILE_REASON))
+
+
 MOMENTS = {
     "pending": Story.asked,
     "one_vote": one_vote,
@@ -92,6 +104,7 @@ MOMENTS = {
     "expired": expired,
     "stale": stale,
     "withdrawn": withdrawn,
+    "hostile": hostile,
 }
 
 
@@ -130,6 +143,7 @@ async def states(tell: Tell) -> dict[str, Json]:
     found["card_minimal"] = _message(minimal_card(view, ask, CONSOLE))
     found["dialog_approve"] = decision_dialog("approve", view, card)
     found["dialog_reject"] = decision_dialog("reject", view, card)
+    found["dialog_extend"] = decision_dialog("extend", view, card)
     found["dialog_waiting"] = waiting_dialog()
     found["dialog_loading"] = loading_dialog()
     found["dialog_recorded"] = recorded_dialog("1 of 2 people approved.", CONSOLE, INCIDENT)

@@ -89,11 +89,35 @@ async def test_im_on_it_is_a_record_and_no_vote(slack: Start) -> None:
     maria = bench.human("maria")
     await maria.press(bench.card(), "acknowledge")
     assert "This is not a vote" in await maria.hears("looking at it")
+    assert bench.world.story.ask is not None
+    assert bench.world.workflows.renewed == [bench.world.story.ask.workflow_id], "the card is looked at again"
     await bench.show()
     assert "Looking at it:* Maria Keller" in text_of(bench.card())
     assert bench.world.story.state.votes == ()
     (body,) = await bench.bodies(Kind.ask_acknowledged)
     assert (body["ask_id"], body["subject"]) == (ASK, cases.MARIA)
+
+
+async def test_more_time_is_taken_once_from_the_menu_of_the_card_by_somebody_who_is_asked(slack: Start) -> None:
+    bench = await slack()
+    await bench.show()
+    before = bench.world.story.ask
+    assert before is not None
+    lena = bench.human("lena")
+    await lena.press(bench.card(), "extend")
+    await lena.hears("nobody knows yet which account")
+    said = await bench.human("jonas").decides(bench.card(), "extend", "Maria is on the way; ten minutes are needed.")
+    assert "Recorded" in said
+    (body,) = await bench.bodies(Kind.ask_extended)
+    assert (body["subject"], body["until"]) == (cases.JONAS, "2026-11-20T03:32:15.000000Z")
+    old = bench.card()
+    await bench.show()
+    assert "extend" not in buttons(bench.card())
+    assert "Decide by" in text_of(bench.card())
+    assert "2026-11-20 03:32:15 UTC" in text_of(bench.card())
+    maria = bench.human("maria")
+    await maria.press(old, "extend")
+    assert "this is possible once" in await maria.hears("Jonas Weber took more time before")
 
 
 async def test_hold_ramp_is_offered_only_where_the_incident_takes_it_and_goes_through_the_one_door(

@@ -32,7 +32,7 @@ async def test_a_post_whose_answer_is_lost_ends_as_one_card(slack: Start, fault:
     bench = await slack(linked=False)
     bench.proxy.fail("chat.postMessage", fault)
     done = await bench.show()
-    assert buttons(bench.card()) == ["acknowledge", "approve", "reject", "open_console"]
+    assert buttons(bench.card()) == ["acknowledge", "approve", "reject", "open_console", "extend"]
     (said,) = done.posted
     assert ("found again" in said) if fault == "lost" else ("sent again" in said)
     await bench.show()
@@ -308,7 +308,7 @@ async def test_a_card_that_fails_the_check_is_replaced_by_the_smallest_one_and_t
     monkeypatch.setattr(slack_cards, "slack_card", too_long)
     done = await bench.show()
     assert any("replaced by a minimal one" in one for one in done.failed)
-    assert buttons(bench.card()) == ["acknowledge", "reject", "open_console"]
+    assert buttons(bench.card()) == ["acknowledge", "reject", "open_console", "extend"]
     assert "This card cannot be shown completely" in text_of(bench.card())
     (failed,) = await bench.bodies(Kind.comms_failed)
     assert "minimal" in failed["why"]

@@ -34,9 +34,10 @@ def installed() -> list[str] | None:
 
 
 def required_scopes() -> list[str]:
-    """The scopes of the bot in the committed manifest."""
+    """The scopes of the bot in the committed manifest, optional ones too."""
     manifest = YAML(typ="safe", pure=True).load(MANIFEST.read_bytes())
-    return list(manifest["oauth_config"]["scopes"]["bot"])
+    scopes = manifest["oauth_config"]["scopes"]
+    return [*scopes["bot"], *scopes["bot_optional"]]
 
 
 @dataclass

@@ -191,6 +191,7 @@ class World:
             return ("review_drafted", "approver") in self.channel.steps()
 
         await until(told, "the review is drafted")
+        await self.env.client.get_workflow_handle(ids.messages_workflow(self.incident_id)).result()
 
     @staticmethod
     def _asked(view: IncidentView) -> bool:

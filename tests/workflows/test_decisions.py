@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
+from countermand import ids
 from countermand.governance import mandates
 from countermand.governance.decision import Actor, DecisionKind, Refusal
 from countermand.governance.delegation import Scope
@@ -19,6 +20,7 @@ from countermand.playbook.terms import Severity
 from tests import cases, fakes
 from tests.waiting import until
 from tests.workflows.conftest import World
+from workflows.ask_cards import AskCards
 from workflows.decisions import REFUSED
 
 
@@ -181,6 +183,34 @@ async def test_cards_show_every_state_of_the_request_in_order_and_its_end_last(w
     shown = world.cards.shown[ask_id]
     assert [revision for revision, _ in shown] == sorted({revision for revision, _ in shown})
     assert shown[0][1] == "pending"
+
+
+async def test_somebody_who_looks_at_the_request_renews_its_cards_and_later_changes_still_come(
+    world: World, environment: WorkflowEnvironment
+) -> None:
+    async with world.worker():
+        await world.open_incident()
+        view = await world.reaches("asking")
+        assert view.ask is not None
+        ask_id, approval = view.ask.opened.ask_id, view.ask.opened.workflow_id
+        shown = world.cards.shown
+
+        async def first() -> bool:
+            return bool(shown.get(ask_id))
+
+        await until(first, "the cards are posted")
+        before = len(shown[ask_id])
+        cards = environment.client.get_workflow_handle_for(AskCards.run, ids.cards_workflow(approval))
+        await cards.signal(AskCards.look_again)
+
+        async def again() -> bool:
+            return len(shown[ask_id]) > before
+
+        await until(again, "the cards are looked at again")
+        assert shown[ask_id][-1] == shown[ask_id][-2], "the same revision, so nothing newer is overwritten"
+        await world.decide(DecisionKind.reject, cases.MARIA, reason="the judge is wrong, looked at ten")
+        await cards.result()
+    assert shown[ask_id][-1][1] == "rejected"
 
 
 async def test_a_messenger_that_never_answers_delays_neither_decision_nor_revert(world: World) -> None:

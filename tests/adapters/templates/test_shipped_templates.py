@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, meta, nodes
 from adapters.templates import CannotRender, JinjaRenderer
 from countermand.playbook.load import parse
 from countermand.playbook.model import ALWAYS, MANDATORY, Audience, Step
+from countermand.playbook.terms import PROMISED
 
 ROOT = Path(__file__).parents[3]
 TEMPLATES = ROOT / "templates"
@@ -66,6 +67,7 @@ FACTS: dict[str, Any] = {
     "automatic": {"authorisation": "sa-harm", "why": "the trigger is clear"},
     "unknowns": ["the cause", "who was affected"],
     "next_update": "04:00 UTC",
+    "state": "people are being taken back to the earlier version: 1 of 3 stages are complete",
     "review": {"due": "2026-11-25", "owner": "release owner"},
     "statement": "Maria Keller (safety lead) declared an emergency, sev1.",
     "glass": {
@@ -100,6 +102,7 @@ REVIEW: dict[str, Any] = {
     "stages": [{"number": 1, "planned": "45 % of users", "observed": "450 of 1,000", "result": "done"}],
     "signals": [{"name": "hallucinations", "text": "85 of 1,204"}],
     "protected_by": ["evidence was frozen first"],
+    "promises": ["exec: 2 kept, 1 missed"],
     "refusals": ["approve by Jo refused: already voted"],
     "unknowns": ["the cause"],
 }
@@ -136,7 +139,8 @@ each_message = pytest.mark.parametrize(("step", "audience"), MESSAGES, ids=lambd
 def test_every_mandatory_message_has_a_template() -> None:
     promised = {(step, audience) for step, audiences in MANDATORY.items() for audience in audiences}
     promised |= {(step, audience) for step, audiences in ALWAYS.items() for audience in audiences}
-    assert promised | {(Step.ramp_held, Audience.operator)} <= set(MESSAGES)
+    updates = {(Step.periodic_update, audience) for audience in PROMISED}
+    assert promised | updates | {(Step.ramp_held, Audience.operator)} <= set(MESSAGES)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +250,7 @@ def test_nothing_unknown_is_said_as_such(step: Step, audience: Audience) -> None
 
 @pytest.mark.parametrize(("step", "audience"), OUTSIDE, ids=lambda part: part.value)
 def test_outside_messages_name_the_service_the_time_and_the_reference_only(step: Step, audience: Audience) -> None:
-    assert used(step, audience) <= {"service", "opened_at", "incident_id", "next_update"}
+    assert used(step, audience) <= {"service", "opened_at", "incident_id", "next_update", "state"}
 
 
 @pytest.mark.parametrize(("step", "audience"), OUTSIDE, ids=lambda part: part.value)

@@ -33,6 +33,7 @@ def shown(digest: str = DIGEST, view: str = "view-1", **card: Any) -> dict[str, 
             "people": "0 of 2 people approved; asked: Maria Keller",
             "complete": True,
             "incomplete_because": [],
+            "because": "",
             **card,
         },
     }

@@ -9,6 +9,7 @@ import pytest
 from countermand.cli.demo_display import Display
 from countermand.cli.demo_story import Event, Story, tell
 from countermand.ledger.bodies import CommsFailed
+from countermand.playbook.model import Step
 from tests import cases
 from tests.rules.cli.told import ASK, BEGIN, PLAYBOOK, Told
 
@@ -52,8 +53,12 @@ def test_steps_end_one_after_another_in_the_order_of_the_list() -> None:
 def test_a_message_that_could_not_be_sent_ends_its_step_badly() -> None:
     told = Told()
     told.opened()
-    told.add(CommsFailed(step="all_clear", audiences=("operator",), why="the outbox is full"))
+    *others, last = PLAYBOOK.audiences(Step.all_clear)
+    told.add(CommsFailed(step="all_clear", audiences=tuple(others), why="the outbox is full"))
+    assert story(told).events[-2].ended is None, "one audience has heard nothing yet"
+    told.add(CommsFailed(step="all_clear", audiences=(last,), why="the outbox is full"))
     all_clear = story(told).events[-2]
+    assert all_clear.ended is not None
     assert (all_clear.failed, all_clear.sentence) == (True, "the outbox is full")
 
 
