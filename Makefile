@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-detection-full check bench bench-detection mlflow-env routers-env lock histories schema screenshots clean
+.PHONY: help demo test test-detection-full test-flood-full check bench bench-detection mlflow-env routers-env lock histories schema screenshots clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ test: $(BIN)/.dev ## the whole test suite
 
 test-detection-full: $(BIN)/.dev ## the promises of detection with all their watches (hours)
 	@COUNTERMAND_FULL=1 $(BIN)/python -m pytest tests/rules/detection -q --timeout 7200
+
+test-flood-full: $(BIN)/.dev ## a flood of 200,000 signals is one incident and delays nobody (minutes)
+	@COUNTERMAND_FULL=1 $(BIN)/python -m pytest tests/workflows/test_flood.py -q --timeout 1800
 
 check: $(BIN)/.dev ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

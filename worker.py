@@ -70,7 +70,7 @@ async def run(settings: Settings) -> None:
     trust = ConfiguredTrust(source_settings(settings.sources))
     gating = GatingActivities(targets, ledger, GatewayKey(settings.gateway_key), trust, utc_now)
     reviewing = ReviewingActivities(ledger, renderer, catalogue, utc_now)
-    showing = ShowingActivities(ledger, cards)
+    showing = ShowingActivities(ledger, cards, people, utc_now)
     client = await connect()
     effects = Worker(
         client,

@@ -135,6 +135,7 @@ class PlanningActivities:
             rules=RULES,
             supersedes=ask.supersedes,
             signature_class=ask.signature_class,
+            rungs_due=tuple(ask.opened_at + rung.after for rung in policy.ladder),
         )
         await self._ledger.append(body.entry(key, "worker", incident_id=plan.incident_id, release_id=plan.release_id))
         return ask

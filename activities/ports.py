@@ -233,7 +233,8 @@ class CardsShown(Value):
     """What a call of `AskCards.show` did, in words.
 
     `standing` are all copies that people can see now, `unreached` people who were asked and have no card of their own.
-    `retry_after`: seconds after which the rest can be tried, when the service asked to wait.
+    `retry_after`: seconds after which the rest can be tried, when the service asked to wait. `silent`: it gave no
+    answer for some copy, so that trying again may help.
     """
 
     posted: tuple[str, ...] = ()
@@ -242,13 +243,23 @@ class CardsShown(Value):
     unreached: tuple[str, ...] = ()
     standing: tuple[CardCopy, ...] = ()
     retry_after: float | None = None
+    silent: bool = False
 
 
 class AskCards(Protocol):
     """Cards of requests for approval in a messenger."""
 
+    async def asked(self, view: IncidentView, ask_id: str) -> tuple[tuple[str, str], ...]:
+        """(subject, name) of everybody asked so far who can be called here in person; nobody once it is over.
+
+        Raises KeyError when the view has no such request.
+        """
+        ...
+
     async def show(self, view: IncidentView, ask_id: str, revision: int) -> CardsShown:
         """Bring every copy of the card to what the view says; idempotent. An older revision changes nothing any more.
+
+        Somebody whose lane in the view is `batch` is not called: they find the request in their list (GOV-50).
 
         Failures are in the answer and never raised: people are asked in other ways too. Raises KeyError when the view
         has no such request.

@@ -20,8 +20,8 @@ from adapters.slack_links import SlackLinks, SlackUser
 from adapters.slack_posting import LOOK_BACK, Done, SlackPoster
 from adapters.slack_rooms import FAILURES, unfit
 from adapters.slack_settings import SlackSettings
-from adapters.slack_web import SlackWeb
-from countermand.governance.directory import Directory
+from adapters.slack_web import SlackUnclear, SlackWeb
+from countermand.governance.directory import Directory, Member
 from countermand.messages.ask_card import ask_card
 from countermand.messages.block_kit import SlackMessage
 from countermand.messages.incident import AskView, IncidentView
@@ -31,6 +31,9 @@ from countermand.messages.slack_notes import Note, calling, notes
 
 class NoCards:
     """Implements AskCards where Slack is not configured: the console, the command line and messages remain."""
+
+    async def asked(self, view: IncidentView, ask_id: str) -> tuple[tuple[str, str], ...]:  # noqa: ARG002
+        return ()
 
     async def show(self, view: IncidentView, ask_id: str, revision: int) -> CardsShown:  # noqa: ARG002
         return CardsShown()
@@ -79,10 +82,12 @@ class SlackCards:
         self._copies = SlackCopies(db, clock)
         self._poster = SlackPoster(web, self._copies, clock, look_back)
 
+    async def asked(self, view: IncidentView, ask_id: str) -> tuple[tuple[str, str], ...]:
+        members = _members(_found(view, ask_id), await self._directory(Done()))
+        return tuple([(one.subject, one.name) for one in members if await self._users(one.subject)])
+
     async def show(self, view: IncidentView, ask_id: str, revision: int) -> CardsShown:
-        ask = next((one for one in view.asks if one.opened.ask_id == ask_id), None)
-        if ask is None:
-            raise KeyError(f"incident {view.incident_id!r} has no request {ask_id!r}")
+        ask = _found(view, ask_id)
         done = Done()
         message = self._checked(view, ask, done)
         now = _Round(ask, message, revision, await self._copies.of(ask_id), done)
@@ -105,6 +110,7 @@ class SlackCards:
                 if copy.ts is not None
             ),
             retry_after=done.retry_after,
+            silent=done.silent,
         )
 
     # --- the channel ----------------------------------------------------------------------------------------
@@ -154,17 +160,17 @@ class SlackCards:
     # --- people ---------------------------------------------------------------------------------------------
 
     async def _asked(self, ask: AskView, directory: Directory | None) -> tuple[list[tuple[str, SlackUser]], list[str]]:
-        """Everybody asked so far: Slack users with their person's name, and who has none. Nobody once it is over."""
-        if directory is None or ask.closed is not None:
-            return [], []
-        out = {ask.opened.requester, *ask.opened.excluded}
-        roles = [*ask.opened.need_roles, *(role for rung in ask.rungs if rung.do == "escalate" for role in rung.to)]
-        found, lacking = [], []
-        for member in directory.holders(*roles):
-            users = await self._users(member.subject) if member.subject not in out else []
-            found += [(member.name, user) for user in users]
-            if not users and member.subject not in out:
+        """Everybody asked so far: Slack users with their person's name, and who gets no card and why."""
+        found: list[tuple[str, SlackUser]] = []
+        lacking: list[str] = []
+        for member in _members(ask, directory):
+            users = await self._users(member.subject)
+            if not users:
                 lacking.append(f"{member.name} has no linked Slack user")
+            elif ask.lanes.get(member.subject) == "batch":
+                lacking.append(f"{member.name} had their share of requests in the last hour; it is in their list")
+            else:
+                found += [(member.name, user) for user in users]
         return found, lacking
 
     async def _users(self, subject: str) -> list[SlackUser]:
@@ -195,6 +201,7 @@ class SlackCards:
             try:
                 found = await self._poster.adopt(copy)
             except FAILURES as error:
+                now.done.silent = now.done.silent or isinstance(error, SlackUnclear)
                 now.done.failed.append(f"{copy.place}: {error}")
                 return None
             if found is None:
@@ -217,3 +224,19 @@ class SlackCards:
             return message
         done.failed.append(f"the card was replaced by a minimal one: {'; '.join(problems)}")
         return minimal_card(view, ask, self._console_url)
+
+
+def _found(view: IncidentView, ask_id: str) -> AskView:
+    ask = next((one for one in view.asks if one.opened.ask_id == ask_id), None)
+    if ask is None:
+        raise KeyError(f"incident {view.incident_id!r} has no request {ask_id!r}")
+    return ask
+
+
+def _members(ask: AskView, directory: Directory | None) -> list[Member]:
+    """Everybody asked so far. Nobody once it is over, or while nobody knows who holds which role."""
+    if directory is None or ask.closed is not None:
+        return []
+    out = {ask.opened.requester, *ask.opened.excluded}
+    roles = [*ask.opened.need_roles, *(role for rung in ask.rungs if rung.do == "escalate" for role in rung.to)]
+    return [member for member in directory.holders(*roles) if member.subject not in out]

@@ -25,12 +25,13 @@ _GONE = frozenset({"message_not_found"})
 
 @dataclass
 class Done:
-    """What happened, in words, and how long to wait when Slack said so."""
+    """What happened, in words, and how long to wait when Slack said so. `silent`: some call got no answer."""
 
     posted: list[str] = field(default_factory=list)
     edited: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     retry_after: float | None = None
+    silent: bool = False
 
     def busy(self, seconds: float) -> None:
         self.retry_after = max(seconds, self.retry_after or 0)
@@ -59,6 +60,7 @@ class SlackPoster:
             done.busy(busy.retry_after)
             done.failed.append(f"{copy.place}: {busy}")
         except (SlackRefused, SlackUnclear) as error:
+            done.silent = done.silent or isinstance(error, SlackUnclear)
             done.failed.append(f"{copy.place}: {error}")
         return copy if copy.ts else None
 

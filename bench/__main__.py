@@ -1,4 +1,4 @@
-"""`make bench`: what the hot paths cost beside the least they could cost, in one run of about half a minute."""
+"""`make bench`: what the hot paths cost beside the least they could cost, in one run of about two minutes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.table import Table
 from adapters.database import Database
 from adapters.ledger import SqlLedger
 from adapters.migrate import upgrade
-from bench import intake
+from bench import decision, intake
 from countermand.detection.models import Arm, Block, BlockState, Row
 from countermand.detection.rules import compile_rules
 from countermand.detection.watch import advance, start, step
@@ -30,7 +30,7 @@ BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 
 def main() -> None:
     table = Table("operation", "measured", "floor of the same run", "ratio", title="make bench")
-    for row in (*detection(), *intake.measured(), *asyncio.run(storage())):
+    for row in (*detection(), *intake.measured(), *decision.measured(), *asyncio.run(storage())):
         table.add_row(*row)
     Console().print(table)
 

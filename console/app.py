@@ -28,6 +28,7 @@ from console import (
 )
 from console.auth import SignInNeeded
 from console.deps import Console
+from console.ladders import ladders
 from console.people_check import people_check
 from console.problems import Problem
 from console.temporal import OutcomeUnknown
@@ -77,6 +78,8 @@ def create_app(deps: Console) -> FastAPI:
         checks.append({"name": "temporal", "ok": temporal, "sentence": "answers" if temporal else "does not answer"})
         ready = all(check["ok"] for check in checks)
         checks.append(await people_check(deps))
+        if ready:  # shown only: an overdue ladder is no reason to take the console away from people who must decide
+            checks.append(await ladders(deps))
         return JSONResponse({"ready": ready, "checks": checks}, status_code=200 if ready else 503)
 
     app.include_router(api.router)

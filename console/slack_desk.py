@@ -24,6 +24,7 @@ from console.slack_answers import SlackAnswers
 from console.slack_people import SlackPeople, TurnedAway
 from console.slack_rules import check_acknowledge, check_decision, late_buttons
 from console.slack_starting import SlackStarting, starts
+from console.slack_turns import Turns
 from console.temporal import OutcomeUnknown
 from countermand.canonical import canonical
 from countermand.governance.decision import DecisionKind, Refusal, Refused, SignatureClass
@@ -64,12 +65,14 @@ class SlackDesk:
         self.console_url = deps.settings.console_url
         self.links = SlackLinks(deps.database, deps.clock)
         self.inbox = SlackInbox(deps.database, deps.clock)
+        self.turns = Turns()
         self.people = SlackPeople(settings, web, self.links)
         self.answers = SlackAnswers(web, deps.ledger, self.console_url, deps.clock)
         self.starting = SlackStarting(self)
 
     async def carry_out(self, inbound: Inbound) -> None:
         """Carry out one click or submission and answer it. What fails on our side stays in the inbox and is retried."""
+        await self.turns.work()
         try:
             if inbound.what == "submission" and starts(inbound.action):
                 await self.starting.carry_out(inbound)

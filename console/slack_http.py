@@ -81,6 +81,11 @@ async def events(request: Request) -> Response:
     so the same row in the inbox (T2).
     """
     inbound: SlackInbound = request.app.state.slack_inbound
+    with inbound.desk.turns.answering():
+        return await _answer(inbound, request)
+
+
+async def _answer(inbound: SlackInbound, request: Request) -> Response:
     body = await read_body(request, MAX_BODY)
     headers = request.headers
     if not genuine(

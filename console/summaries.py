@@ -68,6 +68,8 @@ def _of_people(body: b.Body) -> str:
             return f"{body.ask_id}: {body.name} took more time"
         case b.AskAcknowledged():
             return f"{body.ask_id}: {body.name} is looking at it"
+        case b.AskSentTo():
+            return f"{body.ask_id}: {body.name} {'only finds it listed' if body.lane == 'batch' else 'was called'}"
         case b.AskVote():
             return f"{body.name}: {body.vote} ({body.have} of {body.need}) {body.reason}"
         case b.AskClosed():

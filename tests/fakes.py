@@ -327,17 +327,23 @@ class FakeChannel:
 
 
 class FakeCards:
-    """Cards that remember what they showed last; `dark`: the messenger never answers."""
+    """Cards that remember what they showed last; `dark`: the messenger never answers. `people`: who can be called."""
 
-    def __init__(self) -> None:
+    def __init__(self, people: tuple[tuple[str, str], ...] = ()) -> None:
         self.shown: dict[str, list[tuple[int, str]]] = {}
+        self.lanes: dict[str, dict[str, str]] = {}
         self.dark = False
+        self.people = people
+
+    async def asked(self, view: IncidentView, ask_id: str) -> tuple[tuple[str, str], ...]:
+        return self.people if next(ask for ask in view.asks if ask.opened.ask_id == ask_id).closed is None else ()
 
     async def show(self, view: IncidentView, ask_id: str, revision: int) -> CardsShown:
         if self.dark:
             await asyncio.sleep(3600)
         ask = next(ask for ask in view.asks if ask.opened.ask_id == ask_id)
         self.shown.setdefault(ask_id, []).append((revision, ask.status))
+        self.lanes[ask_id] = dict(ask.lanes)
         return CardsShown(posted=("channel",))
 
 

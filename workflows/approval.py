@@ -105,7 +105,9 @@ class Approval:
 
     @decide.validator
     def validate_decision(self, decision: Decision) -> None:
-        if self._ask is not None:
+        if self._ask is None:  # kept until the ask is written, if the console signed it
+            refuse_in_words(self._request.brief.keys.verify, decision)
+        else:
             refuse_in_words(self._check, decision)
 
     @workflow.signal

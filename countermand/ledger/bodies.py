@@ -197,6 +197,7 @@ class AskOpened(Body):
     rules: str
     supersedes: str | None
     signature_class: SignatureClass = SignatureClass.standard
+    rungs_due: tuple[datetime, ...] = ()
 
 
 class AskRung(Body):
@@ -552,6 +553,17 @@ class RehearsalPassed(Body):
     scenario: str
 
 
+class AskSentTo(Body):
+    """How one person is reached about one request, decided once (GOV-50): `batch` means that it is only listed."""
+
+    KIND: ClassVar[Kind] = Kind.ask_sent
+    ask_id: str
+    subject: str
+    name: str
+    severity: str
+    lane: Literal["own", "now", "batch"]
+
+
 BODIES: dict[Kind, type[Body]] = {
     body.KIND: body
     for body in (
@@ -562,6 +574,7 @@ BODIES: dict[Kind, type[Body]] = {
         ConsentOpened, ConsentVote, ConsentOverdue, ConsentClosed, StandingIssued, StandingRevoked,
         ConcernRaised, FreezeStarted, GlassBroken,
         GateDecided, AskDefaulted, RehearsalPassed,
+        AskSentTo,
     )
 }  # fmt: skip
 

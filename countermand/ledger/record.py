@@ -68,6 +68,7 @@ class Kind(StrEnum):
     gate_decided = "gate.decided"
     ask_defaulted = "ask.defaulted"
     rehearsal_passed = "rehearsal.passed"
+    ask_sent = "ask.sent"
 
 
 class Entry(BaseModel):

@@ -38,6 +38,7 @@ class AskView:
     rungs: list[b.AskRung] = field(default_factory=list)
     rung_at: dict[int, datetime] = field(default_factory=dict)
     acknowledged: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    lanes: dict[str, str] = field(default_factory=dict)
     extended: b.AskExtended | None = None
     closed: b.AskClosed | None = None
     closed_at: datetime | None = None
@@ -209,7 +210,7 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
             line("ask", words.get(body.act, "People decide"), "; ".join(body.because))
         case b.AskOpened() | b.AskRung() | b.AskAcknowledged() | b.AskExtended() | b.AskVote() | b.AskClosed():
             _apply_ask(view, record, body, line)
-        case b.AskDefaulted():
+        case b.AskDefaulted() | b.AskSentTo():
             _apply_ask(view, record, body, line)
         case b.DecisionRefused():
             view.refusals.append((record.at, body))
@@ -290,6 +291,10 @@ def _apply_ask(view: IncidentView, record: Record, body: b.Body, line: Callable[
         case b.AskAcknowledged():
             ask.acknowledged[body.subject] = (body.name, record.at)
             line("person", f"{body.name} is looking at the request")
+        case b.AskSentTo():
+            ask.lanes[body.subject] = body.lane
+            if body.lane == "batch":
+                line("ask", f"Only listed for {body.name}", "they had their share of requests in the last hour")
         case b.AskVote():
             ask.votes.append(body)
             ask.voted_at[body.decision_id] = record.at

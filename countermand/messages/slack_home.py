@@ -10,17 +10,22 @@ from countermand.messages.incident import AskView, IncidentView
 from countermand.messages.slack_card import APPROVE, OPEN, REJECT
 
 MOST = 5
+#: Further requests, without buttons of their own; the console has them all.
+MOST_LISTED = 10
 MOST_DECISIONS = 10
 
 Asked = tuple[IncidentView, AskView]
 
 
 def home(waiting: Sequence[Asked], asked: Sequence[Asked], running: Sequence[IncidentView], console_url: str) -> Json:
-    """The view of one person. `waiting` needs their vote; `asked` they requested themselves."""
+    """The view of one person. `waiting` needs their vote, the worst and most urgent first; `asked` they requested
+    themselves."""
+    waiting = sorted(waiting, key=lambda one: (one[0].opened.severity, one[1].expires_at))
     blocks = [header("What waits for you", "h_waiting")]
     blocks += [block for one in waiting[:MOST] for block in _waiting(*one, console_url)] or [
         section("nothing", "Nothing waits for you.")
     ]
+    blocks += _lines("more", "Waiting for you too; decide in the console", _listed(waiting[MOST:]))
     blocks += _lines("asked", "You asked", [_asked(*one) for one in asked[:MOST]])
     blocks += _lines("running", "Running now", [f"{_name(view)}: {view.sentence}" for view in running[:MOST]])
     decided = [
@@ -52,6 +57,14 @@ def _waiting(view: IncidentView, ask: AskView, console_url: str) -> list[Block]:
         link_button(OPEN, "Open console", f"{console_url}/asks/{ask_id}"),
     ]
     return [section(f"w_{ask_id}", text), actions(f"a_{ask_id}", buttons)]
+
+
+def _listed(waiting: Sequence[Asked]) -> list[str]:
+    lines = [
+        f"{view.opened.severity}: roll back {_name(view)}? Decide by {utc(ask.expires_at)}."
+        for view, ask in waiting[:MOST_LISTED]
+    ]
+    return [*lines, f"and {len(waiting) - MOST_LISTED} more"] if len(waiting) > MOST_LISTED else lines
 
 
 def _asked(view: IncidentView, ask: AskView) -> str:

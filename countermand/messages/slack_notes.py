@@ -54,7 +54,11 @@ def _rung(
 ) -> Note:
     voted = {vote.subject for vote in ask.standing_votes}
     at = ask.rung_at.get(rung.rung, ask.opened.opened_at)
-    to = tuple(one for one in people(rung.to) if one not in voted and not _quiet(ask, one, at, ack_quiet))
+    to = tuple(
+        one
+        for one in people(rung.to)
+        if one not in voted and not _quiet(ask, one, at, ack_quiet) and ask.lanes.get(one) != "batch"
+    )
     missing = f"Missing: {esc(spoken(ask.missing))}." if ask.missing else ""
     word = "Reminder" if rung.do == "remind" else f"Escalated to {esc(spoken(rung.to))}"
     limit = f"Decide by {when(ask.expires_at)} ({utc(ask.expires_at)})."

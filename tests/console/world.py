@@ -402,6 +402,7 @@ class Story:
                 rules=rules.RULES,
                 supersedes=None,
                 signature_class=ask.signature_class,
+                rungs_due=tuple(ask.opened_at + rung.after for rung in policy.ladder),
             )
         )
         await self.tell(Step.approval_asked)

@@ -73,6 +73,11 @@ class Bench:
         return self.served.world
 
     @property
+    def showing(self) -> ShowingActivities:
+        story = self.world.story
+        return ShowingActivities(story.ledger, self.cards, story.people, story.clock)
+
+    @property
     def url(self) -> str:
         return self.served.url
 
@@ -87,7 +92,7 @@ class Bench:
         request = ShowRequest(
             incident_id=INCIDENT, release_id=RELEASE, ask_id=ask_id, revision=revision or self.revision
         )
-        return await ShowingActivities(self.world.story.ledger, self.cards).show_ask(request)
+        return await self.showing.show_ask(request)
 
     def messages(self, channel: str | None = None) -> list[Json]:
         """What people see in a channel, oldest first."""

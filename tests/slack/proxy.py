@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import defaultdict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import ClientSession, web
@@ -15,11 +16,15 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the Web API, and what Slack answered; None when the answer was lost or never given."""
+    """One call of the Web API, and what Slack answered; None when the answer was lost or never given.
+
+    at: when it was answered, seconds since 1970.
+    """
 
     method: str
     arguments: Json
     answer: Json | None
+    at: float = field(default_factory=time.time)
 
 
 class Proxy:

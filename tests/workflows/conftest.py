@@ -139,7 +139,7 @@ class World:
                     CommunicatingActivities(
                         self.ledger, fakes.FakeRenderer(), self.channel, "http://console"
                     ).communicate,
-                    ShowingActivities(self.ledger, self.cards).show_ask,
+                    ShowingActivities(self.ledger, self.cards, self.people, fakes.now).show_ask,
                     reviewing.draft_review,
                     reviewing.close_release,
                 ],
