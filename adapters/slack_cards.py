@@ -53,6 +53,14 @@ class _Round:
     def over(self) -> bool:
         return self.ask.closed is not None
 
+    @property
+    def urgent(self) -> bool:
+        """Shown at once: the end, and the vote that brings it, however short before something else was shown."""
+        if self.over or not self.ask.votes:
+            return self.over
+        newest = self.ask.votes[-1]
+        return newest.vote == "reject" or (newest.have >= newest.need and not newest.missing)
+
     def id(self, name: str) -> str:
         return f"{self.ask.opened.ask_id}/{name}"
 
@@ -140,7 +148,7 @@ class SlackCards:
                 now.done.failed.append(f"{place}: {why}")
                 continue
             copy = await self._copies.plan(now.new(name, place, channel))
-            posted = await self._poster.bring(copy, now.message, now.revision, now.done, urgent=now.over)
+            posted = await self._poster.bring(copy, now.message, now.revision, now.done, urgent=now.urgent)
             if posted is not None:
                 return posted
         return None
@@ -207,7 +215,7 @@ class SlackCards:
             if found is None:
                 return None
             copy = found
-        return await self._poster.bring(copy, now.message, now.revision, now.done, urgent=now.over)
+        return await self._poster.bring(copy, now.message, now.revision, now.done, urgent=now.urgent)
 
     async def _directory(self, done: Done) -> Directory | None:
         try:

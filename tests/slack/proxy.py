@@ -9,7 +9,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession, TCPConnector, web
 
 Json = dict[str, Any]
 
@@ -60,13 +60,13 @@ class Proxy:
         await site.start()
         port = self._runner.addresses[0][1]
         self.url = f"http://127.0.0.1:{port}/api/"
-        self._session = ClientSession()
+        self._session = ClientSession(connector=TCPConnector(force_close=True))
 
     async def stop(self) -> None:
         assert self._runner is not None
         assert self._session is not None
-        await self._session.close()
         await self._runner.cleanup()
+        await self._session.close()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]

@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 from adapters import slack_cards, slack_posting
 from adapters.slack_web import SlackBusy, SlackUnclear, SlackWeb
 from countermand.governance.decision import DecisionKind
-from countermand.ledger.bodies import AskRung
+from countermand.ledger.bodies import AskRung, AskVote
 from countermand.ledger.record import Kind
 from countermand.messages.block_kit import SlackMessage, section
 from countermand.messages.incident import AskView, IncidentView, incident
@@ -284,6 +284,28 @@ async def test_progress_waits_for_its_turn_and_the_end_does_not(slack: Start, mo
     begun = time.monotonic()
     await bench.show()
     assert time.monotonic() - begun < 0.7
+
+
+async def test_the_vote_that_decides_does_not_wait_for_its_turn_either(
+    slack: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request is closed a moment after that vote; a card that waits would hold up its own end."""
+    bench = await slack(linked=False)
+    monkeypatch.setattr(slack_posting, "PROGRESS_EVERY", timedelta(seconds=3))
+    await bench.show()
+    await bench.world.story.note(_vote("local|maria", "Maria Keller", 1, ("release_owner",)))
+    await bench.world.story.note(_vote("local|jonas", "Jonas Weber", 2, ()))
+    begun = time.monotonic()
+    await bench.show()
+    assert time.monotonic() - begun < 2
+    assert "2 of 2 people approved" in text_of(bench.card())
+
+
+def _vote(subject: str, name: str, have: int, missing: tuple[str, ...]) -> AskVote:
+    return AskVote(
+        ask_id=ASK, decision_id=subject, vote="approve", subject=subject, name=name, roles=("safety_lead",),
+        reason=REASON, channel="web", have=have, need=2, missing=missing,
+    )  # fmt: skip
 
 
 async def test_stages_are_told_in_the_thread(slack: Start) -> None:
