@@ -32,7 +32,7 @@ demo: $(BIN)/.app ## a bad release is rolled back before your eyes (AUTO=1: unat
 	@$(BIN)/countermand demo $(if $(AUTO),--auto)
 
 test: $(BIN)/.dev ## the whole test suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
 test-detection-full: $(BIN)/.dev ## the promises of detection with all their watches (hours)
 	@COUNTERMAND_FULL=1 $(BIN)/python -m pytest tests/rules/detection -q --timeout 7200

@@ -125,7 +125,7 @@ class GatingActivities:
         else:
             body = GateDecided.model_validate(known.body)
         found = gate_of(body)
-        policy = brief.playbook.approvals[plan.severity]
+        policy = brief.playbook.policy(plan.severity)
         return Gated(
             gate=found,
             authorisation_id=body.authorisation_id,

@@ -30,6 +30,15 @@ def _of(body: b.Body) -> str:
             return f"{len(body.items)} items frozen"
         case b.FreezeFailed():
             return body.reason
+        case b.FreezeStarted():
+            return "the evidence is copied while something is done already"
+        case b.GateDecided():
+            return f"{_words(body.act)}: {'; '.join(body.because)}"
+        case b.AskDefaulted():
+            why = f", not {body.declared}: {'; '.join(body.degraded)}" if body.degraded else ""
+            return f"{body.ask_id}: nobody decided, {body.action}{why}"
+        case b.RehearsalPassed():
+            return f"rehearsal {body.scenario!r} passed"
         case b.PlanMade():
             return f"plan {body.plan_digest.removeprefix('sha256:')[:12]}"
         case b.StageIntent():
@@ -91,6 +100,10 @@ def _of_people(body: b.Body) -> str:
             return f"standing authorisation {body.authorisation['authorisation_id']} issued"
         case b.StandingRevoked():
             return f"standing authorisation {body.authorisation_id} revoked by {body.name}: {body.reason}"
+        case b.ConcernRaised():
+            return f"{body.name} raised a concern ({body.severity}): {body.reason}"
+        case b.GlassBroken():
+            return f"{body.name} broke the glass ({_words(body.emergency)}): {body.sentence}"
         case b.ReviewDrafted():
             return f"draft for {_words(body.owner)}"
         case b.ReviewClosed():

@@ -20,6 +20,7 @@ from adapters.ledger import SqlLedger
 from adapters.migrate import upgrade
 from countermand.detection.models import Arm
 from countermand.governance.gating import Trust
+from countermand.governance.shipped import rights_in_force
 from countermand.ledger.bodies import (
     AskClosed,
     Body,
@@ -68,11 +69,13 @@ class Desk:
         await standing.issue(self.ledger, self.keys, authorisation, await self.people.snapshot(), now, signers)
 
     async def brief(self) -> Brief:
+        directory = await self.people.snapshot()
         return Brief(
             release=self.release,
             playbook=self.playbook,
-            directory=await self.people.snapshot(),
+            directory=directory,
             keys=self.keys.gateway_keys(),
+            rights=rights_in_force(directory.governance),
         )
 
     async def plan(self, incident_id: str = INCIDENT, number: int = 1) -> Plan:

@@ -12,6 +12,7 @@ from activities.planning import AskRequest, PlanningActivities, PlanRequest
 from countermand.governance.ask import Ask
 from countermand.governance.decision import SignatureClass
 from countermand.governance.directory import Directory
+from countermand.governance.shipped import rights_in_force
 from countermand.ledger.bodies import AskOpened
 from countermand.ledger.record import Kind
 from countermand.playbook.model import Playbook
@@ -33,6 +34,7 @@ async def asked(ledger: FakeLedger, **policy: str) -> Ask:
         playbook=Playbook.model_validate(document),
         directory=people,
         keys=FakeKeys().gateway_keys(),
+        rights=rights_in_force(people.governance),
     )
     target = FakeTarget(5_000, release.baseline.digest)
     planning = PlanningActivities(lambda _name: target, ledger)
@@ -45,6 +47,7 @@ async def asked(ledger: FakeLedger, **policy: str) -> Ask:
         AskRequest(
             ask_id="inc-1-ask-1", workflow_id="incident/x/approval/1", plan=made.plan, evidence_digest=DIGEST,
             requester="automation", brief=brief, opened_at=NOW, supersedes=None,
+            policy=brief.playbook.policy(Severity.sev2),
         ),
     )  # fmt: skip
 

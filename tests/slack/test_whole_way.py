@@ -29,6 +29,7 @@ from adapters.database import Database, utc_now
 from adapters.ledger import SqlLedger
 from adapters.migrate import upgrade
 from adapters.outbox import Outbox
+from adapters.security_keys import SecurityKeys
 from adapters.settings import Settings
 from adapters.shown import ShownViews
 from adapters.signals import SqlSignals
@@ -37,6 +38,7 @@ from adapters.slack_links import SlackLinks, SlackUser
 from adapters.slack_posting import EVENT
 from adapters.slack_settings import SlackSettings
 from adapters.slack_web import SlackWeb
+from adapters.step_ups import SqlStepUps
 from adapters.webhook_deliveries import WebhookDeliveries
 from console.app import create_app
 from console.decide import Gate
@@ -168,6 +170,7 @@ def _settings(folder: Path, proxy: Proxy, channel: str) -> SlackSettings:
 
 def _console(database: Database, world: World, url: str, folder: Path) -> Console:
     shown, workflows = ShownViews(database), TemporalWorkflows(world.env.client)
+    step_ups = SqlStepUps(database)
     return Console(
         settings=Settings.from_environment({"COUNTERMAND_DATA": str(folder), "COUNTERMAND_CONSOLE_URL": url}),
         database=database,
@@ -181,7 +184,9 @@ def _console(database: Database, world: World, url: str, folder: Path) -> Consol
         outbox=Outbox(database),
         people=world.people,
         shown=shown,
-        gate=Gate(world.ledger, world.people, shown, world.keys, workflows, utc_now),
+        gate=Gate(world.ledger, world.people, shown, world.keys, workflows, utc_now, step_ups),
+        keys=world.keys,
+        security_keys=SecurityKeys(database, step_ups, None),
         workflows=workflows,
         renderer=renderer(),
         clock=utc_now,
