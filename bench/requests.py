@@ -20,6 +20,7 @@ from countermand import ids
 from countermand.cli import environment
 from countermand.cli.processes import Supervisor
 from countermand.detection.models import Arm
+from countermand.governance.shipped import shipped_rights
 from countermand.ledger.bodies import Body, IncidentOpened, PlanMade, VerdictChanged
 from countermand.plan.build import build_plan
 from countermand.plan.model import Plan, Release
@@ -85,6 +86,7 @@ class Installation:
             playbook=_PLAYBOOK,
             directory=await FileDirectory(self.settings.governance).snapshot(),
             keys=self.key.gateway_keys(),
+            rights=shipped_rights(),
         )
         return await asyncio.gather(*(self._ask(client, number, verdict, brief) for number in range(count)))
 
