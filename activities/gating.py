@@ -41,6 +41,8 @@ from countermand.ledger.bodies import (
     AskDefaulted,
     CommsSent,
     GateDecided,
+    GlassBroken,
+    IncidentClosed,
     VerdictChanged,
     parse_body,
 )
@@ -51,6 +53,8 @@ from countermand.playbook.model import ApprovalPolicy, Audience
 
 #: Places where messages wait for people to look: nothing confirms that anybody did.
 _UNCONFIRMED = ("outbox", "directory")
+#: Ends of an incident by which people kept the candidate, or took it back.
+_SAID_NO = ("rejected", "withdrawn", "aborted", "reversed")
 _NOT_KNOWN = Validity(ok=False, reasons=("earlier reverts are not known",))
 
 
@@ -178,25 +182,13 @@ class GatingActivities:
         self, plan: Plan, brief: Brief, triggers: tuple[str, ...], target: TargetNow, now: datetime
     ) -> tuple[GateFacts, Covered]:
         """The facts that are the same for every trigger, and whether a standing authorisation covers the plan."""
-        limits = brief.directory.governance.limits
-        family, where = plan.service, plan.environment
+        flags: tuple[str, ...] | None
+        stops: tuple[str, ...] | None
         try:
-            window = max(limits.cooldown, limits.ping_pong_window)
-            reverts = await self._lately.reverts(where, now - 2 * window)
+            flags, stops = await self._against(plan, brief, now)
             covered = covering(plan, triggers, await self._lately.known(plan, brief.directory, now), now)
         except NotKnown:
             flags, stops, covered = None, None, Covered(validity=_NOT_KNOWN)
-        else:
-            moves = past.moves(reverts)
-            flags = protection.flags(moves, family, where, now, limits)
-            first = plan.stages[0]
-            found = (
-                protection.daily_stop(moves, where, now, limits),
-                protection.ineffective_stop(past.attempts(reverts, family, where), now, limits),
-                protection.first_stage_stop(plan.before.candidate_bp - first.desired.candidate_bp, first.soak, limits),
-                await self._tried(plan),
-            )
-            stops = tuple(stop for stop in found if stop)
         facts = GateFacts(
             sources=(),
             fairness=False,
@@ -207,6 +199,22 @@ class GatingActivities:
             stops=stops,
         )
         return facts, covered
+
+    async def _against(self, plan: Plan, brief: Brief, now: datetime) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Flags, and other reasons why nothing may happen without people now. Raises NotKnown."""
+        limits = brief.directory.governance.limits
+        family, where, first = plan.service, plan.environment, plan.stages[0]
+        window = max(limits.cooldown, limits.ping_pong_window)
+        reverts = await self._lately.reverts(where, now - 2 * window)
+        moves = past.moves(reverts)
+        stops = (
+            protection.daily_stop(moves, where, now, limits),
+            protection.ineffective_stop(past.attempts(reverts, family, where), now, limits),
+            protection.first_stage_stop(plan.before.candidate_bp - first.desired.candidate_bp, first.soak, limits),
+            await self._tried(plan),
+            await self._ended_by_people(plan),
+        )
+        return protection.flags(moves, family, where, now, limits), tuple(stop for stop in stops if stop)
 
     @activity.defn(name="decide_default")
     async def decide_default(self, request: DefaultRequest) -> Defaulted:
@@ -230,8 +238,9 @@ class GatingActivities:
         try:
             standing = await self._lately.known(plan, brief.directory, now)
             covered, rehearsed_at = covering(plan, triggers, standing, now), standing.rehearsed_at
+            flags, stops = await self._against(plan, brief, now)
         except NotKnown:
-            covered, rehearsed_at = Covered(validity=_NOT_KNOWN), None
+            covered, rehearsed_at, flags, stops = Covered(validity=_NOT_KNOWN), None, (), ()
         facts = TimeoutFacts(
             delivered=delivered,
             received=received,
@@ -239,6 +248,7 @@ class GatingActivities:
             fairness_pause=any(about_fairness(verdict, brief.playbook) for verdict in verdicts),
             rehearsed_at=rehearsed_at,
             fresh_for=brief.directory.governance.limits.rehearsed_within,
+            stops=(*flags, *stops),
         )
         taken = default_on_timeout(request.policy.default, covered.validity, facts, now)
         written = facts.model_dump(mode="json")
@@ -273,10 +283,22 @@ class GatingActivities:
         )
 
     async def _tried(self, plan: Plan) -> str:
-        """That something automatic was begun in this incident; people look before it is tried again."""
-        records = await self._ledger.records(incident_id=plan.incident_id, kinds=[Kind.gate_decided])
-        acts = [GateDecided.model_validate(record.body).act for record in records]
-        return "an automatic rollback of this incident did not end it" if "automatic" in acts else ""
+        """That something was begun without people, or in an emergency, in this incident; people look before more is."""
+        kinds = [Kind.gate_decided, Kind.glass_broken]
+        for record in await self._ledger.records(incident_id=plan.incident_id, kinds=kinds):
+            match parse_body(record):
+                case GlassBroken():
+                    return "somebody broke the glass in this incident"
+                case GateDecided(act="automatic"):
+                    return "an automatic rollback of this incident did not end it"
+        return ""
+
+    async def _ended_by_people(self, plan: Plan) -> str:
+        """That people said no to a rollback of this release before; what they said is not overtaken."""
+        records = await self._ledger.records(release_id=plan.release_id, kinds=[Kind.incident_closed])
+        outcomes = [IncidentClosed.model_validate(record.body).outcome for record in records]
+        said = next((outcome for outcome in reversed(outcomes) if outcome in _SAID_NO), "")
+        return f"people ended an earlier incident of this release: {said}" if said else ""
 
     async def _delivered(self, plan: Plan, ask_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Channels on which the approvers were asked, and those of them that confirmed it: another system took the

@@ -20,7 +20,7 @@ from countermand import ids
 from countermand.cli import environment
 from countermand.cli.processes import Supervisor
 from countermand.detection.models import Arm
-from countermand.governance.shipped import shipped_rights
+from countermand.governance.shipped import rights_in_force
 from countermand.ledger.bodies import Body, IncidentOpened, PlanMade, VerdictChanged
 from countermand.plan.build import build_plan
 from countermand.plan.model import Plan, Release
@@ -81,12 +81,13 @@ class Installation:
     async def ask(self, client: Client, count: int) -> list[Request]:
         """Open that many requests, each about a release of its own."""
         verdict = VerdictChanged.of("watch/bench", triggered(_PLAYBOOK.detection, _BAD, scored=200))
+        directory = await FileDirectory(self.settings.governance).snapshot()
         brief = Brief(
             release=cases.release(),
             playbook=_PLAYBOOK,
-            directory=await FileDirectory(self.settings.governance).snapshot(),
+            directory=directory,
             keys=self.key.gateway_keys(),
-            rights=shipped_rights(),
+            rights=rights_in_force(directory.governance),
         )
         return await asyncio.gather(*(self._ask(client, number, verdict, brief) for number in range(count)))
 

@@ -6,10 +6,10 @@ One running Incident per release and environment: the workflow id is made of bot
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ChildWorkflowError, FailureError
@@ -48,6 +48,8 @@ Phase = Literal["freezing", "planning", "asking", "reverting", "verifying", "hel
 Outcome = Literal[
     "reverted", "reverted_not_verified", "rejected", "withdrawn", "expired", "aborted", "reversed", "unresolved"
 ]
+
+Done = TypeVar("Done")
 
 Reverting = workflow.ChildWorkflowHandle[StagedRevert, RevertResult]
 
@@ -157,7 +159,7 @@ class Incident:
     async def _resolve(self) -> Closing:
         """Plan and ask until people decided and the way back is done, or the incident's time is over. Break-glass goes
         before everything else."""
-        while workflow.now() < self._ends_by:
+        while workflow.now() < self._ends_by or self._glass.broken:
             closing = await (self._act_on_glass() if self._glass.broken else self._round())
             if closing is not None and not self._glass.broken:
                 return closing
@@ -171,7 +173,9 @@ class Incident:
                 return closing
         self._plans += 1
         await self._enter("planning", "Reading the target and working out the way back.", None)
-        made = await self._steps.make_plan(self._severity, self._plans)
+        made = await self._unless_broken(self._steps.make_plan(self._severity, self._plans))
+        if made is None:
+            return None
         if made.plan is None:
             return await self._hold(f"No plan is possible: {made.impossible}")
         return await self._gate_and_act(made.plan)
@@ -211,8 +215,8 @@ class Incident:
     async def _gate_and_act(self, plan: Plan) -> Closing | None:
         """One round; None when it has to be planned and asked again. What the verdicts lead to is on record first."""
         await self._keep_verdicts()
-        gated = await self._steps.gate(plan, self._plans)
-        if self._glass.broken:
+        gated = await self._unless_broken(self._steps.gate(plan, self._plans))
+        if gated is None:
             return None
         because = "; ".join(gated.gate.because)
         match gated.gate.act:
@@ -241,6 +245,8 @@ class Incident:
                 return Closing(
                     outcome="rejected", sentence=f"The rollback was {because}; the candidate keeps its share."
                 )
+            case ApprovalStatus.withdrawn if self._measured_after_declared:
+                return await self._hold(f"The request was {because}; what was measured stays. Ask again, or abort.")
             case ApprovalStatus.withdrawn:
                 return Closing(outcome="withdrawn", sentence=f"The request was {because}.")
             case ApprovalStatus.expired if policy.default == "abort":
@@ -308,11 +314,17 @@ class Incident:
     def _policy(self) -> ApprovalPolicy:
         return self._playbook.policy(self._severity)
 
+    @property
+    def _measured_after_declared(self) -> bool:
+        """Whether a trigger has fired in an incident that a person opened: they take back their words, not the data."""
+        return self._case.opened_by != AUTOMATION and not all(verdict.by_person for verdict in self._verdicts)
+
     async def _verify(self, since: datetime) -> Closing:
         """All-clear only on positive evidence; otherwise people are asked, and silence never becomes success."""
         self._glass.close("all users are back on the baseline.")
         if self._glass.broken:  # it came while the last stage was being completed
-            await self._answer_for((await self._use(self._glass.take())).broken)
+            with suppress(ActivityError):  # nothing was left to do; what was done is verified all the same
+                await self._answer_for((await self._use(self._glass.take())).broken)
         await self._keep_verdicts()
         await self._scribe.tell(Step.reverted, str(self._reverts))
         number = 1
@@ -404,6 +416,16 @@ class Incident:
         """Everybody is told, and others are asked whether it was right."""
         await ask_ratification(self._case, self._brief, broken)
         await self._scribe.tell(Step.glass_broken, broken.decision_id)
+
+    async def _unless_broken(self, step: Coroutine[Any, Any, Done]) -> Done | None:
+        """What a step answers; None when somebody breaks the glass: their way waits for no step before it."""
+        doing = asyncio.create_task(step)
+        await workflow.wait_condition(lambda: doing.done() or self._glass.broken)
+        if self._glass.broken:
+            doing.cancel()
+            await workflow.wait([doing])
+            return None
+        return await doing
 
     # --- waiting for people -------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from countermand.governance.decision import Decision, GatewayKeys, Refusal, Refu
 from countermand.governance.directory import Directory
 from countermand.governance.rights import RightsTable
 from countermand.ledger.bodies import VerdictChanged
+from countermand.playbook.terms import Severity
 
 
 class StatementBox:
@@ -18,6 +19,7 @@ class StatementBox:
         self._incident_id = incident_id
         self._opened_by = opened_by
         self._used: set[str] = set()
+        self._worst: dict[tuple[str, declaring.Mode], Severity] = {}
         self._trusted: tuple[GatewayKeys, Directory, RightsTable] | None = None
         self._closed = False
 
@@ -53,9 +55,25 @@ class StatementBox:
             raise Refused(Refusal.wrong_state, "the incident is being closed.", "Declare again in a few seconds.")
         said = declaring.declared(decision)
         declaring.check(decision, directory, declaring.right_to(decision.kind, said.severity, rights))
+        # Each declaration makes people decide anew: repeating one must not keep them from it (T17).
+        before = self._worst.get(self._voice(decision, said.mode, directory))
+        if before is not None and before <= said.severity:
+            raise Refused(
+                Refusal.already_decided,
+                f"you declared this before, as {before.value}.",
+                "It stands in the incident; declare again if it is more severe.",
+            )
 
     def give(self, decision: Decision) -> VerdictChanged:
         """Accept a declaration; returns it in words, as the verdict that joins the incident."""
         self.check(decision)
         self._used.add(decision.decision_id)
+        if self._trusted is not None:
+            said = declaring.declared(decision)
+            self._worst[self._voice(decision, said.mode, self._trusted[1])] = said.severity
         return declaring.statement(decision)
+
+    @staticmethod
+    def _voice(decision: Decision, mode: declaring.Mode, directory: Directory) -> tuple[str, declaring.Mode]:
+        """One person with one thing to say, whatever account they use."""
+        return directory.principal_of(decision.actor.subject), mode

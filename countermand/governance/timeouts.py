@@ -18,6 +18,7 @@ class TimeoutFacts(Value):
     """How the asking went, and how things stand at the time limit.
 
     delivered: channels on which the ask went out. received: those of them that returned a delivery receipt.
+    stops: why nothing may happen without people, in words (`protection`).
     """
 
     delivered: tuple[str, ...]
@@ -26,6 +27,7 @@ class TimeoutFacts(Value):
     fairness_pause: bool
     rehearsed_at: datetime | None
     fresh_for: timedelta
+    stops: tuple[str, ...]
 
 
 class Default(Value):
@@ -58,4 +60,5 @@ def default_on_timeout(declared: Declared, standing: Validity, facts: TimeoutFac
     rehearsed = facts.rehearsed_at
     if rehearsed is None or not timedelta(0) <= now - rehearsed <= facts.fresh_for:
         reasons.append("this playbook was not rehearsed lately")
+    reasons += facts.stops
     return Default(declared=declared, action="hold" if reasons else "proceed", degraded=tuple(reasons))

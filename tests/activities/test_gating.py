@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from temporalio.testing import ActivityEnvironment
@@ -27,6 +27,8 @@ from countermand.ledger.bodies import (
     CheckDone,
     CommsSent,
     GateDecided,
+    GlassBroken,
+    IncidentClosed,
     StageIntent,
     StageOutcome,
     VerdictChanged,
@@ -137,6 +139,13 @@ def a_gate(plan: Plan, **changes: Any) -> GateDecided:
     return GateDecided.model_validate(given | changes)
 
 
+def a_broken_glass() -> GlassBroken:
+    return GlassBroken(
+        decision_id="d", subject=cases.LENA, name="Lena", emergency="stop", harm="none", reason="the judge is wrong",
+        environment="test", plan_digest=None, sentence="nobody is moved", ratify_by=fakes.now(),
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("ledger") / "template.db"
@@ -161,6 +170,16 @@ async def test_gov_27_clear_and_covered_is_automatic_and_stands_in_the_ledger_wi
     facts = await desk.ledger.get_blob(found.facts_sha256)
     assert facts is not None
     assert b'"name":"feedback"' in facts[0]
+
+
+async def test_a_severity_that_people_declare_and_no_playbook_lists_is_asked_under_the_strictest_policy(
+    desk: Desk,
+) -> None:
+    desk.playbook = cases.playbook()
+    assert Severity.sev1 not in desk.playbook.approvals
+    found = await desk.gate(await desk.plan())
+    assert found.gate.act == "ask"
+    assert found.policy.quorum.roles == desk.playbook.approvals[Severity.sev2].quorum.roles
 
 
 async def test_a_repeated_run_answers_what_was_recorded_first(desk: Desk) -> None:
@@ -282,6 +301,27 @@ async def test_an_automatic_rollback_is_tried_once_in_an_incident(desk: Desk) ->
     assert again.gate.because == ("an automatic rollback of this incident did not end it",)
 
 
+async def test_what_somebody_broke_the_glass_for_is_not_overtaken_by_an_automatic_rollback(desk: Desk) -> None:
+    plan = await desk.begin()
+    await desk.write(a_broken_glass(), "glass")
+    found = await desk.gate(plan)
+    assert found.gate.because == ("somebody broke the glass in this incident",)
+
+
+@pytest.mark.parametrize("outcome", ["rejected", "withdrawn", "aborted", "reversed"])
+async def test_what_people_ended_is_not_done_automatically_in_the_next_incident_of_the_release(
+    desk: Desk, outcome: Literal["rejected", "withdrawn", "aborted", "reversed"]
+) -> None:
+    await desk.write(IncidentClosed(outcome=outcome, sentence="The judge is wrong."), "closed", "inc-0")
+    found = await desk.gate(await desk.begin())
+    assert found.gate.because == (f"people ended an earlier incident of this release: {outcome}",)
+
+
+async def test_an_earlier_incident_that_nobody_ended_does_not_stop_automation(desk: Desk) -> None:
+    await desk.write(IncidentClosed(outcome="unresolved", sentence="Nobody came."), "closed", "inc-0")
+    assert (await desk.gate(await desk.begin())).gate.act == "automatic"
+
+
 async def test_gov_32_a_fairness_trigger_is_investigated_and_not_automatic(desk: Desk) -> None:
     document = desk.playbook.model_dump(mode="json", by_alias=True, exclude_unset=True)
     document["detection"]["signals"]["complaints"]["family"] = "fairness"
@@ -360,6 +400,23 @@ async def test_gov_24_proceed_needs_two_channels_and_a_receipt(desk: Desk) -> No
     closed = AskClosed(ask_id=f"{INCIDENT}-ask-1", status="approved", because="", have=0, need=2)
     await desk.write(closed, "ask/closed")
     assert (await desk.set_first(plan, ask_id=f"{INCIDENT}-ask-1", attempt=1)).result == "applied"
+
+
+async def test_gov_53_to_59_what_stops_automation_stops_proceeding_too(desk: Desk) -> None:
+    plan = await desk.begin()
+    await asked_on(desk, "slack", "outbox")
+    await desk.carried_out("inc-0", shown=None)
+    found = await desk.default(plan)
+    assert (found.action, len(found.degraded)) == ("hold", 1)
+    assert "the last revert was at" in found.degraded[0]
+
+
+async def test_a_plan_does_not_proceed_after_somebody_broke_the_glass(desk: Desk) -> None:
+    plan = await desk.begin()
+    await asked_on(desk, "slack", "outbox")
+    await desk.write(a_broken_glass(), "glass")
+    found = await desk.default(plan)
+    assert (found.action, found.degraded) == ("hold", ("somebody broke the glass in this incident",))
 
 
 @pytest.mark.parametrize(

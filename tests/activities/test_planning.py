@@ -46,8 +46,8 @@ async def asked(ledger: FakeLedger, **policy: str) -> Ask:
         planning.open_ask,
         AskRequest(
             ask_id="inc-1-ask-1", workflow_id="incident/x/approval/1", plan=made.plan, evidence_digest=DIGEST,
-            requester="automation", brief=brief, opened_at=NOW, supersedes=None,
-            policy=brief.playbook.policy(Severity.sev2),
+            requester="automation", policy=brief.playbook.approvals[Severity.sev2], brief=brief, opened_at=NOW,
+            supersedes=None,
         ),
     )  # fmt: skip
 

@@ -23,10 +23,11 @@ from countermand.detection.blocks import Row
 from countermand.governance import declaring
 from countermand.governance.decision import Decision, DecisionKind, Refusal, Refused, SignatureClass
 from countermand.governance.declaring import Declaration, Mode
+from countermand.governance.gating import Trust
 from countermand.ledger.bodies import ConsentOpened, DecisionMade, GlassBroken
 from countermand.ledger.record import Kind
 from countermand.playbook.model import Severity
-from tests import cases, fakes
+from tests import cases, fakes, standing
 from tests.waiting import until
 from tests.workflows.conftest import World
 from tests.workflows.test_staged_revert import soaking, with_soak
@@ -253,6 +254,44 @@ async def test_words_of_a_person_that_nobody_signed_do_not_join(world: World) ->
     assert view.status == "asking"
 
 
+async def test_who_declared_cannot_withdraw_what_was_measured_meanwhile(world: World) -> None:
+    async with world.worker():
+        handle = await declare(world, cases.MARIA)
+        await world.reaches("asking")
+        await handle.signal(Incident.evidence_changed, world.verdict())
+
+        async def anew() -> bool:
+            view = await world.view()
+            return len(view.asks) == 2 and view.asks[1].status == "pending"
+
+        await until(anew, "approval is asked again")
+        await world.decide(DecisionKind.withdraw, cases.MARIA)
+        held = await world.reaches("held")
+        assert "what was measured stays" in held.sentence
+        await world.decide(DecisionKind.ask_again, cases.JONAS)
+        await world.reaches("asking")
+        await handle.terminate()
+
+
+async def test_one_person_cannot_keep_others_from_approving_by_declaring_again_and_again(world: World) -> None:
+    async with world.worker():
+        handle = await world.open_incident()
+        await world.reaches("asking")
+        for joins in (True, False):
+            decision = await signed(world, DecisionKind.declare, cases.JONAS, terms(Mode.propose, Severity.sev3))
+            await record(world, decision)
+            if joins:
+                assert (await send(world, decision)).status == "joined"
+            else:
+                with pytest.raises(WorkflowUpdateFailedError) as refused:
+                    await send(world, decision)
+                assert refusal(refused) == "already_decided"
+        worse = await signed(world, DecisionKind.declare, cases.JONAS, terms(Mode.emergency, Severity.sev1))
+        await record(world, worse)
+        assert (await send(world, worse)).status == "joined"
+        await handle.terminate()
+
+
 # --- break-glass ---------------------------------------------------------------------------------------------
 
 
@@ -284,6 +323,16 @@ async def test_gov_38_break_glass_reverts_at_once_without_approval_and_the_open_
         (cases.LENA, (cases.LENA,), "escalate_daily")
     ]
     assert abs(asked[0].expires_at - broken.ratify_by) < timedelta(seconds=5)
+
+
+class BrokenTrust(fakes.FakeTrust):
+    """The settings of the sources cannot be read."""
+
+    asked = 0
+
+    def __call__(self, name: str) -> Trust:
+        self.asked += 1
+        raise RuntimeError(f"no settings for {name}")
 
 
 class HeldSignals(fakes.FakeSignals):
@@ -366,3 +415,33 @@ async def test_gov_38_without_the_role_the_second_factor_or_an_eligible_version_
         assert (await world.view()).status == "asking"
     assert world.target.effects == []
     assert await bodies(world, Kind.glass_broken) == []
+
+
+async def test_break_glass_does_not_wait_for_a_gate_that_cannot_be_decided(world: World) -> None:
+    world.playbook = world.catalogue.the_playbook = standing.serious_playbook()
+    world.trust = trust = BrokenTrust()
+    async with world.worker():
+        handle = await world.open_incident()
+        await world.reaches("planning")
+
+        async def asked() -> bool:
+            return trust.asked > 0
+
+        await until(asked, "the gate was tried")
+        await break_glass(world)
+        await world.reaches("verifying")
+        await handle.terminate()
+    assert [share for _, share in world.target.effects] == [0]
+
+
+async def test_a_glass_that_was_broken_as_the_time_of_the_incident_ran_out_is_acted_on(world: World) -> None:
+    world.playbook = with_soak("60s").model_copy(update={"incident_time_limit": timedelta(seconds=4)})
+    world.catalogue.the_playbook = world.playbook
+    async with world.worker():
+        handle = await world.open_incident()
+        await world.approve_by_two()
+        await soaking(world, 1)
+        await asyncio.sleep(4)
+        await break_glass(world)
+        assert (await handle.result()).outcome == "reverted"
+    assert [share for _, share in world.target.effects] == [4_500, 0]

@@ -97,3 +97,16 @@ def test_a_declaration_joins_the_incident_it_was_made_for_once_and_only_while_it
     assert code(act(NOOR, decision_id="d-4")) is Refusal.not_your_role
     box.close()
     assert code(act(decision_id="d-5")) is Refusal.wrong_state
+
+
+def test_a_person_says_the_same_thing_once_unless_it_is_worse() -> None:
+    box = StatementBox(WORKFLOW, "inc-1", None)
+    box.trust(KEYS.gateway_keys(), PEOPLE, TABLE)
+    mild = SAID.terms | {"severity": "sev3"}
+    box.give(act(terms=mild))
+    for terms in (mild, SAID.terms | {"severity": "sev4"}):
+        with pytest.raises(Refused) as caught:
+            box.give(act(decision_id="d-2", terms=terms))
+        assert caught.value.code is Refusal.already_decided
+    box.give(act(decision_id="d-3", terms=mild | {"mode": "propose"}))
+    box.give(act(decision_id="d-4", terms=SAID.terms | {"severity": "sev1"}))

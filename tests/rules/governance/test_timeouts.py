@@ -19,9 +19,16 @@ FACTS = TimeoutFacts(
     fairness_pause=False,
     rehearsed_at=BEGIN - timedelta(days=30),
     fresh_for=timedelta(days=30),
+    stops=(),
 )
 NOTHING = TimeoutFacts(
-    delivered=(), received=(), target_verified_at=None, fairness_pause=True, rehearsed_at=None, fresh_for=timedelta(1)
+    delivered=(),
+    received=(),
+    target_verified_at=None,
+    fairness_pause=True,
+    rehearsed_at=None,
+    fresh_for=timedelta(1),
+    stops=(),
 )
 
 
@@ -45,6 +52,7 @@ def test_gov_24_proceed_runs_when_people_had_a_real_chance_to_say_no() -> None:
         ({"target_verified_at": None}, "not verified in the last 15 minutes"),
         ({"target_verified_at": BEGIN - timedelta(minutes=15, seconds=1)}, "not verified in the last 15 minutes"),
         ({"fairness_pause": True}, "fairness question"),
+        ({"stops": ("2 moves there and back",)}, "2 moves there and back"),
         ({"rehearsed_at": None}, "not rehearsed lately"),
         ({"rehearsed_at": BEGIN - timedelta(days=30, seconds=1)}, "not rehearsed lately"),
         ({"rehearsed_at": BEGIN + timedelta(seconds=1)}, "not rehearsed lately"),
