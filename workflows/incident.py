@@ -78,6 +78,7 @@ class Incident:
         self._glass = GlassBox(me, case.incident_id)
         self._verdicts = [case.verdict]
         self._verdicts_recorded = 0
+        self._keeping = asyncio.Lock()
         self._opened = False
         self._evidence: workflow.ActivityHandle[Frozen] | None = None
         self._frozen = False
@@ -151,10 +152,11 @@ class Incident:
 
     async def _keep_verdicts(self) -> None:
         """Record the verdicts that came since the last time; cards show the newest one."""
-        while self._verdicts_recorded < len(self._verdicts):
-            verdict = self._verdicts[self._verdicts_recorded]
-            self._verdicts_recorded += 1
-            await self._scribe.record(f"verdict/{self._verdicts_recorded}", verdict, "Keep the evidence")
+        async with self._keeping:  # whoever comes second waits until they stand there: a gate is decided on them
+            while self._verdicts_recorded < len(self._verdicts):
+                verdict = self._verdicts[self._verdicts_recorded]
+                self._verdicts_recorded += 1
+                await self._scribe.record(f"verdict/{self._verdicts_recorded}", verdict, "Keep the evidence")
 
     async def _resolve(self) -> Closing:
         """Plan and ask until people decided and the way back is done, or the incident's time is over. Break-glass goes

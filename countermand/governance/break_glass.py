@@ -75,6 +75,12 @@ def check(wanted: BreakGlass, decision: Decision, directory: Directory, right: R
         )
     if right.signature is not None:
         refuse_weak(decision, right.signature)
+    if decision.approval_digest != use_digest(decision.addressed_to):
+        raise Refused(
+            Refusal.stale,
+            "what was confirmed with the second factor is not break-glass in this incident.",
+            "Open the incident, confirm break-glass there, and send it again.",
+        )
     if len(decision.reason.strip()) < MIN_REASON:
         raise Refused(
             Refusal.reason_too_short,

@@ -12,6 +12,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.briefing import Brief, BriefingActivities, BriefRequest
 from activities.emergencies import EmergencyActivities, GlassRequest, GlassTaken
 from activities.staging import SetRequest, StagingActivities
+from countermand.governance.break_glass import use_digest
 from countermand.governance.decision import Actor, Decision, DecisionKind, SignatureClass
 from countermand.ledger.bodies import DecisionMade, GlassBroken, StageOutcome
 from countermand.ledger.record import Kind
@@ -48,7 +49,7 @@ class Place:
         forged = changes.pop("forged", False)
         fields: dict[str, Any] = {
             "decision_id": "d-1", "kind": DecisionKind.break_glass, "addressed_to": WORKFLOW, "incident_id": INCIDENT,
-            "ask_id": None, "approval_digest": None, "reason": "Every minute more people act on it.",
+            "ask_id": None, "approval_digest": use_digest(WORKFLOW), "reason": "Every minute more people act on it.",
             "actor": Actor(
                 subject=who, printed_name=directory.name_of(who), principal="person", roles=directory.roles_of(who),
                 role_source="fake", role_as_of=fakes.now(),

@@ -21,11 +21,12 @@ from console import temporal
 from countermand import ids
 from countermand.detection.blocks import Row
 from countermand.governance import declaring
+from countermand.governance.break_glass import use_digest
 from countermand.governance.decision import Decision, DecisionKind, Refusal, Refused, SignatureClass
 from countermand.governance.declaring import Declaration, Mode
 from countermand.governance.gating import Trust
 from countermand.ledger.bodies import ConsentOpened, DecisionMade, GlassBroken
-from countermand.ledger.record import Kind
+from countermand.ledger.record import Entry, Kind, Record
 from countermand.playbook.model import Severity
 from tests import cases, fakes, standing
 from tests.waiting import until
@@ -55,7 +56,7 @@ async def signed(
         addressed_to=world.workflow_id,
         incident_id=incident_id or world.incident_id,
         ask_id=None,
-        approval_digest=None,
+        approval_digest=use_digest(world.workflow_id) if kind is DecisionKind.break_glass else None,
         reason=REASON,
         actor={
             "subject": who,
@@ -292,6 +293,45 @@ async def test_one_person_cannot_keep_others_from_approving_by_declaring_again_a
         await handle.terminate()
 
 
+class SlowVerdicts(fakes.FakeLedger):
+    """What a person said is written only when `gate` is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate, self.asked = asyncio.Event(), False
+
+    async def append(self, *entries: Entry) -> list[Record]:
+        if any(entry.idem_key.endswith("/verdict/2") for entry in entries):
+            self.asked = True
+            await self.gate.wait()
+        return await super().append(*entries)
+
+
+async def test_a_gate_is_decided_only_when_all_that_was_said_before_stands_in_the_ledger(world: World) -> None:
+    world.ledger = ledger = SlowVerdicts()
+    async with world.worker():
+        handle = await world.open_incident()
+        await world.reaches("asking")
+        decision = await signed(world, DecisionKind.declare, cases.JONAS, terms())
+        await record(world, decision)
+        await send(world, decision)
+
+        async def superseded() -> bool:
+            view = await world.view()
+            return ledger.asked and view.asks[0].status == "stale"
+
+        await until(superseded, "the first request is stale")
+        await asyncio.sleep(2)
+        assert ledger.kinds()[Kind.gate_decided.value] == 1
+        ledger.gate.set()
+
+        async def anew() -> bool:
+            return ledger.kinds()[Kind.gate_decided.value] == 2
+
+        await until(anew, "the gate is decided again")
+        await handle.terminate()
+
+
 # --- break-glass ---------------------------------------------------------------------------------------------
 
 
@@ -402,6 +442,7 @@ async def test_gov_38_without_the_role_the_second_factor_or_an_eligible_version_
         for code, changes in [
             ("not_your_role", {"who": cases.MARIA}),
             ("step_up_required", {"signature_class": SignatureClass.standard}),
+            ("stale", {"approval_digest": use_digest("incident/elsewhere")}),
             ("reason_too_short", {"reason": "it is urgent"}),
             ("unknown_ask", {"addressed_to": "incident/elsewhere"}),
         ]:

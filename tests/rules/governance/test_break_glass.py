@@ -17,6 +17,7 @@ from countermand.governance.break_glass import (
     outcome,
     overuse,
     ratify,
+    use_digest,
 )
 from countermand.governance.decision import Actor, Decision, DecisionKind, DelegatedBy, Refusal, Refused, SignatureClass
 from countermand.governance.directory import Directory
@@ -40,6 +41,7 @@ def act(who: str | Actor = NOOR, **changes: Any) -> Decision:
     said: dict[str, Any] = {
         "reason": "dosage advice is wrong right now",
         "signature_class": SignatureClass.step_up,
+        "approval_digest": use_digest(an_ask().workflow_id),
     }
     return a_decision(an_ask(), DecisionKind.break_glass, who, **(said | changes))
 
@@ -70,6 +72,8 @@ LENT = DelegatedBy(delegation_id="x", subject=NOOR, name="Noor Vermeer", not_aft
         ({}, act(an_actor(NOOR, delegated_by=LENT)), Refusal.not_your_role),
         ({}, act(an_actor(NOOR, principal="automation")), Refusal.actor_not_a_person),
         ({}, act(signature_class=SignatureClass.standard), Refusal.step_up_required),
+        ({}, act(approval_digest=an_ask().approval_digest), Refusal.stale),
+        ({}, act(approval_digest=None), Refusal.stale),
         ({}, act(reason="x" * 19), Refusal.reason_too_short),
         ({}, act(reason=" " * 5 + "x" * 19), Refusal.reason_too_short),
         ({"harm": "  "}, act(), Refusal.reason_too_short),
