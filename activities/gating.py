@@ -39,6 +39,7 @@ from countermand.governance.timeouts import TimeoutFacts, default_on_timeout
 from countermand.ledger.bodies import (
     AskAcknowledged,
     AskDefaulted,
+    AskSentTo,
     CommsSent,
     GateDecided,
     GlassBroken,
@@ -302,8 +303,9 @@ class GatingActivities:
 
     async def _delivered(self, plan: Plan, ask_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Channels on which the approvers were asked, and those of them that confirmed it: another system took the
-        message, or a person said "I'm on it"."""
-        kinds = [Kind.comms_sent, Kind.ask_acknowledged]
+        message, or a person said "I'm on it". A request that everybody only found in a list was not delivered."""
+        kinds = [Kind.comms_sent, Kind.ask_acknowledged, Kind.ask_sent]
+        lanes: set[str] = set()
         delivered: set[str] = set()
         received: set[str] = set()
         for record in await self._ledger.records(incident_id=plan.incident_id, kinds=kinds):
@@ -313,6 +315,10 @@ class GatingActivities:
                     received |= {body.channel}.difference(_UNCONFIRMED)
                 case AskAcknowledged() as body if body.ask_id == ask_id:
                     received.add(body.channel)
+                case AskSentTo() as body if body.ask_id == ask_id:
+                    lanes.add(body.lane)
+        if lanes == {"batch"}:
+            return (), ()
         return tuple(sorted(delivered)), tuple(sorted(received))
 
     def _trusted(self, verdict: Verdict, brief: Brief) -> dict[str, Trust]:

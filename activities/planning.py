@@ -14,7 +14,8 @@ from activities.ports import Ledger, TargetRejected, Targets, TargetUnavailable
 from countermand.governance.approval import RULES, Ask
 from countermand.governance.decision import SignatureClass
 from countermand.governance.delegation import Scope
-from countermand.ledger.bodies import AskOpened, PlanMade
+from countermand.ledger.bodies import AskOpened, ConcernRaised, PlanMade
+from countermand.ledger.record import Kind
 from countermand.messages.facts import in_words, spoken
 from countermand.plan.build import NothingToRevert, build_plan, member_of
 from countermand.plan.model import Plan
@@ -105,7 +106,7 @@ class PlanningActivities:
             plan_digest=plan.digest,
             evidence_digest=request.evidence_digest,
             requester=request.requester,
-            excluded=(brief.release.registered_by,),
+            excluded=await self._excluded(plan, brief, policy),
             policy=policy,
             opened_at=request.opened_at,
             expires_at=request.opened_at + policy.time_limit,
@@ -139,6 +140,15 @@ class PlanningActivities:
         )
         await self._ledger.append(body.entry(key, "worker", incident_id=plan.incident_id, release_id=plan.release_id))
         return ask
+
+    async def _excluded(self, plan: Plan, brief: Brief, policy: ApprovalPolicy) -> tuple[str, ...]:
+        """People who may not vote: who put the release out and, where one vote is enough, who raised a concern about
+        it, so that nobody both gives the reason and decides alone (GOV-17, GOV-18)."""
+        excluded = [brief.release.registered_by]
+        if policy.quorum.distinct_people == 1:
+            concerns = await self._ledger.records(release_id=plan.release_id, kinds=[Kind.concern_raised])
+            excluded += [ConcernRaised.model_validate(record.body).subject for record in concerns]
+        return tuple(dict.fromkeys(excluded))
 
 
 class Recheck(Value):

@@ -39,6 +39,9 @@ RejectCode = Literal[
 ]
 
 
+#: The source under which what people say is counted. Nobody proves more than one opinion with it.
+PEOPLE = "people"
+
 #: (release id, environment) → may this credential write to it?
 May = Callable[[str, str], bool]
 

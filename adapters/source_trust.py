@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from activities.signal_ports import PEOPLE
 from adapters.source_settings import (
     AlertmanagerSettings,
     MlflowSettings,
@@ -27,7 +28,10 @@ class ConfiguredTrust:
         self._settings = settings
 
     def __call__(self, name: str) -> Trust:
-        """A name without an entry is a source that sends with a token of its own."""
+        """A name without an entry is a source that sends with a token of its own. Opinions prove nothing by themselves:
+        whatever rests on them is left to people."""
+        if name == PEOPLE:
+            return Trust(authenticated=False, shares=())
         match self._settings.get(name):
             case MlflowSettings() | PrometheusSettings() as asked:
                 marks = [f"host {_host(asked.url)}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from activities.signal_ports import Batch, LabelledOutput
+from activities.signal_ports import PEOPLE, Batch, LabelledOutput
 from console.decide import Act, Person
 from console.deps import Console
 from countermand.canonical import digest
@@ -20,7 +20,6 @@ from workflows.decisions import Answer
 Channel = Literal["web", "cli", "api", "slack"]
 
 #: The source that people's judgements come from; a playbook that names it counts them.
-PEOPLE = "people"
 
 
 async def declare(
@@ -134,7 +133,8 @@ async def raise_concern(
 
 
 async def _count(deps: Console, release_id: str, decision: Decision) -> None:
-    """One bad output of the candidate for every signal by which the playbook asks people; once per decision."""
+    """One bad output of the candidate for every signal by which the playbook asks people; a person counts once in a
+    release, however often they say it."""
     status = await deps.catalogue.release(release_id)
     if status is None:
         return
@@ -142,9 +142,11 @@ async def _count(deps: Console, release_id: str, decision: Decision) -> None:
     asked = [name for name, spec in signals.items() if spec.kind == "judgement" and spec.source == PEOPLE]
     if not asked:
         return
+    by = decision.actor.delegated_by
+    person = by.subject if by else decision.actor.subject
     items = tuple(
         LabelledOutput(
-            observation_id=f"concern/{decision.decision_id}",
+            observation_id=f"concern/{digest({'person': person, 'release': release_id, 'signal': name})}",
             release_id=release_id,
             arm=Arm.candidate,
             signal=name,

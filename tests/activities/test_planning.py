@@ -13,7 +13,7 @@ from countermand.governance.ask import Ask
 from countermand.governance.decision import SignatureClass
 from countermand.governance.directory import Directory
 from countermand.governance.shipped import rights_in_force
-from countermand.ledger.bodies import AskOpened
+from countermand.ledger.bodies import AskOpened, ConcernRaised
 from countermand.ledger.record import Kind
 from countermand.playbook.model import Playbook
 from countermand.playbook.terms import Severity
@@ -24,7 +24,7 @@ NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 DIGEST = "sha256:" + "1" * 64
 
 
-async def asked(ledger: FakeLedger, **policy: str) -> Ask:
+async def asked(ledger: FakeLedger, **policy: object) -> Ask:
     document = cases.playbook_document()
     document["approvals"]["sev2"] |= policy
     release = cases.release()
@@ -65,3 +65,16 @@ async def test_gov_62_the_class_that_the_playbook_names_is_asked_for_and_recorde
     opened = AskOpened.model_validate(record.body)
     assert ask.signature_class is expected
     assert (opened.signature_class, opened.approval_digest) == (expected, ask.approval_digest)
+
+
+@pytest.mark.parametrize(("people", "excluded"), [(2, False), (1, True)])
+async def test_gov_18_who_raised_a_concern_does_not_decide_alone(people: int, excluded: bool) -> None:
+    ledger = FakeLedger()
+    concern = ConcernRaised(
+        decision_id="d-1", subject=cases.MARIA, name="Maria Keller", roles=("safety_lead",), severity="sev2",
+        reason="The answers are wrong.",
+    )  # fmt: skip
+    await ledger.append(concern.entry("concern/d-1", cases.MARIA, release_id=cases.release().release_id))
+    quorum = {"roles": [{"role": "safety_lead", "min": 1}], "distinct_people": people}
+    ask = await asked(ledger, quorum=quorum)
+    assert (cases.MARIA in ask.excluded) is excluded

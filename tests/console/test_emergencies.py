@@ -129,7 +129,7 @@ async def test_r20_a_concern_may_propose_a_rollback_as_well(serve: Serve, signed
     assert len(await records(served, Kind.concern_raised)) == 1
 
 
-async def test_r20_a_concern_counts_once_where_the_playbook_asks_people(serve: Serve, signed_in: SignedIn) -> None:
+async def test_r20_a_person_counts_once_however_often_they_say_it(serve: Serve, signed_in: SignedIn) -> None:
     served = await serve(Story.registered)
     world = served.world
     signal = (
@@ -145,8 +145,8 @@ async def test_r20_a_concern_counts_once_where_the_playbook_asks_people(serve: S
     body = ReleaseRegistered.model_validate(registered)
     await world.story.ledger.append(body.entry("judged", "local|deployer", release_id="judged-v7"))
     maria = await signed_in(served, cases.MARIA)
-    for _ in range(2):
-        sent = {"json": {"severity": "sev3", "reason": REASON}, "headers": {"Idempotency-Key": "concern-1"}}
+    for key in ("concern-1", "concern-1", "concern-2"):  # a repetition, and the same opinion once more
+        sent = {"json": {"severity": "sev3", "reason": REASON}, "headers": {"Idempotency-Key": key}}
         (await maria.http.post("/api/v1/releases/judged-v7/concerns", **sent)).raise_for_status()
     detection = (await world.deps.catalogue.playbook(digest_bytes(raw))).detection
     rows = await world.deps.signals.seal(

@@ -53,3 +53,7 @@ def test_sources_on_one_host_or_with_one_credential_count_as_one() -> None:
 
 def test_a_source_that_sends_needs_no_entry() -> None:
     assert ConfiguredTrust({})("feedback") == Trust(authenticated=True, shares=())
+
+
+def test_gov_18_what_people_say_is_no_independent_source() -> None:
+    assert not ConfiguredTrust({})("people").authenticated
