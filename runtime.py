@@ -9,6 +9,7 @@ from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
+from workflows.allowing import AllowVersion
 from workflows.approval import Approval
 from workflows.ask_cards import AskCards
 from workflows.consent import Consent
@@ -31,6 +32,7 @@ WORKFLOWS = [
     Correction,
     Consent,
     IssueStanding,
+    AllowVersion,
 ]
 
 

@@ -64,7 +64,7 @@ async def run(settings: Settings) -> None:
     cards, joined = _slack(settings, database, people)
     channel = routed_channel(channel_settings(settings.channels), database, joined=joined)
     communicating = CommunicatingActivities(ledger, renderer, channel, settings.console_url)
-    planning = PlanningActivities(targets, ledger)
+    planning = PlanningActivities(targets, ledger, GatewayKey(settings.gateway_key), utc_now)
     staging = StagingActivities(targets, ledger, people, GatewayKey(settings.gateway_key), utc_now)
     emergencies = EmergencyActivities(targets, ledger, people, GatewayKey(settings.gateway_key), utc_now)
     trust = ConfiguredTrust(source_settings(settings.sources))

@@ -10,10 +10,13 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.briefing import Brief
+from activities.eligible import EligibleVersions
 from activities.ports import KeyRing, Ledger, RoleDirectory, TargetRejected, Targets, TargetUnavailable
 from countermand.governance import break_glass, declaring
 from countermand.governance.break_glass import BreakGlass, Emergency
 from countermand.governance.decision import Decision, DecisionKind, Refused
+from countermand.governance.directory import Directory
+from countermand.governance.eligible import Version
 from countermand.governance.rights import Action
 from countermand.governance.shipped import rights_in_force
 from countermand.governance.working_time import WorkingTime
@@ -76,6 +79,7 @@ class EmergencyActivities:
         self._ledger = ledger
         self._people = people
         self._keys = keys
+        self._eligible = EligibleVersions(ledger, keys, clock)
         self._clock = clock
 
     @activity.defn(name="confirm_declared")
@@ -99,8 +103,10 @@ class EmergencyActivities:
 
     @activity.defn(name="eligible")
     async def eligible(self, request: EligibleRequest) -> Eligible:
-        """Whether the baseline can take all users, as its target says."""
+        """Whether the baseline may take all users as the lists say, and can as its target says."""
         playbook = request.brief.playbook
+        if lost := await self._not_eligible(request.brief, await self._people.snapshot()):
+            return Eligible(word=False, sentence=lost)
         try:
             target = self._targets(playbook.revert.target)
             ready = await target.preflight(member_of(request.brief.release, playbook), Split.candidate(0))
@@ -143,10 +149,13 @@ class EmergencyActivities:
         return decision, wanted
 
     async def _plan(self, request: GlassRequest, wanted: BreakGlass) -> tuple[Plan | None, str]:
-        """Everybody back at once, from what the target says now; or no plan, and why."""
+        """Everybody back at once, from what the target says now; or no plan, and why. No emergency passes the deny list
+        or the quarantine (GOV-38)."""
         if wanted.emergency is Emergency.stop:
             return None, "nobody is moved: the split stays as it is until people decide."
         release, playbook = request.brief.release, request.brief.playbook
+        if lost := await self._not_eligible(request.brief, await self._people.snapshot()):
+            return None, f"nobody is moved: {lost}"
         member = member_of(release, playbook)
         try:
             target = self._targets(playbook.revert.target)
@@ -167,6 +176,12 @@ class EmergencyActivities:
         except TargetUnavailable as error:
             raise ApplicationError(str(error), type="TargetUnavailable") from error
         return at_once(plan, playbook.revert.stage_time_limit), "all users go back to the baseline now, in one step."
+
+    async def _not_eligible(self, brief: Brief, directory: Directory) -> str:
+        """Why users may not be sent to the baseline now; empty when they may."""
+        baseline, environment = brief.release.baseline, brief.release.environment
+        found = await self._eligible.judge(Version.of(baseline), environment, rights_in_force(directory.governance))
+        return "" if found.eligible else f"{baseline.name} is not eligible: {found.because}."
 
     def _broken(
         self, request: GlassRequest, decision: Decision, wanted: BreakGlass, plan: Plan | None, sentence: str

@@ -13,12 +13,14 @@ from typing import Literal
 from temporalio import activity
 
 from activities.briefing import Brief
+from activities.eligible import EligibleVersions
 from activities.lately import Lately
 from activities.ports import KeyRing, Ledger, TargetRejected, Targets, TargetUnavailable
 from activities.signal_ports import SourceTrust
 from countermand.canonical import canonical
 from countermand.detection.models import Verdict
 from countermand.governance import past, protection
+from countermand.governance.eligible import Version
 from countermand.governance.gates import Gate, GateFacts, clearness, gate
 from countermand.governance.gating import (
     RULES,
@@ -115,6 +117,7 @@ class GatingActivities:
         self._targets = targets
         self._ledger = ledger
         self._lately = Lately(ledger, keys)
+        self._eligible = EligibleVersions(ledger, keys, clock)
         self._trust = trust
         self._clock = clock
 
@@ -143,7 +146,7 @@ class GatingActivities:
     async def _decided(self, plan: Plan, brief: Brief) -> GateDecided:
         verdicts = await self._fired(plan)
         triggers = _triggers(verdicts, brief)
-        target = await self._target(plan)
+        target = await self._target(plan, brief)
         now = self._clock()
         facts, covered = await self._facts(plan, brief, triggers, target, now)
         sources = brief.directory.governance.limits.independent_sources
@@ -231,7 +234,7 @@ class GatingActivities:
         return Defaulted(action=body.action, degraded=body.degraded, authorisation_id=body.authorisation_id)
 
     async def _defaulted(self, request: DefaultRequest, plan: Plan, brief: Brief) -> AskDefaulted:
-        target = await self._target(plan)
+        target = await self._target(plan, brief)
         now = self._clock()
         verdicts = await self._fired(plan)
         triggers = _triggers(verdicts, brief)
@@ -269,16 +272,17 @@ class GatingActivities:
         records = await self._ledger.records(incident_id=plan.incident_id, kinds=[Kind.verdict])
         return fired([VerdictChanged.model_validate(record.body) for record in records])
 
-    async def _target(self, plan: Plan) -> TargetNow:
+    async def _target(self, plan: Plan, brief: Brief) -> TargetNow:
         try:
             target = self._targets(plan.member.target)
             state = await target.read(plan.member)
             preflight = await target.preflight(plan.member, Split.candidate(0))
         except (TargetUnavailable, TargetRejected):
             return TargetNow(eligible=None, verified_at=None, still_served=None)
+        listed = await self._eligible.judge(Version.of(plan.baseline), plan.environment, brief.rights)
         ready = preflight.ready and preflight.write_permitted and preflight.destination_digest == plan.baseline.digest
         return TargetNow(
-            eligible=ready,
+            eligible=ready and listed.eligible,
             verified_at=self._clock() if ready else None,
             still_served=state.split.candidate_bp > 0 and state.revision == plan.before_revision,
         )

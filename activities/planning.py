@@ -3,6 +3,7 @@ so that the answer stands in history."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
@@ -10,10 +11,12 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.briefing import Brief
-from activities.ports import Ledger, TargetRejected, Targets, TargetUnavailable
+from activities.eligible import EligibleVersions
+from activities.ports import KeyRing, Ledger, TargetRejected, Targets, TargetUnavailable
 from countermand.governance.approval import RULES, Ask
 from countermand.governance.decision import SignatureClass
 from countermand.governance.delegation import Scope
+from countermand.governance.eligible import Version
 from countermand.ledger.bodies import AskOpened, ConcernRaised, PlanMade
 from countermand.ledger.record import Kind
 from countermand.messages.facts import in_words, spoken
@@ -50,16 +53,24 @@ class AskRequest(Value):
 
 
 class PlanningActivities:
-    """Ports: Targets, Ledger."""
+    """Ports: Targets, Ledger, KeyRing; a clock."""
 
-    def __init__(self, targets: Targets, ledger: Ledger) -> None:
+    def __init__(self, targets: Targets, ledger: Ledger, keys: KeyRing, clock: Callable[[], datetime]) -> None:
         self._targets = targets
         self._ledger = ledger
+        self._eligible = EligibleVersions(ledger, keys, clock)
 
     @activity.defn(name="make_plan")
     async def make_plan(self, request: PlanRequest) -> PlanResult:
-        """Read the target, check the destination, plan the stages; the Plan goes into the Ledger."""
+        """Read the target, check the destination, plan the stages; the Plan goes into the Ledger.
+
+        No plan leads to a baseline that is not eligible: people are told why, and nothing is second best (GOV-45).
+        """
         release, playbook = request.brief.release, request.brief.playbook
+        found = await self._eligible.judge(Version.of(release.baseline), release.environment, request.brief.rights)
+        if not found.eligible:
+            why = f"{release.baseline.name} is not eligible: {found.because}."
+            return PlanResult(plan=None, impossible=why)
         member = member_of(release, playbook)
         try:
             target = self._targets(playbook.revert.target)

@@ -14,6 +14,7 @@ from typing import Literal
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.eligible import EligibleVersions
 from activities.heartbeat import heartbeating
 from activities.lately import Lately
 from activities.planning import Recheck
@@ -27,16 +28,27 @@ from activities.ports import (
     TargetUnavailable,
 )
 from activities.recording import Checked, keep_checks
+from countermand import ids
 from countermand.governance import execution
 from countermand.governance.approval import ApprovalState, Ask
 from countermand.governance.decision import Refusal, Refused
 from countermand.governance.directory import Directory
+from countermand.governance.eligible import Version
+from countermand.governance.gating import fired
 from countermand.governance.past import NotKnown
 from countermand.governance.proof import lacking_approval, lacking_break_glass
 from countermand.governance.rights import Action
 from countermand.governance.shipped import rights_in_force
-from countermand.ledger.bodies import CheckDone, StageIntent, StageOutcome
-from countermand.ledger.record import Kind
+from countermand.ledger.bodies import (
+    CheckDone,
+    GateDecided,
+    StageIntent,
+    StageOutcome,
+    VerdictChanged,
+    VersionQuarantined,
+    parse_body,
+)
+from countermand.ledger.record import Entry, Kind
 from countermand.plan.evidence import judge_check, judge_configured, judge_traffic
 from countermand.plan.model import Plan
 from countermand.plan.target import CheckResult, CheckWord, SetOutcome, Split, TargetState, Value
@@ -108,16 +120,20 @@ class StagingActivities:
         self._people = people
         self._keys = keys
         self._lately = Lately(ledger, keys)
+        self._eligible = EligibleVersions(ledger, keys, clock)
         self._clock = clock
 
     @activity.defn(name="recheck")
     async def recheck(self, request: RecheckRequest) -> Recheck:
-        """Before an effect: same Plan as approved, people still in their roles, target as we left it (GOV-4, 10)."""
+        """Before an effect: same Plan as approved, people still in their roles, baseline still eligible, target as we
+        left it (GOV-4, 10, 45)."""
         plan = request.plan
         if request.ask is not None and plan.digest != request.ask.plan_digest:
             return Recheck(word="stale", sentence="the plan is not the one that was approved.")
         if request.first and (lacking := await self._no_longer(request)):
             return Recheck(word="stale", sentence=lacking)
+        if lost := await self._not_eligible(plan):
+            return Recheck(word="stale", sentence=lost)
         try:
             target = self._targets(plan.member.target)
             state = await target.read(plan.member)
@@ -135,6 +151,12 @@ class StagingActivities:
         if not preflight.ready:
             return Recheck(word="stop", sentence="the destination is not ready: " + "; ".join(preflight.problems))
         return Recheck(word="go", sentence="plan, people and target are as approved.")
+
+    async def _not_eligible(self, plan: Plan) -> str:
+        """Why users may not be sent to the plan's baseline now; empty when they may."""
+        rights = rights_in_force((await self._people.snapshot()).governance)
+        found = await self._eligible.judge(Version.of(plan.baseline), plan.environment, rights)
+        return "" if found.eligible else f"{plan.baseline.name} is not eligible: {found.because}."
 
     async def _no_longer(self, request: RecheckRequest) -> str:
         """Why what the plan rests on does not hold any more; empty when it does."""
@@ -160,16 +182,40 @@ class StagingActivities:
         if done is not None:
             return StageOutcome.model_validate(done.body)
         plan = request.plan
-        lacking = await self._lacking(request)
+        back = request.desired.baseline_bp > plan.before.baseline_bp  # people may always undo what was done
+        lacking = await self._lacking(request) or (back and await self._not_eligible(plan))
         if lacking:
             outcome = _no_effect(request, "rejected", lacking)
         else:
             async with heartbeating():
                 outcome = await self._effect(request)
-        await self._ledger.append(
-            outcome.entry(outcome_key, "worker", incident_id=plan.incident_id, release_id=plan.release_id)
-        )
+        entries = [outcome.entry(outcome_key, "worker", incident_id=plan.incident_id, release_id=plan.release_id)]
+        if back and outcome.result in ("applied", "already"):
+            entries += await self._quarantine(plan)
+        await self._ledger.append(*entries)
         return outcome
+
+    async def _quarantine(self, plan: Plan) -> list[Entry]:
+        """That the candidate is in quarantine, with the first stage that took effect; nothing when it stands (GOV-47).
+
+        Triggers that fired and that no gate passed on are about fairness, or nobody knows that they are not.
+        """
+        key = ids.version_quarantined(plan.incident_id, plan.candidate.digest)
+        if await self._ledger.find(key) is not None:
+            return []
+        kinds = [Kind.verdict, Kind.gate_decided]
+        bodies = [parse_body(one) for one in await self._ledger.records(incident_id=plan.incident_id, kinds=kinds)]
+        triggers = {one.trigger for one in fired([body for body in bodies if isinstance(body, VerdictChanged)])}
+        others = {name for body in bodies if isinstance(body, GateDecided) for name in body.triggers}
+        candidate = plan.candidate
+        body = VersionQuarantined(
+            digest=candidate.digest,
+            name=candidate.name,
+            environment=plan.environment,
+            members={part: getattr(candidate, part) for part in candidate.differs_from(plan.baseline)},
+            fairness=not triggers <= others,
+        )
+        return [body.entry(key, "worker", incident_id=plan.incident_id, release_id=plan.release_id)]
 
     async def _effect(self, request: SetRequest) -> StageOutcome:
         plan = request.plan

@@ -19,6 +19,7 @@ from console import (
     api_emergencies,
     api_messages,
     api_standing,
+    api_versions,
     api_watch,
     intake,
     live,
@@ -88,6 +89,7 @@ def create_app(deps: Console) -> FastAPI:
     app.include_router(api_emergencies.router)
     app.include_router(api_messages.router)
     app.include_router(api_standing.router)
+    app.include_router(api_versions.router)
     app.include_router(intake.router)
     app.include_router(webhooks.router)
     app.include_router(live.router)

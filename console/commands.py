@@ -55,9 +55,9 @@ class Glass:
     digest: str
 
 
-def needs_key(people: Directory) -> bool:
-    """Whether break-glass is signed with a security key, as the table of rights in force says."""
-    right = rights_in_force(people.governance).row(Action.break_glass, Severity.sev1)
+def needs_key(people: Directory, action: Action = Action.break_glass) -> bool:
+    """Whether the act is signed with a security key, as the table of rights in force says."""
+    right = rights_in_force(people.governance).row(action, Severity.sev1)
     return right.signature is SignatureClass.step_up
 
 

@@ -14,7 +14,8 @@ from typing import Literal, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from activities.ports import Ledger, LedgerConflict, RoleDirectory
-from console import consents, release_acts
+from console import consents, denying, release_acts
+from console.denying import VersionMatter
 from console.revoking import revoke
 from console.step_up import StepUps
 from console.temporal import Workflows
@@ -82,7 +83,7 @@ class Act(BaseModel):
 
 
 #: What an act is about.
-Matter = IncidentView | ConsentView | ReleaseView
+Matter = IncidentView | ConsentView | ReleaseView | VersionMatter
 
 
 class Person(BaseModel):
@@ -131,6 +132,8 @@ class Gate:
                 decision = await self._record(decision, act, view, person)
             if isinstance(view, ReleaseView):
                 return await release_acts.carry_out(self._ledger, self._workflows, decision, view)
+            if isinstance(view, VersionMatter):
+                return await denying.deny(self._ledger, decision, await self._people.snapshot())
             if isinstance(view, ConsentView) and act.kind is DecisionKind.withdraw:
                 return await revoke(self._ledger, view, decision, await self._people.snapshot())
             return await self._workflows.decide(decision)
@@ -139,7 +142,9 @@ class Gate:
             raise
 
     async def _matter(self, act: Act) -> Matter:
-        """The consent or the incident that the act is about. Raises Refused when there is neither."""
+        """What the act is about: a version, a release, a consent or an incident. Raises Refused when there is none."""
+        if act.kind is DecisionKind.deny_version:
+            return VersionMatter.of(act.terms)
         if act.release_id is not None:
             found = release(await self._ledger.records(release_id=act.release_id))
             if found is None:
@@ -197,7 +202,7 @@ class Gate:
 
     async def _check_view(self, act: Act, view: Matter, person: Person) -> None:
         """An approval counts only from somebody who was shown exactly this plan, whole (GOV-63, COM-32)."""
-        if isinstance(view, ReleaseView):
+        if isinstance(view, ReleaseView | VersionMatter):
             return
         if isinstance(view, ConsentView):
             if act.kind is view.approving:
@@ -292,7 +297,7 @@ class Gate:
 
 def scope_of(view: Matter) -> Scope:
     """What is decided on, as far as delegations ask."""
-    if isinstance(view, ConsentView | ReleaseView):
+    if isinstance(view, ConsentView | ReleaseView | VersionMatter):
         return view.scope
     opened = view.opened
     return Scope(release=view.release_id, environment=opened.environment, severity=Severity(opened.severity))
@@ -308,6 +313,8 @@ def _wanted(act: Act, view: Matter, directory: Directory) -> tuple[str, ...]:
     """The roles that may do this; a lent one is used only by somebody who holds none of them."""
     if isinstance(view, ConsentView):
         return view.right.roles
+    if isinstance(view, VersionMatter):
+        return denying.right(directory).roles
     if isinstance(view, ReleaseView):
         return declaring.right_to(act.kind, min(Severity), rights_in_force(directory.governance)).roles
     if act.kind in (DecisionKind.approve, DecisionKind.reject):
@@ -319,6 +326,8 @@ def _addressee(act: Act, view: Matter) -> str:
     """The workflow that judges this act now."""
     if isinstance(view, ConsentView):
         return view.opened.workflow_id
+    if isinstance(view, VersionMatter):
+        return view.addressee
     if isinstance(view, ReleaseView):
         return view.addressee(act.kind)
     if act.kind in VOTES:

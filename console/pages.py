@@ -24,6 +24,7 @@ from console import (
     pages_sign_in,
     pages_signals,
     pages_standing,
+    pages_versions,
     views,
 )
 from console.auth import Session, browser
@@ -50,7 +51,7 @@ for part in (
     pages_keys,
 ):
     router.include_router(part.router)
-for part in (pages_consent, pages_standing, pages_emergency):
+for part in (pages_consent, pages_standing, pages_emergency, pages_versions):
     router.include_router(part.router)
 
 REGIONS = ("waiting", "running", "watched", "closed")

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from activities.ports import ReleaseStatus
-from console import charts, views
+from console import charts, versions, views
 from console.auth import Session, browser
 from console.commands import needs_key
 from console.deps import Console, console
@@ -29,6 +29,7 @@ from countermand.detection.blocks import Row
 from countermand.detection.figures import spoken_odds
 from countermand.governance.break_glass import use_digest
 from countermand.governance.declaring import MAX_HARM
+from countermand.governance.denying import denial_digest
 from countermand.governance.directory import Directory
 from countermand.governance.rights import Action
 from countermand.governance.shipped import rights_in_force
@@ -96,7 +97,7 @@ async def release_page(
     known = status.release
     people = await directory(deps)
     glass = use_digest(ids.incident_workflow(known.environment, known.service, release_id))
-    regions = ["verdict", "split", "table", "incidents", "concerns"]
+    regions = ["verdict", "split", "table", "incidents", "concerns", "versions"]
     regions += [f"caption-{name}" for name in detection.signals] + [f"evidence-{name}" for name in triggers]
     return page.html(
         "release.html",
@@ -113,6 +114,11 @@ async def release_page(
         glass_words=GLASS_WORDS,
         glass_digest=glass,
         keys=await keys_of(deps, session.person.subject) if people and needs_key(people) else None,
+        deny_keys=await keys_of(deps, session.person.subject)
+        if people and needs_key(people, Action.deny_version)
+        else None,
+        may_deny=_may_deny(people, session.person.subject),
+        denial_digest=denial_digest,
         concerns=await views.concerns_of(deps, release_id),
         fenced=fenced,
         status=status,
@@ -128,6 +134,7 @@ async def release_page(
         table=charts.table(detection, rows[-RECENT:]),
         shares=charts.shares(detection, last),
         configured=_configured(incidents),
+        versions=await versions.of_release(deps, status.release, people) if people else [],
         incidents=incidents,
         playbook=playbook,
         explained=explain(playbook),
@@ -181,6 +188,14 @@ def _may(people: Directory | None, subject: str) -> dict[str, tuple[bool, str]]:
         holders = spoken(tuple(person.name for person in people.holders(*allowed)))
         found[name] = (bool(roles & set(allowed)), holders)
     return found
+
+
+def _may_deny(people: Directory | None, subject: str) -> bool:
+    """Whether this person may put a version on the deny list; the rules judge it again."""
+    if people is None:
+        return False
+    row = rights_in_force(people.governance).row(Action.deny_version, Severity.sev1)
+    return bool(set(row.roles) & set(people.roles_of(subject)))
 
 
 def temporal_link(deps: Console, workflow_id: str) -> str:

@@ -71,6 +71,10 @@ MARKS: dict[str, Mark] = {
     "lapsed": Mark("clock", "quiet", "its time or its signatures do not hold; people are asked instead"),
     "in_force": Mark("check", "good", "signed and valid now; whether it covers a plan is judged for each plan"),
     "revoked": Mark("cross", "bad", "a person took it back"),
+    # versions
+    "eligible": Mark("check", "good", "users may be sent to it: it served before and is on no list"),
+    "denied": Mark("cross", "bad", "a person put it on the deny list"),
+    "quarantined": Mark("alarm", "bad", "an incident put it into quarantine; only a re-release ends that"),
     # reviews
     "signed": Mark("check", "good", "signed by everyone it needs"),
     "overdue": Mark("clock", "bad", "not signed in time"),

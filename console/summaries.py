@@ -40,7 +40,7 @@ def _of(body: b.Body) -> str:
         case b.RehearsalPassed():
             return f"rehearsal {body.scenario!r} passed"
         case b.PlanMade():
-            return f"plan {body.plan_digest.removeprefix('sha256:')[:12]}"
+            return f"plan {_short(body.plan_digest)}"
         case b.StageIntent():
             share = format_percent(body.desired.candidate_bp)
             return f"stage {body.stage}: about to set the candidate to {share} of users"
@@ -63,6 +63,9 @@ def _of(body: b.Body) -> str:
             return f"{body.audience}: the promised update came"
         case b.ReleaseClosed():
             return body.why
+        case b.VersionQuarantined():
+            parts = spoken(tuple(map(_words, body.members)))
+            return f"{body.name} is in quarantine in {body.environment}, with its {parts}"
         case _:
             return _of_people(body)
 
@@ -100,6 +103,13 @@ def _of_people(body: b.Body) -> str:
             return f"standing authorisation {body.authorisation['authorisation_id']} issued"
         case b.StandingRevoked():
             return f"standing authorisation {body.authorisation_id} revoked by {body.name}: {body.reason}"
+        case b.VersionDenied():
+            until = f" until {utc(body.not_after)}" if body.not_after else ""
+            return f"{_short(body.digest)} denied in {body.environment}{until} by {body.name}: {body.reason}"
+        case b.VersionAllowed():
+            return f"{_short(body.digest)} allowed again in {body.environment} ({body.consent_id})"
+        case b.QuarantineLifted():
+            return f"{_short(body.digest)} is out of the quarantine of {body.by_incident} in {body.environment}"
         case b.ConcernRaised():
             return f"{body.name} raised a concern ({body.severity}): {body.reason}"
         case b.GlassBroken():
@@ -114,3 +124,7 @@ def _of_people(body: b.Body) -> str:
 
 def _words(identifier: str) -> str:
     return identifier.replace("_", " ")
+
+
+def _short(digest: str) -> str:
+    return digest.removeprefix("sha256:")[:12]

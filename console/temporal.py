@@ -20,6 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.communicating import CorrectRequest
 from countermand import ids
 from countermand.governance.decision import Decision, Refusal, Refused
+from workflows.allowing import AllowVersion
 from workflows.ask_cards import AskCards
 from workflows.consent import ConsentInput
 from workflows.correction import Correction
@@ -50,6 +51,8 @@ class Workflows(Protocol):
     async def start_correction(self, correction_id: str) -> None: ...
 
     async def start_standing(self, authorisation_id: str, asked: ConsentInput) -> None: ...
+
+    async def start_allowing(self, asked: ConsentInput) -> None: ...
 
     async def declare(self, decision: Decision, case: Case) -> Answer: ...
 
@@ -125,6 +128,20 @@ class TemporalWorkflows:
                 IssueStanding.run,
                 asked,
                 id=ids.standing_workflow(authorisation_id),
+                task_queue=EFFECTS_QUEUE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                static_summary=asked.subject,
+            )
+        except RPCError as error:
+            raise OutcomeUnknown(str(error)) from error
+
+    async def start_allowing(self, asked: ConsentInput) -> None:
+        """Start asking whether a denied version may be used again. Raises OutcomeUnknown."""
+        try:
+            await self._client.start_workflow(
+                AllowVersion.run,
+                asked,
+                id=ids.allowing_workflow(asked.consent_id),
                 task_queue=EFFECTS_QUEUE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 static_summary=asked.subject,

@@ -90,6 +90,31 @@ def standing_revoked(authorisation: str) -> str:
     return f"standing/{authorisation}/revoked"
 
 
+def version(environment: str, digest: str) -> str:
+    """What a decision about one version is addressed to: the lists of its environment."""
+    return f"version/{environment}/{digest}"
+
+
+def version_denied(decision: str) -> str:
+    """Idempotency key of the record that a version was denied."""
+    return f"version/denied/{decision}"
+
+
+def version_allowed(consent: str) -> str:
+    """Idempotency key of the record that a version was allowed again."""
+    return f"version/allowed/{consent}"
+
+
+def version_quarantined(incident: str, digest: str) -> str:
+    """Idempotency key of the record that an incident put a version into quarantine: once, whatever is planned anew."""
+    return f"{incident}/quarantine/{digest}"
+
+
+def allowing_workflow(consent: str) -> str:
+    """Asks whether a version may be used again, and takes it off the deny list when it is signed."""
+    return f"allow/{consent}"
+
+
 def effect_key(workflow_id: str, plan_digest: str, stage: int | str, member: str) -> str:
     """Idempotency key of one effect (I7): never an attempt number."""
     return f"{workflow_id}/{plan_digest.removeprefix('sha256:')[:16]}/{stage}/{member}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from activities.ports import Ledger
 from countermand.governance.directory import Governance
+from countermand.ledger.bodies import ReleaseRegistered
 from countermand.plan.model import Bundle, Release
 from countermand.playbook.model import Playbook
 
@@ -166,3 +168,20 @@ def release() -> Release:
         registered_by="local|deployer",
         owner=JONAS,
     )
+
+
+async def register(ledger: Ledger, release: Release) -> None:
+    """What the console writes when somebody registers this release."""
+    body = ReleaseRegistered(
+        environment=release.environment,
+        service=release.service,
+        candidate_name=release.candidate.name,
+        candidate_digest=release.candidate.digest,
+        baseline_name=release.baseline.name,
+        baseline_digest=release.baseline.digest,
+        playbook_digest=release.playbook_digest,
+        registered_by=release.registered_by,
+        owner=release.owner,
+    )
+    entry = body.entry(f"{release.release_id}/registered", release.registered_by, release_id=release.release_id)
+    await ledger.append(entry)

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from activities.ports import Ledger
+from countermand import ids
 from countermand.governance import consent_record
 from countermand.governance.consent import ConsentRequest, ConsentState, apply
 from countermand.governance.decision import Actor, Decision, DecisionKind, SignatureClass
 from countermand.governance.directory import Directory, Governance
-from countermand.governance.rights import Action
+from countermand.governance.rights import Action, Right
 from countermand.governance.shipped import shipped_rights
 from countermand.governance.standing import StandingAuthorisation, StandingStage
 from countermand.ledger.bodies import DecisionMade, RehearsalPassed, StandingIssued, StandingRevoked
@@ -86,8 +87,51 @@ async def issue(
         opened_at=now - timedelta(hours=1), expires_at=now + timedelta(days=7), overdue="lapse", directory=people,
         keys=keys.gateway_keys(),
     )  # fmt: skip
+    await _sign(ledger, keys, request, people, now, signers)
+    body = StandingIssued(authorisation=authorisation.model_dump(mode="json"), consent_id=request.consent_id)
+    await ledger.append(body.entry(f"standing/{name}/issued", "worker"))
+
+
+async def revoke(ledger: Ledger, authorisation_id: str) -> None:
+    body = StandingRevoked(
+        authorisation_id=authorisation_id, consent_id=f"{authorisation_id}-consent", reason="not any more",
+        decision_id="d", name="Maria Keller",
+    )  # fmt: skip
+    await ledger.append(body.entry(f"standing/{authorisation_id}/revoked", "worker"))
+
+
+async def rehearse(ledger: Ledger, playbook_digest: str) -> None:
+    body = RehearsalPassed(playbook_digest=playbook_digest, scenario="two sources see harm")
+    await ledger.append(body.entry(f"rehearsal/{playbook_digest}", "worker"))
+
+
+async def give(
+    ledger: Ledger,
+    keys: FakeKeys,
+    people: Directory,
+    right: Right,
+    document: dict[str, Any],
+    name: str,
+    now: datetime,
+    signers: tuple[str, ...],
+) -> str:
+    """Write what a consent to `document` leaves in the Ledger, signed by `signers`; returns its id."""
+    request = ConsentRequest(
+        consent_id=name, workflow_id=f"consent/{name}", subject="May this be done?", right=right, document=document,
+        requester="local|asker", excluded=(), incident_id="", release_id="", environment="test",
+        opened_at=now - timedelta(hours=1), expires_at=now + timedelta(days=7), overdue="lapse", directory=people,
+        keys=keys.gateway_keys(),
+    )  # fmt: skip
+    await _sign(ledger, keys, request, people, now, signers)
+    return name
+
+
+async def _sign(
+    ledger: Ledger, keys: FakeKeys, request: ConsentRequest, people: Directory, now: datetime, signers: tuple[str, ...]
+) -> None:
+    name = request.consent_id
     state = ConsentState()
-    await ledger.append(consent_record.opened(request).entry(f"{name}/opened", "worker"))
+    await ledger.append(consent_record.opened(request).entry(ids.consent_record(name, "opened"), "worker"))
     for who in signers:
         decision = keys.sign(
             Decision(
@@ -106,18 +150,3 @@ async def issue(
             DecisionMade(decision=decision).entry(f"decision/{decision.decision_id}", who),
             consent_record.vote(request, state, decision).entry(f"{name}/vote/{who}", "worker"),
         )
-    body = StandingIssued(authorisation=authorisation.model_dump(mode="json"), consent_id=request.consent_id)
-    await ledger.append(body.entry(f"standing/{name}/issued", "worker"))
-
-
-async def revoke(ledger: Ledger, authorisation_id: str) -> None:
-    body = StandingRevoked(
-        authorisation_id=authorisation_id, consent_id=f"{authorisation_id}-consent", reason="not any more",
-        decision_id="d", name="Maria Keller",
-    )  # fmt: skip
-    await ledger.append(body.entry(f"standing/{authorisation_id}/revoked", "worker"))
-
-
-async def rehearse(ledger: Ledger, playbook_digest: str) -> None:
-    body = RehearsalPassed(playbook_digest=playbook_digest, scenario="two sources see harm")
-    await ledger.append(body.entry(f"rehearsal/{playbook_digest}", "worker"))

@@ -24,6 +24,7 @@ from countermand.cli import (
     session_commands,
     signal_commands,
     standing_commands,
+    version_commands,
 )
 
 app = typer.Typer(
@@ -61,6 +62,9 @@ release_commands.app.command("rows")(criteria_rows.rows)
 release_commands.app.command("propose")(emergency_commands.propose)
 release_commands.app.command("emergency")(emergency_commands.emergency)
 release_commands.app.command("concern")(emergency_commands.concern)
+release_commands.app.command("eligible")(version_commands.eligible)
+release_commands.app.command("deny")(version_commands.deny)
+release_commands.app.command("allow")(version_commands.allow)
 app.add_typer(release_commands.app, name="release")
 app.command("watch")(release_commands.watch)
 incident_commands.app.command("break-glass")(emergency_commands.break_glass)

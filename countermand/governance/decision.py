@@ -37,6 +37,7 @@ class DecisionKind(StrEnum):
     ratify = "ratify"
     declare = "declare"
     raise_concern = "raise_concern"
+    deny_version = "deny_version"
 
 
 class Refusal(StrEnum):

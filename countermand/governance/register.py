@@ -46,7 +46,7 @@ def standing_authorisations(records: Sequence[Record], keys: GatewayKeys) -> tup
                 issued = StandingAuthorisation.model_validate(body.authorisation)
                 asked = opened.get(body.consent_id)
                 cast = [vote for vote in votes if vote.consent_id == body.consent_id]
-                signers = _signers(issued, asked, cast, signed, keys) if asked else ()
+                signers = signers_of(issued.digest, asked, cast, signed, keys) if asked else ()
                 issued = issued.model_copy(update={"signers": signers, "revoked_at": None})
                 found.setdefault(issued.authorisation_id, issued)
             case StandingRevoked(authorisation_id=name) if name in found and found[name].revoked_at is None:
@@ -54,15 +54,18 @@ def standing_authorisations(records: Sequence[Record], keys: GatewayKeys) -> tup
     return tuple(found.values())
 
 
-def _signers(
-    issued: StandingAuthorisation,
+def signers_of(
+    document_digest: str,
     asked: ConsentOpened,
     votes: Sequence[ConsentVote],
     signed: Mapping[str, Decision],
     keys: GatewayKeys,
 ) -> tuple[Actor, ...]:
-    """The different people who signed exactly this authorisation before the request for it lapsed."""
-    if digest(asked.document) != issued.digest:
+    """The different people who signed exactly this document before the request for it lapsed.
+
+    votes: those of the request `asked`; signed: decisions by their id. A signature that does not hold is left out.
+    """
+    if digest(asked.document) != document_digest:
         return ()
     wanted = consent_digest(
         consent_id=asked.consent_id,

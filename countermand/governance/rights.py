@@ -91,6 +91,20 @@ class Right(Strict):
         more = [frozenset({role}) for condition, role in sorted(self.also.items()) if condition in conditions]
         return (*named, *more, *free)
 
+    def under(self, conditions: Collection[Condition]) -> Right:
+        """The row as people are asked where these conditions hold: each adds a place for its role."""
+        more = tuple(QuorumSlot(role=role, min=1) for name, role in sorted(self.also.items()) if name in conditions)
+        if self.people is None or not more:
+            return self
+        return self.model_copy(
+            update={
+                "roles": tuple(dict.fromkeys((*self.roles, *(slot.role for slot in more)))),
+                "people": self.people + len(more),
+                "at_least": (*self.at_least, *more),
+                "also": {},
+            }
+        )
+
     def missing(self, voters: Mapping[str, tuple[str, ...]], conditions: Collection[Condition] = ()) -> tuple[str, ...]:
         """Places that these people (subject → roles) leave empty, in words; empty when enough agree.
 

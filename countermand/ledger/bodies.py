@@ -564,6 +564,56 @@ class AskSentTo(Body):
     lane: Literal["own", "now", "batch"]
 
 
+class VersionDenied(Body):
+    """A person put a version on the deny list of an environment (GOV-44). `digest`: a bundle, or one part of bundles.
+
+    It counts from `not_before` until `not_after`; None: until it is allowed again.
+    """
+
+    KIND: ClassVar[Kind] = Kind.version_denied
+    digest: str
+    environment: str
+    decision_id: str
+    subject: str
+    name: str
+    reason: str
+    not_before: datetime
+    not_after: datetime | None
+
+
+class VersionAllowed(Body):
+    """People took a version off the deny list; what was denied before they were asked ends (GOV-45)."""
+
+    KIND: ClassVar[Kind] = Kind.version_allowed
+    digest: str
+    environment: str
+    consent_id: str
+
+
+class VersionQuarantined(Body):
+    """The candidate of the record's incident, and each part in which it differs from the baseline (GOV-47).
+
+    `fairness`: whether a trigger about fairness had fired, so that lifting it needs a fairness reviewer as well.
+    """
+
+    KIND: ClassVar[Kind] = Kind.version_quarantined
+    digest: str
+    name: str
+    environment: str
+    members: dict[str, str]
+    fairness: bool
+
+
+class QuarantineLifted(Body):
+    """People let a version out of the quarantine that `by_incident` put it in (GOV-48)."""
+
+    KIND: ClassVar[Kind] = Kind.quarantine_lifted
+    digest: str
+    environment: str
+    by_incident: str
+    consent_id: str
+
+
 BODIES: dict[Kind, type[Body]] = {
     body.KIND: body
     for body in (
@@ -575,6 +625,7 @@ BODIES: dict[Kind, type[Body]] = {
         ConcernRaised, FreezeStarted, GlassBroken,
         GateDecided, AskDefaulted, RehearsalPassed,
         AskSentTo,
+        VersionDenied, VersionAllowed, VersionQuarantined, QuarantineLifted,
     )
 }  # fmt: skip
 

@@ -69,6 +69,10 @@ class Kind(StrEnum):
     ask_defaulted = "ask.defaulted"
     rehearsal_passed = "rehearsal.passed"
     ask_sent = "ask.sent"
+    version_denied = "version.denied"
+    version_allowed = "version.allowed"
+    version_quarantined = "version.quarantined"
+    quarantine_lifted = "quarantine.lifted"
 
 
 class Entry(BaseModel):

@@ -45,6 +45,7 @@ class Place:
 
     async def decided(self, who: str = cases.LENA, emergency: str = "disable", **changes: Any) -> Decision:
         """A use that stands in the Ledger as the console would have signed it."""
+        await cases.register(self.ledger, self.release)
         directory = await self.people.snapshot()
         forged = changes.pop("forged", False)
         fields: dict[str, Any] = {

@@ -32,6 +32,7 @@ from countermand.ledger.bodies import (
     StageIntent,
     StageOutcome,
     VerdictChanged,
+    VersionDenied,
 )
 from countermand.ledger.record import Kind
 from countermand.plan.model import Plan
@@ -81,8 +82,9 @@ class Desk:
         )
 
     async def plan(self, incident_id: str = INCIDENT, number: int = 1) -> Plan:
+        await cases.register(self.ledger, self.release)
         request = PlanRequest(incident_id=incident_id, severity=Severity.sev1, brief=await self.brief(), number=number)
-        made = await PlanningActivities(self.target, self.ledger).make_plan(request)
+        made = await PlanningActivities(self.target, self.ledger, self.keys, fakes.now).make_plan(request)
         assert made.plan is not None, made.impossible
         return made.plan
 
@@ -278,9 +280,10 @@ async def test_gov_55_more_automatic_rollbacks_than_a_day_allows_go_to_people(de
 
 async def test_reverts_of_another_environment_do_not_count(desk: Desk) -> None:
     plan = await desk.begin()
-    desk.release = desk.release.model_copy(update={"environment": "staging"})
+    here = desk.release
+    desk.release = here.model_copy(update={"environment": "staging", "release_id": "staged"})
     await desk.carried_out("inc-0", shown=None, automatic=True)
-    desk.release = desk.release.model_copy(update={"environment": "test"})
+    desk.release = here
     assert (await desk.gate(plan)).gate.act == "automatic"
 
 
@@ -436,3 +439,15 @@ async def test_gov_24_when_people_were_not_reached_it_holds_and_says_why(
     assert (found.action, found.degraded, found.authorisation_id) == ("hold", reasons, None)
     (record,) = await desk.ledger.records(kinds=[Kind.ask_defaulted])
     assert tuple(record.body["degraded"]) == reasons
+
+
+async def test_gov_45_a_denied_baseline_is_never_automatic(desk: Desk) -> None:
+    plan = await desk.begin()
+    denied = VersionDenied(
+        digest=plan.baseline.digest, environment=plan.environment, decision_id="d", subject=cases.MARIA,
+        name="Maria Keller", reason="it leaks prompts", not_before=fakes.now(), not_after=None,
+    )  # fmt: skip
+    await desk.write(denied, "denied")
+    found = await desk.gate(plan)
+    assert (found.gate.act, found.authorisation_id) == ("ask", None)
+    assert "the rollback target is not eligible" in found.gate.because

@@ -36,8 +36,9 @@ async def asked(ledger: FakeLedger, **policy: object) -> Ask:
         keys=FakeKeys().gateway_keys(),
         rights=rights_in_force(people.governance),
     )
+    await cases.register(ledger, release)
     target = FakeTarget(5_000, release.baseline.digest)
-    planning = PlanningActivities(lambda _name: target, ledger)
+    planning = PlanningActivities(lambda _name: target, ledger, FakeKeys(), lambda: NOW)
     env = ActivityEnvironment()
     request = PlanRequest(incident_id="inc-1", severity=Severity.sev2, brief=brief, number=1)
     made = await env.run(planning.make_plan, request)

@@ -79,7 +79,9 @@ async def approved(tmp_path: Path) -> Approved:
         acting = actor(directory, who, ask.voting_roles, SCOPE, ask.opened_at)
         votes = apply(ask, votes, a_decision(ask, DecisionKind.approve, acting, number), ask.opened_at)
     assert votes.status is ApprovalStatus.approved
-    staging = StagingActivities(target, fakes.FakeLedger(), people, fakes.FakeKeys(), fakes.now)
+    ledger = fakes.FakeLedger()
+    await cases.register(ledger, release)
+    staging = StagingActivities(target, ledger, people, fakes.FakeKeys(), fakes.now)
     request = RecheckRequest(plan=plan, ask=ask, approval=votes, revision=state.revision, first=True)
     return Approved(group, people, staging, request)
 

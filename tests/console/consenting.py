@@ -16,7 +16,7 @@ from countermand.governance.decision import Decision
 from countermand.governance.rights import Action
 from countermand.governance.shipped import shipped_rights
 from countermand.governance.standing import StandingAuthorisation
-from countermand.ledger.bodies import Body, StandingIssued
+from countermand.ledger.bodies import Body, StandingIssued, VersionAllowed
 from countermand.playbook.terms import Severity
 from tests import cases
 from tests.fakes import FakeKeys, FakePeople
@@ -62,6 +62,11 @@ class Consenting:
             issued = StandingAuthorisation.model_validate({**request.document, "signers": signers})
             body = StandingIssued(authorisation=issued.model_dump(mode="json"), consent_id=request.consent_id)
             await self.ledger.append(body.entry(ids.standing_issued(issued.authorisation_id), "worker"))
+        if state.status.value == "given" and request.right.action is Action.allow_version:
+            allowed = VersionAllowed(
+                digest=request.document["digest"], environment=request.environment, consent_id=request.consent_id
+            )
+            await self.ledger.append(allowed.entry(ids.version_allowed(request.consent_id), "worker"))
         return Answer(status=state.status.value, sentence=state.because, have=vote.have, need=vote.need)
 
     async def _record(self, request: ConsentRequest, what: str, body: Body) -> None:

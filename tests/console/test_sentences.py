@@ -19,6 +19,7 @@ from console.watched import watched
 from countermand.detection.health import Certificate
 from countermand.detection.models import VerdictWord
 from countermand.governance.approval import ApprovalStatus
+from countermand.governance.eligible import Eligibility
 from countermand.ledger import bodies as b
 from countermand.messages.incident import IncidentView, incident
 from countermand.playbook.load import parse
@@ -47,6 +48,7 @@ def test_every_state_word_is_one_of_the_product_and_every_one_has_a_mark() -> No
         | literals(b.ConsentClosed, "status")
         | {"in_force", "lapsed", "revoked"}  # standing authorisations
         | literals(Certificate, "word")
+        | literals(Eligibility, "word")
         | stages
         | of_pages
     )

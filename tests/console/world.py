@@ -199,6 +199,11 @@ class FakeWorkflows:
             raise OutcomeUnknown("the service does not answer")
         await self.consents.start(asked)
 
+    async def start_allowing(self, asked: ConsentInput) -> None:
+        if self.dark:
+            raise OutcomeUnknown("the service does not answer")
+        await self.consents.start(asked)
+
     async def ready(self) -> bool:
         return not self.dark
 

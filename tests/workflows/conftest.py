@@ -106,7 +106,8 @@ class World:
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[Worker]:
-        planning = PlanningActivities(self.target, self.ledger)
+        await cases.register(self.ledger, self.release)
+        planning = PlanningActivities(self.target, self.ledger, self.keys, fakes.now)
         staging = StagingActivities(self.target, self.ledger, self.people, self.keys, fakes.now)
         emergencies = EmergencyActivities(self.target, self.ledger, self.people, self.keys, fakes.now)
         gating = GatingActivities(self.target, self.ledger, self.keys, self.trust, fakes.now)

@@ -205,7 +205,8 @@ async def test_i2_a_revert_started_by_hand_without_an_ask_has_no_effect(serious:
     brief = await BriefingActivities(serious.catalogue, serious.people, serious.keys).brief(
         BriefRequest(release_id=serious.release.release_id)
     )
-    made = await PlanningActivities(serious.target, serious.ledger).make_plan(
+    await cases.register(serious.ledger, serious.release)
+    made = await PlanningActivities(serious.target, serious.ledger, serious.keys, fakes.now).make_plan(
         PlanRequest(incident_id=serious.incident_id, severity=Severity.sev1, brief=brief, number=1)
     )
     assert made.plan is not None

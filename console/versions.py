@@ -1,0 +1,128 @@
+"""Versions as people see them: may users be sent there; denying one, and asking to allow it again."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any, Literal
+
+from activities.eligible import EligibleVersions
+from console.decide import Act, Person
+from console.deps import Console
+from console.problems import Problem
+from countermand.canonical import instant
+from countermand.governance.decision import DecisionKind
+from countermand.governance.denying import Denial, denial_digest
+from countermand.governance.directory import Directory
+from countermand.governance.eligible import Eligibility, Version
+from countermand.governance.rights import Action, unreachable
+from countermand.governance.shipped import rights_in_force
+from countermand.governance.version_lists import allowance
+from countermand.messages.facts import spoken
+from countermand.plan.model import Bundle, Release
+from countermand.playbook.terms import Severity
+from workflows.consent import ConsentInput
+from workflows.decisions import Answer
+
+#: So long people may take to sign.
+TIME_LIMIT = timedelta(days=7)
+
+
+async def judged(deps: Console, digest: str, environment: str) -> Eligibility:
+    """Whether this version is eligible in the environment now; its parts are known when a release named the bundle.
+
+    Raises GovernanceInvalid.
+    """
+    releases = [status.release for status in await deps.catalogue.releases()]
+    bundles = [bundle for release in releases for bundle in (release.candidate, release.baseline)]
+    known = next((bundle for bundle in bundles if bundle.digest == digest), None)
+    version = Version(digest=digest) if known is None else Version.of(known)
+    return await _judged(deps, version, environment, await deps.people.snapshot())
+
+
+async def of_release(deps: Console, release: Release, people: Directory) -> list[tuple[Bundle, Eligibility]]:
+    """Both bundles of a release, the baseline first, and whether users may be sent to them."""
+    return [
+        (bundle, await _judged(deps, Version.of(bundle), release.environment, people))
+        for bundle in (release.baseline, release.candidate)
+    ]
+
+
+async def _judged(deps: Console, version: Version, environment: str, people: Directory) -> Eligibility:
+    lists = EligibleVersions(deps.ledger, deps.keys, deps.clock)
+    return await lists.judge(version, environment, rights_in_force(people.governance))
+
+
+def eligibility_json(found: Eligibility) -> dict[str, Any]:
+    """`countermand.eligibility/v1`."""
+    return {
+        "schema": "countermand.eligibility/v1",
+        "eligible": found.eligible,
+        "because": found.because,
+        **found.model_dump(mode="json"),
+    }
+
+
+async def deny(
+    deps: Console,
+    person: Person,
+    channel: Literal["web", "api"],
+    said: Denial,
+    *,
+    reason: str,
+    decision_id: str | None,
+    step_up: str | None,
+) -> Answer:
+    """Put a version on the deny list, at once. Raises Refused."""
+    act = Act(
+        kind=DecisionKind.deny_version,
+        approval_digest=denial_digest(said.digest, said.environment),
+        reason=reason,
+        decision_id=decision_id,
+        step_up=step_up,
+        terms=said.terms,
+    )
+    return await deps.gate.decide(act, person, channel)
+
+
+async def ask_to_allow(deps: Console, person: Person, digest: str, environment: str, because: str) -> dict[str, Any]:
+    """Ask people to take a version off the deny list. Raises Problem, OutcomeUnknown."""
+    directory = await deps.people.snapshot()
+    if not directory.roles_of(person.subject):
+        raise Problem(403, "not_your_role", f"{person.subject!r} holds no role here.", "Ask somebody who holds one.")
+    if (await judged(deps, digest, environment)).word != "denied":
+        raise Problem(409, "wrong_state", f"{digest!r} is not denied in {environment!r}.", "Nothing has to be allowed.")
+    right = rights_in_force(directory.governance).row(Action.allow_version, Severity.sev1)
+    asker = directory.principal_of(person.subject)
+    others = [one for one in directory.holders(*right.roles) if one.subject != asker]
+    if lacking := unreachable(right, {one.subject: one.roles for one in others}):
+        raise Problem(
+            422,
+            "quorum_unattainable",
+            f"without you, who ask for it, nobody is left to sign as {spoken(lacking)}.",
+            "Let somebody else ask for it, or add people to the governance file.",
+        )
+    consent_id = f"allow-{uuid.uuid4().hex[:8]}"
+    await deps.workflows.start_allowing(
+        ConsentInput(
+            consent_id=consent_id,
+            right=right,
+            subject=f"May {digest} be used again in {environment}?",
+            document=allowance(digest, environment, because),
+            requester=asker,
+            excluded=(),
+            incident_id=None,
+            release_id=None,
+            environment=environment,
+            time_limit=TIME_LIMIT,
+            overdue="lapse",
+            directory=directory,
+            keys=deps.keys.gateway_keys(),
+        )
+    )
+    return {
+        "consent_id": consent_id,
+        "status": "pending",
+        "sentence": f"{spoken(tuple(one.name for one in others))} are asked to sign "
+        f"until {instant(deps.clock() + TIME_LIMIT)}.",
+    }
