@@ -31,8 +31,9 @@ $(BIN)/.dev: $(BIN)/.app requirements/dev.txt
 demo: $(BIN)/.app ## a bad release is rolled back before your eyes (AUTO=1: unattended)
 	@$(BIN)/countermand demo $(if $(AUTO),--auto)
 
-test: $(BIN)/.dev ## the whole test suite
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+test: $(BIN)/.dev ## the whole test suite: files side by side, then whole stacks
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore tests/end_to_end
+	@$(BIN)/python -m pytest tests/end_to_end # whole stacks listen on fixed ports: one after the other, alone
 
 test-detection-full: $(BIN)/.dev ## the promises of detection with all their watches (hours)
 	@COUNTERMAND_FULL=1 $(BIN)/python -m pytest tests/rules/detection -q --timeout 7200

@@ -63,5 +63,5 @@ async def deny(
 
 @router.post("/api/v1/releases/{digest}/allowances")
 async def allow(digest: Digest, body: NewAllowance, person: SignedIn, deps: Deps) -> dict[str, Any]:
-    """Ask people to take it off the deny list; whoever asks cannot sign."""
+    """Ask people to take it off the deny list or out of quarantine; whoever asks cannot sign."""
     return await versions.ask_to_allow(deps, person, digest, body.environment, body.reason.strip())

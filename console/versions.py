@@ -15,9 +15,11 @@ from countermand.governance.decision import DecisionKind
 from countermand.governance.denying import Denial, denial_digest
 from countermand.governance.directory import Directory
 from countermand.governance.eligible import Eligibility, Version
-from countermand.governance.rights import Action, unreachable
+from countermand.governance.rights import Action, Condition, unreachable
 from countermand.governance.shipped import rights_in_force
-from countermand.governance.version_lists import allowance
+from countermand.governance.version_lists import allowance, lifting
+from countermand.ledger.bodies import QuarantineLifted, VersionQuarantined, parse_body
+from countermand.ledger.record import Kind
 from countermand.messages.facts import spoken
 from countermand.plan.model import Bundle, Release
 from countermand.playbook.terms import Severity
@@ -85,14 +87,38 @@ async def deny(
     return await deps.gate.decide(act, person, channel)
 
 
+async def _document(
+    deps: Console, digest: str, environment: str, because: str
+) -> tuple[Action, dict[str, Any], tuple[Condition, ...]]:
+    """(the right it needs, what people sign, what makes it need more people). Raises Problem when nothing stands
+    against the version itself."""
+    word = (await judged(deps, digest, environment)).word
+    if word == "denied":
+        return Action.allow_version, allowance(digest, environment, because), ()
+    records = await deps.ledger.records(kinds=[Kind.version_quarantined, Kind.quarantine_lifted])
+    bodies = [parse_body(record) for record in records]
+    lifted = {body.by_incident for body in bodies if isinstance(body, QuarantineLifted) and body.digest == digest}
+    for record, body in zip(records, bodies, strict=True):
+        if isinstance(body, VersionQuarantined) and (body.digest, body.environment) == (digest, environment):
+            incident_id = record.incident_id or ""
+            if incident_id not in lifted:
+                fairness: tuple[Condition, ...] = ("fairness_fired",) if body.fairness else ()
+                return Action.re_release, lifting(digest, environment, incident_id, because), fairness
+    raise Problem(
+        409,
+        "wrong_state",
+        f"{digest!r} itself is neither denied nor in quarantine in {environment!r}.",
+        "Nothing has to be allowed; a part of it may be: `countermand release eligible` names it.",
+    )
+
+
 async def ask_to_allow(deps: Console, person: Person, digest: str, environment: str, because: str) -> dict[str, Any]:
-    """Ask people to take a version off the deny list. Raises Problem, OutcomeUnknown."""
+    """Ask people to take a version off the deny list, or out of quarantine. Raises Problem, OutcomeUnknown."""
     directory = await deps.people.snapshot()
     if not directory.roles_of(person.subject):
         raise Problem(403, "not_your_role", f"{person.subject!r} holds no role here.", "Ask somebody who holds one.")
-    if (await judged(deps, digest, environment)).word != "denied":
-        raise Problem(409, "wrong_state", f"{digest!r} is not denied in {environment!r}.", "Nothing has to be allowed.")
-    right = rights_in_force(directory.governance).row(Action.allow_version, Severity.sev1)
+    action, document, conditions = await _document(deps, digest, environment, because)
+    right = rights_in_force(directory.governance).row(action, Severity.sev1).under(conditions)
     asker = directory.principal_of(person.subject)
     others = [one for one in directory.holders(*right.roles) if one.subject != asker]
     if lacking := unreachable(right, {one.subject: one.roles for one in others}):
@@ -108,7 +134,7 @@ async def ask_to_allow(deps: Console, person: Person, digest: str, environment: 
             consent_id=consent_id,
             right=right,
             subject=f"May {digest} be used again in {environment}?",
-            document=allowance(digest, environment, because),
+            document=document,
             requester=asker,
             excluded=(),
             incident_id=None,

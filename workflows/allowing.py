@@ -1,4 +1,4 @@
-"""Take a version off the deny list: people sign it, then it stands in the Ledger (GOV-45)."""
+"""Take a version off the deny list or out of quarantine: people sign it, then it stands in the Ledger (GOV-45, 48)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from temporalio import workflow
 
 from activities.recording import RecordingActivities, RecordRequest
 from countermand import ids
-from countermand.ledger.bodies import VersionAllowed
+from countermand.governance.rights import Action
+from countermand.ledger.bodies import QuarantineLifted, VersionAllowed
 from workflows import policies
 from workflows.consent import Consent, ConsentInput, ConsentResult
 
 
 @workflow.defn(name="AllowVersion")
 class AllowVersion:
-    """The document of the consent is an allowance; whoever reads the list checks its signatures again."""
+    """The document of the consent is an allowance or a lifting; whoever reads the lists checks its signatures again."""
 
     @workflow.run
     async def run(self, asked: ConsentInput) -> ConsentResult:
@@ -24,13 +25,20 @@ class AllowVersion:
             static_summary=asked.subject,
         )
         if consent.status == "given":
-            body = VersionAllowed(
-                digest=str(asked.document["digest"]), environment=asked.environment, consent_id=asked.consent_id
-            )
+            body = _ended(asked)
             await workflow.execute_activity_method(
                 RecordingActivities.record,
                 RecordRequest(entries=(body.entry(ids.version_allowed(asked.consent_id), "worker"),)),
-                summary="Take the version off the deny list",
+                summary="The version may be used again",
                 **policies.RECORD,
             )
         return consent
+
+
+def _ended(asked: ConsentInput) -> VersionAllowed | QuarantineLifted:
+    """What ends what stood against the version."""
+    said = asked.document
+    about = {"digest": str(said["digest"]), "environment": asked.environment, "consent_id": asked.consent_id}
+    if said["act"] == Action.re_release.value:
+        return QuarantineLifted(**about, by_incident=str(said["incident_id"]))
+    return VersionAllowed(**about)

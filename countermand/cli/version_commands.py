@@ -46,7 +46,7 @@ def deny(
 def allow(
     digest: Digest, environment: EnvironmentOption, reason: ReasonOption, output: FormatOption = Format.table
 ) -> None:
-    """Ask people to take a version off the deny list; you cannot sign what you ask for."""
+    """Ask people to take a version off the deny list or out of quarantine; you cannot sign what you ask for."""
     said = {"environment": environment, "reason": reason}
     body = client.Api.signed_in().post(f"/api/v1/releases/{digest}/allowances", said)
     read = f"countermand consent show {body['consent_id']}"

@@ -92,10 +92,10 @@ class Right(Strict):
         return (*named, *more, *free)
 
     def under(self, conditions: Collection[Condition]) -> Right:
-        """The row as people are asked where these conditions hold: each adds a place for its role."""
+        """The row as people are asked where these conditions hold and no others: each adds a place for its role."""
         more = tuple(QuorumSlot(role=role, min=1) for name, role in sorted(self.also.items()) if name in conditions)
         if self.people is None or not more:
-            return self
+            return self.model_copy(update={"also": {}})
         return self.model_copy(
             update={
                 "roles": tuple(dict.fromkeys((*self.roles, *(slot.role for slot in more)))),

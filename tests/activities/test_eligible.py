@@ -19,6 +19,7 @@ from activities.staging import Recheck, RecheckRequest, SetRequest, StagingActiv
 from adapters.database import Database
 from adapters.ledger import SqlLedger
 from adapters.migrate import upgrade
+from countermand.governance.break_glass import use_digest
 from countermand.governance.decision import Actor, Decision, DecisionKind, SignatureClass
 from countermand.governance.eligible import Version
 from countermand.governance.rights import Action
@@ -67,7 +68,8 @@ class Bench:
         decision = self.keys.sign(
             Decision(
                 decision_id="d-1", kind=DecisionKind.break_glass, addressed_to="incident/x", incident_id=INCIDENT,
-                ask_id=None, approval_digest=None, reason="Every minute more people act on it.", channel="web",
+                ask_id=None, approval_digest=use_digest("incident/x"), channel="web",
+                reason="Every minute more people act on it.",
                 acr="webauthn", view_sha256=None, decided_at=fakes.now(), gateway_key_id=self.keys.key_id,
                 signature_class=SignatureClass.step_up, terms={"emergency": "disable", "harm": "Wrong doses."},
                 actor=Actor(

@@ -157,6 +157,21 @@ async def test_gov_45_two_people_who_did_not_ask_allow_it_again(served: Served, 
     assert (await asked(call))["word"] == "denied", "what people allowed ends no later denial"
 
 
+async def test_gov_48_out_of_quarantine_people_of_a_re_release_are_asked(served: Served, call: Call) -> None:
+    path, body = f"/releases/{CANDIDATE}/allowances", {"environment": "production", "reason": "The judge was wrong."}
+    assert (await call(cases.JONAS, "POST", path, body)).json()["code"] == "wrong_state"
+    quarantined = VersionQuarantined(
+        digest=CANDIDATE, name="v7", environment="production", members={}, fairness=False
+    )  # fmt: skip
+    await served.world.deps.ledger.append(quarantined.entry("quarantined", "worker", incident_id="inc-1"))
+    answer = await call(cases.JONAS, "POST", path, body)
+    assert answer.status_code == 200, answer.text
+    started = answer.json()
+    shown = (await call(cases.MARIA, "GET", f"/consents/{started['consent_id']}")).raise_for_status().text
+    assert "re_release" in shown
+    assert "inc-1" in shown
+
+
 @pytest.mark.parametrize(("denied", "code"), [(False, 0), (True, 4)])
 async def test_the_command_line_ends_with_0_for_eligible_and_4_for_not(
     served: Served, call: Call, denied: bool, code: int

@@ -9,8 +9,8 @@ from countermand.governance.decision import DecisionKind
 from countermand.governance.eligible import Version, judge
 from countermand.governance.rights import Action
 from countermand.governance.shipped import shipped_rights
-from countermand.governance.version_lists import allowance
-from countermand.ledger.bodies import VersionDenied
+from countermand.governance.version_lists import allowance, lifting
+from countermand.ledger.bodies import VersionDenied, VersionQuarantined
 from countermand.ledger.record import Kind
 from countermand.playbook.model import Severity
 from tests import cases, fakes
@@ -87,3 +87,29 @@ async def test_gov_45_what_two_people_sign_takes_a_version_off_the_deny_list(wor
     records = await world.ledger.records()
     found = judge(Version.of(baseline), "test", records, world.keys.gateway_keys(), shipped_rights(), fakes.now())
     assert (found.word, found.checks[0].word) == ("eligible", "pass")
+
+
+async def test_gov_48_what_the_people_of_a_re_release_sign_lifts_the_quarantine(world: World) -> None:
+    candidate = world.release.candidate
+    quarantined = VersionQuarantined(
+        digest=candidate.digest, name=candidate.name, environment="test", members={"model": candidate.model},
+        fairness=False,
+    )  # fmt: skip
+    await world.ledger.append(quarantined.entry("quarantined", "worker", incident_id="inc-1"))
+    given = await asked(
+        world,
+        consent_id=f"allow-{world.release.release_id}",
+        right=shipped_rights().row(Action.re_release, Severity.sev1),
+        document=lifting(candidate.digest, "test", "inc-1", "the judge was wrong"),
+    )
+    async with world.worker():
+        handle = await world.env.client.start_workflow(
+            AllowVersion.run, given, id=ids.allowing_workflow(given.consent_id), task_queue=world.queue
+        )
+        await decide(world, given, DecisionKind.approve, cases.MARIA)
+        await decide(world, given, DecisionKind.approve, cases.AMIRA)
+        assert (await handle.result()).status == "given"
+    assert world.ledger.bodies(Kind.quarantine_lifted)[0]["by_incident"] == "inc-1"
+    records = await world.ledger.records()
+    found = judge(Version.of(candidate), "test", records, world.keys.gateway_keys(), shipped_rights(), fakes.now())
+    assert found.word != "quarantined"
