@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-detection-full test-flood-full check bench bench-detection mlflow-env routers-env lock histories schema screenshots clean
+.PHONY: help demo test test-approval-full test-detection-full test-flood-full check bench bench-detection mlflow-env routers-env lock histories schema screenshots clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ test: $(BIN)/.dev ## the whole test suite: files side by side, then whole stacks
 
 test-detection-full: $(BIN)/.dev ## the promises of detection with all their watches (hours)
 	@COUNTERMAND_FULL=1 $(BIN)/python -m pytest tests/rules/detection -q --timeout 7200
+
+test-approval-full: $(BIN)/.dev ## 10,000 runs of the approval machine against its invariants, and of its planted faults
+	@COUNTERMAND_FULL=1 $(BIN)/python -m pytest tests/rules/governance/test_approval_machine.py -q --timeout 7200
 
 test-flood-full: $(BIN)/.dev ## a flood of 200,000 signals is one incident and delays nobody (minutes)
 	@COUNTERMAND_FULL=1 $(BIN)/python -m pytest tests/workflows/test_flood.py -q --timeout 1800
