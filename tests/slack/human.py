@@ -129,7 +129,7 @@ class Human:
             mine = [call.answer["view"] for call in calls if call.arguments["trigger_id"] in self._triggers]  # type: ignore[index]
             return mine[self.seen] if len(mine) > self.seen else None
 
-        view = await until(opened, f"a dialog for {self.name}", within=5)
+        view = await until(opened, f"a dialog for {self.name}", within=20)
         self.seen += 1
         return view
 
@@ -140,7 +140,7 @@ class Human:
             calls = [call for call in self.bench.proxy.of("views.update") if call.arguments["view_id"] == view["id"]]
             return words(calls[-1].arguments["view"]["blocks"]) if calls else None
 
-        return await until(updated, f"a result for {self.name}", within=5)
+        return await until(updated, f"a result for {self.name}", within=20)
 
     async def hears(self, part: str) -> str:
         """What only this person was told, once it holds `part`."""
@@ -150,7 +150,7 @@ class Human:
             mine = [words(call.arguments["blocks"]) for call in calls if call.arguments["user"] == self.user]
             return next((text for text in mine if part in text), None)
 
-        return await until(told, f"{self.name} hears {part!r}", within=5)
+        return await until(told, f"{self.name} hears {part!r}", within=20)
 
     async def decides(self, message: Json, action_id: str, reason: str) -> str:
         """Press, read, give a reason, submit; returns what the dialog says then."""

@@ -151,6 +151,6 @@ async def test_no_answer_in_time_offers_the_same_decision_again_and_it_counts_on
     async def recorded() -> bool:
         return "Recorded" in await maria.result(view)
 
-    await until(recorded, "the second attempt is recorded", within=5)
+    await until(recorded, "the second attempt is recorded", within=20)
     assert len(await bench.bodies(Kind.decision)) == 1
     assert len(bench.world.story.state.votes) == 1

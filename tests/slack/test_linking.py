@@ -123,7 +123,7 @@ async def test_the_home_shows_what_waits_and_deciding_starts_there_too(slack: St
             calls = bench.proxy.of("views.publish")
             return words(calls[-1].arguments["view"]["blocks"]) if calls else None
 
-        return await until(published, f"a home for {name}", within=5)
+        return await until(published, f"a home for {name}", within=20)
 
     shown = await opens("maria")
     assert "Roll back support-assistant v7 to support-assistant v6?" in shown

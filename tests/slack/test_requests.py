@@ -218,7 +218,7 @@ async def test_a_slow_read_opens_the_dialog_at_once_and_fills_it(slack: Start, m
         updates = bench.proxy.of("views.update")
         return bool(updates) and updates[-1].arguments["view"]["title"]["text"] == "Approve the rollback"
 
-    await until(filled, "the dialog shows the plan", within=5)
+    await until(filled, "the dialog shows the plan", within=20)
 
 
 async def test_a_dialog_that_slack_does_not_open_is_answered(slack: Start) -> None:

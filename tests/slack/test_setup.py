@@ -175,7 +175,7 @@ async def test_a_socket_carries_the_same_clicks_and_an_envelope_sent_again_count
             for _ in range(3):
                 await socket.send("e2", submission)
             assert "1 of 2" in await maria.result(view)
-            await until(lambda: _true(len(socket.acks) == 4), "every envelope is acknowledged", within=5)
+            await until(lambda: _true(len(socket.acks) == 4), "every envelope is acknowledged", within=20)
             assert {ack["envelope_id"] for ack in socket.acks} == {"e1", "e2"}
             assert len(await bench.bodies(Kind.decision)) == 1
     finally:
