@@ -107,7 +107,7 @@ def sort_batch(source_id: str, batch: Batch, gates: Mapping[str, Gate], now: dat
             gate, signal = admits(release_id, name, event_us)
             value = signal.encode(item.outcome, item.value, item.category)
         except NotKept as refused:
-            found.reject(index, refused.code, str(refused))  # type: ignore[arg-type]
+            found.reject(index, refused.code, str(refused))  # type: ignore[arg-type]  # one of its codes
             continue
         segments = signal.segments(groups) if groups else None
         late = event_us < gate.late_before_us
@@ -123,7 +123,7 @@ def sort_batch(source_id: str, batch: Batch, gates: Mapping[str, Gate], now: dat
             gate, signal = judge.admits(counted.release_id, counted.signal, start_us)
             _fits(counted, signal)
         except NotKept as refused:
-            found.reject(index, refused.code, str(refused), "counts")  # type: ignore[arg-type]
+            found.reject(index, refused.code, str(refused), "counts")  # type: ignore[arg-type]  # one of its codes
             continue
         found.counted.append((index, counted, start_us, start_us < gate.late_before_us))
     return found

@@ -66,7 +66,7 @@ class Slack:
     async def decide(self, requests: Sequence[Request]) -> tuple[list[float], list[float]]:
         """Seconds from the submit button to the accepted Update, and to the edited card, two votes each."""
         presses, edited = [], []
-        people = [Human(self, name, self.workspace.users[name]) for name in ("maria", "jonas")]  # type: ignore[arg-type]
+        people = [Human(self, name, self.workspace.users[name]) for name in ("maria", "jonas")]  # type: ignore[arg-type]  # a person needs only this much of a test
         for request in requests:
             for human in people:
                 card = self._cards()[f"{request.ask_id}/channel"]
@@ -89,7 +89,7 @@ class Slack:
 
     async def bursts(self, request: Request) -> tuple[list[float], list[float]]:
         """Seconds until each of many clicks of one instant is answered, and until as many bare requests are."""
-        people = [Human(self, name, self.workspace.users[name]) for name in ("maria", "jonas")]  # type: ignore[arg-type]
+        people = [Human(self, name, self.workspace.users[name]) for name in ("maria", "jonas")]  # type: ignore[arg-type]  # a person needs only this much of a test
         card = self._cards()[f"{request.ask_id}/channel"]
         answered: list[float] = []
         bare: list[float] = []

@@ -47,12 +47,12 @@ class SlackInbound:
         token = self.settings.app_token()
         socket = AsyncSocketModeHandler(self.bolt, token) if token else None
         if socket is not None:
-            await socket.connect_async()  # type: ignore[no-untyped-call]
+            await socket.connect_async()  # type: ignore[no-untyped-call]  # the library has no types here
         try:
             yield
         finally:
             if socket is not None:
-                await socket.close_async()  # type: ignore[no-untyped-call]
+                await socket.close_async()  # type: ignore[no-untyped-call]  # the library has no types here
             sweeping.cancel()
 
     async def _sweep(self) -> None:
