@@ -134,13 +134,13 @@ async def test_slack_is_answered_before_a_slow_workflow_answers(slack: Start, mo
     real = bench.world.story.vote
 
     async def slow(decision: object) -> object:
-        await asyncio.sleep(1)
+        await asyncio.sleep(4)
         return await real(decision)  # type: ignore[arg-type]
 
     monkeypatch.setattr(bench.world.story, "vote", slow)
     begun = time.monotonic()
     answer = await maria.submit(view, REASON)
-    assert time.monotonic() - begun < 0.9
+    assert time.monotonic() - begun < 3
     assert "Recording your decision" in json.dumps(answer.json())
     assert "Recorded" in await maria.result(view)
 
