@@ -1,0 +1,56 @@
+"""Bodies of records about stages: intent, outcome, life and checks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from countermand.ledger.body import Body
+from countermand.ledger.record import Kind
+from countermand.plan.target import Split, TargetState
+
+
+class StageIntent(Body):
+    """What is about to be done, and the state before it, enough to restore it (TGT-6)."""
+
+    KIND: ClassVar[Kind] = Kind.stage_intent
+    revert: int
+    stage: int
+    desired: Split
+    before: TargetState
+    key: str
+    fence: int
+    plan_digest: str
+
+
+class StageOutcome(Body):
+    KIND: ClassVar[Kind] = Kind.stage_outcome
+    revert: int
+    stage: int
+    result: Literal["applied", "already", "conflict", "rejected", "ambiguous"]
+    by: str
+    recovered: bool
+    after: TargetState | None
+    sentence: str
+
+
+class StageState(Body):
+    """Life of a stage and of the revert around it."""
+
+    KIND: ClassVar[Kind] = Kind.stage_state
+    revert: int
+    stage: int
+    state: Literal["started", "soaking", "completed", "held", "resumed", "stopped", "aborted", "reversed"]
+    sentence: str
+    by: str | None = None
+    until: datetime | None = None
+
+
+class CheckDone(Body):
+    KIND: ClassVar[Kind] = Kind.check_result
+    revert: int
+    stage: int
+    phase: Literal["before", "traffic", "between", "after", "verification"]
+    name: str
+    word: Literal["pass", "fail", "unknown"]
+    sentence: str
