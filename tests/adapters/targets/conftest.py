@@ -6,6 +6,7 @@ summary by name; neither counts as passed.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -17,8 +18,19 @@ from tests.adapters.targets.envoy import EnvoyHarness
 from tests.adapters.targets.flagd import FlagdHarness
 from tests.adapters.targets.haproxy import HaproxyHarness
 from tests.adapters.targets.harness import NEEDS, Harness
+from tests.adapters.targets.kubernetes import HttpRouteHarness
+from tests.adapters.targets.unleash import UnleashHarness
 
-HARNESSES: tuple[type[Harness], ...] = (EmbeddedHarness, HaproxyHarness, EnvoyHarness, FlagdHarness)
+#: Systems that are only run when `COUNTERMAND_TEST_TARGETS` names them, because they are large.
+OPT_IN: tuple[type[Harness], ...] = (UnleashHarness, HttpRouteHarness)
+ASKED_FOR = os.environ.get("COUNTERMAND_TEST_TARGETS", "").split(",")
+HARNESSES: tuple[type[Harness], ...] = (
+    EmbeddedHarness,
+    HaproxyHarness,
+    EnvoyHarness,
+    FlagdHarness,
+    *(harness for harness in OPT_IN if harness.name in ASKED_FOR),
+)
 _HERE = "tests/adapters/targets/"
 
 
@@ -73,6 +85,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.line(
                 f"{harness.name} {harness.version() if missing is None else ''}".strip() + f": {words}"
             )
+    for harness in OPT_IN if any(tally.values()) else ():
+        if harness not in HARNESSES:
+            terminalreporter.line(f"{harness.name}: not run (make test-{harness.name})")
 
 
 def _word(outcome: str, report: pytest.TestReport) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Protocol
@@ -41,8 +42,8 @@ NEEDS = {
 class Wire(httpx.AsyncBaseTransport):
     """Passes calls on and remembers their methods in order; answers for paths in `replaced` itself."""
 
-    def __init__(self) -> None:
-        self._inner = httpx.AsyncHTTPTransport()
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._inner = httpx.AsyncHTTPTransport(verify=tls or True)
         self.methods: list[str] = []
         self.statuses: list[int] = []
         self.replaced: dict[str, httpx.Response] = {}
