@@ -99,7 +99,7 @@ class TargetHttp:
             raise TargetUnavailable(f"{method} {path} was not sent: {type(error).__name__}") from None
         except (httpx.TransportError, TimeoutError) as error:
             raise Lost(f"{method} {path} had no answer: {type(error).__name__}") from None
-        media_type = response.headers.get("content-type", "text/plain")
+        media_type = response.headers.get("content-type", "text/plain").partition(";")[0]
         raw = Raw(response.status_code, response.content, await kept(self._keep, response.content, media_type))
         if response.is_success or raw.status in expected:
             return raw

@@ -6,7 +6,6 @@ summary by name; neither counts as passed.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -17,19 +16,18 @@ from tests.adapters.targets.embedded import EmbeddedHarness
 from tests.adapters.targets.envoy import EnvoyHarness
 from tests.adapters.targets.flagd import FlagdHarness
 from tests.adapters.targets.haproxy import HaproxyHarness
-from tests.adapters.targets.harness import NEEDS, Harness
+from tests.adapters.targets.harness import NEEDS, Harness, asked_for
 from tests.adapters.targets.kubernetes import HttpRouteHarness
 from tests.adapters.targets.unleash import UnleashHarness
 
 #: Systems that are only run when `COUNTERMAND_TEST_TARGETS` names them, because they are large.
 OPT_IN: tuple[type[Harness], ...] = (UnleashHarness, HttpRouteHarness)
-ASKED_FOR = os.environ.get("COUNTERMAND_TEST_TARGETS", "").split(",")
 HARNESSES: tuple[type[Harness], ...] = (
     EmbeddedHarness,
     HaproxyHarness,
     EnvoyHarness,
     FlagdHarness,
-    *(harness for harness in OPT_IN if harness.name in ASKED_FOR),
+    *(harness for harness in OPT_IN if asked_for(harness.name)),
 )
 _HERE = "tests/adapters/targets/"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,6 +38,11 @@ NEEDS = {
     "fixed routing": "a choice of arms without chance, so that shares can be judged without false alarms",
     "stuck router": "a router that can be kept from following",
 }
+
+
+def asked_for(name: str) -> bool:
+    """Whether a target that is only run on demand is named in COUNTERMAND_TEST_TARGETS."""
+    return name in os.environ.get("COUNTERMAND_TEST_TARGETS", "").split(",")
 
 
 class Wire(httpx.AsyncBaseTransport):

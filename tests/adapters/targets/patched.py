@@ -70,10 +70,10 @@ class FaultyWire(Wire):
             return httpx.Response(int(script["refuse"]))
         if "external_edit" in script:
             await harness.external_edit(script.pop("external_edit"))
-        before = dict(harness.answers)
+        harness.written, harness.frozen = True, dict(harness.answers)
         response = await super().handle_async_request(request)
         await response.aread()
-        harness.written, harness.frozen, harness.stale_reads = True, before, script.get("stale_read_back", 0)
+        harness.stale_reads = int(script.get("stale_read_back", 0))
         await asyncio.sleep(script.get("delay_after_apply", 0))
         if script.get("apply_then_drop_response"):
             raise httpx.ReadError("dropped")

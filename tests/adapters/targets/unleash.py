@@ -76,11 +76,9 @@ class UnleashHarness(PatchedHarness):
 
     async def _run(self) -> None:
         database = self._postgres.url(self._database, postgres.OWNER)
-        environment = {
+        variables = {
             "PATH": os.environ["PATH"],
-            "DATABASE_URL": self._postgres.url(self._database, postgres.OWNER).replace(
-                "postgresql+psycopg", "postgres"
-            ),
+            "DATABASE_URL": database.replace("postgresql+psycopg", "postgres"),
             "DATABASE_SSL": "false",
             "HTTP_HOST": "127.0.0.1",
             "HTTP_PORT": str(self._port),
@@ -92,7 +90,7 @@ class UnleashHarness(PatchedHarness):
         }
         node, server = str(_node() / "bin/node"), _MODULES / "unleash-server"
         log = self.folder / "unleash.log"
-        self._process = Process(log, node, "dist/server.js", cwd=server, environment=environment)
+        self._process = Process(log, node, "dist/server.js", cwd=server, variables=variables)
         await self._process.until(self._up)
 
     async def _up(self) -> bool:
