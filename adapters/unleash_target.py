@@ -97,10 +97,7 @@ class UnleashTarget:
         try:
             change = Change(member, wanted, f"preflight/{state.revision}", state.fence, state)
             if await self.rehearse(change) is Answer.moved:
-                environment = self._place(member).environment
-                problems.append(
-                    f"services do not get what is set in environment {environment!r}: is the token its own?"
-                )
+                problems.append(f"what services get is not what is set in {self._place(member).environment!r}")
         except TargetRejected as refused:
             permitted = False
             problems.append(str(refused))

@@ -172,11 +172,11 @@ class Process:
     """A program that writes into a log of its own."""
 
     def __init__(
-        self, log: Path, *command: str, cwd: Path | None = None, environment: dict[str, str] | None = None
+        self, log: Path, *command: str, cwd: Path | None = None, variables: dict[str, str] | None = None
     ) -> None:
         self._log = log
         with log.open("ab") as output:
-            self._process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=output, stderr=output)
+            self._process = subprocess.Popen(command, cwd=cwd, env=variables, stdout=output, stderr=output)
 
     @property
     def runs(self) -> bool:
