@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-approval-full test-detection-full test-flood-full check bench bench-detection mlflow-env routers-env lock histories schema screenshots clean
+.PHONY: help demo test test-approval-full test-detection-full test-flood-full test-unleash test-kubernetes check bench bench-detection mlflow-env routers-env lock histories schema screenshots clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,16 @@ test-approval-full: $(BIN)/.dev ## 10,000 runs of the approval machine against i
 
 test-flood-full: $(BIN)/.dev ## a flood of 200,000 signals is one incident and delays nobody (minutes)
 	@COUNTERMAND_FULL=1 $(BIN)/python -m pytest tests/workflows/test_flood.py -q --timeout 1800
+
+test-unleash: $(BIN)/.dev requirements/unleash/node_modules/.installed ## the conformance suite on a real Unleash (needs PostgreSQL; 450 MB of npm packages)
+	@COUNTERMAND_TEST_TARGETS=unleash $(BIN)/python -m pytest tests/adapters/targets -k unleash -q
+
+requirements/unleash/node_modules/.installed: requirements/unleash/package.json requirements/unleash/package-lock.json
+	@cd requirements/unleash && npm ci --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
+
+test-kubernetes: $(BIN)/.dev ## the same on a Kubernetes API server (docs/targets.md says how one is had)
+	@COUNTERMAND_TEST_TARGETS=kubernetes $(BIN)/python -m pytest tests/adapters/targets -k kubernetes -q
 
 check: $(BIN)/.dev ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
@@ -86,4 +96,4 @@ lock: ## write the hash-locked requirements anew
 	  --no-annotate requirements/$$set.in -o requirements/$$set.txt; done
 
 clean: ## remove the environment and what the demo left
-	@rm -rf $(VENV) .venv-mlflow .venv-routers .countermand .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) .venv-mlflow .venv-routers requirements/unleash/node_modules .countermand .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import httpx
 
-from activities.ports import TargetRejected, TargetUnavailable
+from activities.ports import TargetRejected
 from adapters.flagd_file import Flag, flag_in
 from adapters.target_file import read_file, replace_file, require_writable
-from adapters.target_http import Keep, Lost, TargetHttp, kept
+from adapters.target_health import health_problems
+from adapters.target_http import Keep, TargetHttp, kept
 from adapters.target_settings import FlagdMember
 from adapters.target_weights import not_restorable, split_of
 from adapters.target_writes import Answer, Change, checked, set_split
@@ -86,7 +87,7 @@ class FlagdTarget:
         back = wanted.baseline_bp >= state.split.baseline_bp
         arm, expected = (Arm.baseline, member.baseline_digest) if back else (Arm.candidate, member.candidate_digest)
         found = flag.digest_of(place, arm)
-        problems = await self._health(arm, place.baseline_health if back else place.candidate_health)
+        problems = await health_problems(self._http, place, arm)
         if found is not None and found != expected:
             problems.append(f"the {arm} variant is {found}, not {expected}")
         if flag.entry.get("defaultVariant") == place.candidate:
@@ -154,13 +155,6 @@ class FlagdTarget:
 
         replaced = await asyncio.to_thread(replace_file, self._file, edit)
         return Answer.applied if replaced else Answer.moved
-
-    async def _health(self, arm: Arm, url: str) -> list[str]:
-        try:
-            await self._http.send("GET", url, None)
-        except (TargetUnavailable, TargetRejected, Lost) as problem:
-            return [f"the {arm} arm is not healthy: {problem}"]
-        return []
 
     async def _look(self, member: Member) -> tuple[Flag, str]:
         place = self._place(member)

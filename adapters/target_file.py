@@ -45,6 +45,11 @@ def read_file(path: Path) -> bytes:
         raise _sorted(path, "read", error) from None
 
 
+def token_in(path: Path) -> str:
+    """A token, read anew because it may be renewed at any time. Raises TargetRejected, TargetUnavailable."""
+    return read_file(path).decode().strip()
+
+
 def replace_file(path: Path, edit: Callable[[bytes], bytes | None]) -> bool:
     """Replace a file by what `edit` makes of it, so that no reader ever sees half of it; False when it makes nothing.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Literal, NamedTuple, TypeVar
 
@@ -42,13 +43,21 @@ class TargetHttp:
     `keep` stores raw answers by content (`Ledger.put_blob`); without it only their digests are known.
     """
 
-    def __init__(self, base_url: str, transport: httpx.AsyncBaseTransport | None, keep: Keep | None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        transport: httpx.AsyncBaseTransport | None,
+        keep: Keep | None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """`tls`: whom to trust instead of the usual authorities."""
         self.base_url = base_url
         self._keep = keep
         self._client = httpx.AsyncClient(
             base_url=base_url,
             timeout=httpx.Timeout(_CALL_SECONDS, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS),
             transport=transport,
+            verify=tls or True,
             trust_env=False,
         )
 
@@ -68,12 +77,12 @@ class TargetHttp:
 
     async def send(
         self,
-        method: Literal["GET", "PUT"],
+        method: Literal["GET", "PUT", "PATCH"],
         path: str,
         token: str | None,
         *,
         headers: dict[str, str] | None = None,
-        json: dict[str, object] | None = None,
+        json: dict[str, object] | list[dict[str, object]] | None = None,
         expected: tuple[int, ...] = (),
     ) -> Raw:
         """A success or one of the `expected` statuses; without a token none is sent.
@@ -90,7 +99,7 @@ class TargetHttp:
             raise TargetUnavailable(f"{method} {path} was not sent: {type(error).__name__}") from None
         except (httpx.TransportError, TimeoutError) as error:
             raise Lost(f"{method} {path} had no answer: {type(error).__name__}") from None
-        media_type = response.headers.get("content-type", "text/plain")
+        media_type = response.headers.get("content-type", "text/plain").partition(";")[0]
         raw = Raw(response.status_code, response.content, await kept(self._keep, response.content, media_type))
         if response.is_success or raw.status in expected:
             return raw

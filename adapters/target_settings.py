@@ -93,12 +93,20 @@ class EnvoySettings(SettingsEntry):
     members: Annotated[dict[_Name, EnvoyMember], Field(min_length=1)]
 
 
-class FlagdMember(TwoArms):
-    """A flag, the variant that each arm is, and where each arm says that it is healthy (any 2xx answer)."""
+class HealthUrls(SettingsEntry):
+    """Where each arm says that it is healthy (any 2xx answer)."""
 
-    flag: _Name
     candidate_health: _HttpUrl
     baseline_health: _HttpUrl
+
+    def health(self, arm: Arm) -> str:
+        return self.candidate_health if arm is Arm.candidate else self.baseline_health
+
+
+class FlagdMember(TwoArms, HealthUrls):
+    """A flag, the variant that each arm is, and where each arm says that it is healthy."""
+
+    flag: _Name
 
 
 class FlagdSettings(SettingsEntry):
@@ -109,6 +117,51 @@ class FlagdSettings(SettingsEntry):
     members: Annotated[dict[_Name, FlagdMember], Field(min_length=1)]
 
 
+class UnleashMember(HealthUrls):
+    """A flag of one project and environment: users for whom it is on are the candidate's."""
+
+    project: _Name
+    environment: _Name
+    flag: _Name
+
+
+class UnleashSettings(SettingsEntry):
+    """An Unleash server.
+
+    read_token_file: a backend (client) token of the project and environment. write_token_file: a personal access token
+    of a user who may change strategies, or an admin token.
+    """
+
+    kind: Literal["unleash"]
+    url: _HttpUrl
+    read_token_file: Path
+    write_token_file: Path
+    members: Annotated[dict[_Name, UnleashMember], Field(min_length=1)]
+
+
+class HttpRouteMember(TwoArms, HealthUrls):
+    """An HTTPRoute with one rule whose backends are both arms, by the names of their Services."""
+
+    namespace: _Name
+    route: _Name
+
+
+class HttpRouteSettings(SettingsEntry):
+    """A Kubernetes API server with the Gateway API.
+
+    token files are read anew for every call, because tokens of service accounts change. ca_file: who signed the
+    server's certificate. shared_with: field managers that also own the rules and are known to leave the weights alone.
+    """
+
+    kind: Literal["kubernetes_httproute"]
+    url: Annotated[str, Field(pattern=r"^https://[^\s@?#]+$")]
+    ca_file: Path
+    read_token_file: Path
+    write_token_file: Path
+    shared_with: tuple[Annotated[str, Field(min_length=1, max_length=128)], ...] = ()
+    members: Annotated[dict[_Name, HttpRouteMember], Field(min_length=1)]
+
+
 def _kind(entry: Any) -> Any:
     return entry.get("kind", "embedded") if isinstance(entry, dict) else getattr(entry, "kind", None)
 
@@ -117,7 +170,9 @@ TargetSettings = Annotated[
     Annotated[EmbeddedSettings, Tag("embedded")]
     | Annotated[HaproxySettings, Tag("haproxy")]
     | Annotated[EnvoySettings, Tag("envoy")]
-    | Annotated[FlagdSettings, Tag("flagd")],
+    | Annotated[FlagdSettings, Tag("flagd")]
+    | Annotated[UnleashSettings, Tag("unleash")]
+    | Annotated[HttpRouteSettings, Tag("kubernetes_httproute")],
     Discriminator(_kind),
 ]
 

@@ -9,10 +9,20 @@ from adapters.embedded_target import EmbeddedTarget
 from adapters.envoy_target import EnvoyTarget
 from adapters.flagd_target import FlagdTarget
 from adapters.haproxy_target import HaproxyTarget
+from adapters.kubernetes_target import HttpRouteTarget
 from adapters.target_http import Keep
-from adapters.target_settings import EmbeddedSettings, EnvoySettings, FlagdSettings, HaproxySettings, TargetSettings
+from adapters.target_settings import (
+    EmbeddedSettings,
+    EnvoySettings,
+    FlagdSettings,
+    HaproxySettings,
+    HttpRouteSettings,
+    TargetSettings,
+    UnleashSettings,
+)
+from adapters.unleash_target import UnleashTarget
 
-_Adapter = EmbeddedTarget | EnvoyTarget | FlagdTarget | HaproxyTarget
+_Adapter = EmbeddedTarget | EnvoyTarget | FlagdTarget | HaproxyTarget | HttpRouteTarget | UnleashTarget
 
 
 class ConfiguredTargets:
@@ -43,6 +53,12 @@ class ConfiguredTargets:
                 return EnvoyTarget(entry.admin_url, entry.runtime_file, entry.layer, entry.members, keep=self._keep)
             case FlagdSettings():
                 return FlagdTarget(entry.file, entry.members, keep=self._keep)
+            case UnleashSettings():
+                return UnleashTarget(
+                    entry.url, entry.read_token_file, entry.write_token_file, entry.members, keep=self._keep
+                )
+            case HttpRouteSettings():
+                return HttpRouteTarget(entry, keep=self._keep)
 
     async def close(self) -> None:
         for target in self._open.values():

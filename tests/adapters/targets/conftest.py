@@ -16,9 +16,19 @@ from tests.adapters.targets.embedded import EmbeddedHarness
 from tests.adapters.targets.envoy import EnvoyHarness
 from tests.adapters.targets.flagd import FlagdHarness
 from tests.adapters.targets.haproxy import HaproxyHarness
-from tests.adapters.targets.harness import NEEDS, Harness
+from tests.adapters.targets.harness import NEEDS, Harness, asked_for
+from tests.adapters.targets.kubernetes import HttpRouteHarness
+from tests.adapters.targets.unleash import UnleashHarness
 
-HARNESSES: tuple[type[Harness], ...] = (EmbeddedHarness, HaproxyHarness, EnvoyHarness, FlagdHarness)
+#: Systems that are only run when `COUNTERMAND_TEST_TARGETS` names them, because they are large.
+OPT_IN: tuple[type[Harness], ...] = (UnleashHarness, HttpRouteHarness)
+HARNESSES: tuple[type[Harness], ...] = (
+    EmbeddedHarness,
+    HaproxyHarness,
+    EnvoyHarness,
+    FlagdHarness,
+    *(harness for harness in OPT_IN if asked_for(harness.name)),
+)
 _HERE = "tests/adapters/targets/"
 
 
@@ -73,6 +83,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.line(
                 f"{harness.name} {harness.version() if missing is None else ''}".strip() + f": {words}"
             )
+    for harness in OPT_IN if any(tally.values()) else ():
+        if harness not in HARNESSES:
+            terminalreporter.line(f"{harness.name}: not run (make test-{harness.name})")
 
 
 def _word(outcome: str, report: pytest.TestReport) -> str:

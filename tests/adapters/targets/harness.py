@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Protocol
@@ -38,11 +40,16 @@ NEEDS = {
 }
 
 
+def asked_for(name: str) -> bool:
+    """Whether a target that is only run on demand is named in COUNTERMAND_TEST_TARGETS."""
+    return name in os.environ.get("COUNTERMAND_TEST_TARGETS", "").split(",")
+
+
 class Wire(httpx.AsyncBaseTransport):
     """Passes calls on and remembers their methods in order; answers for paths in `replaced` itself."""
 
-    def __init__(self) -> None:
-        self._inner = httpx.AsyncHTTPTransport()
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._inner = httpx.AsyncHTTPTransport(verify=tls or True)
         self.methods: list[str] = []
         self.statuses: list[int] = []
         self.replaced: dict[str, httpx.Response] = {}

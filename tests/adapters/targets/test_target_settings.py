@@ -11,9 +11,12 @@ from adapters.embedded_target import EmbeddedTarget
 from adapters.envoy_target import EnvoyTarget
 from adapters.flagd_target import FlagdTarget
 from adapters.haproxy_target import HaproxyTarget
+from adapters.kubernetes_target import HttpRouteTarget
 from adapters.settings import SettingsInvalid
 from adapters.target_settings import target_settings
 from adapters.targets import ConfiguredTargets
+from adapters.unleash_target import UnleashTarget
+from tests.adapters.targets.kubernetes import certificates
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs/targets.md"
 
@@ -46,12 +49,39 @@ targets:
         baseline: stable
         candidate_health: http://127.0.0.1:8101/healthz
         baseline_health: http://127.0.0.1:8102/healthz
+  toggles:
+    kind: unleash
+    url: http://127.0.0.1:4242
+    read_token_file: {folder}/token
+    write_token_file: {folder}/token
+    members:
+      chat:
+        project: default
+        environment: production
+        flag: assistant
+        candidate_health: http://127.0.0.1:8101/healthz
+        baseline_health: http://127.0.0.1:8102/healthz
+  cluster:
+    kind: kubernetes_httproute
+    url: https://127.0.0.1:6443
+    ca_file: {folder}/ca.pem
+    read_token_file: {folder}/token
+    write_token_file: {folder}/token
+    members:
+      chat:
+        namespace: default
+        route: chat
+        candidate: canary
+        baseline: stable
+        candidate_health: http://127.0.0.1:8101/healthz
+        baseline_health: http://127.0.0.1:8102/healthz
 """
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     (tmp_path / "token").write_text("secret")
+    certificates(tmp_path)
     path = tmp_path / "targets.yaml"
     path.write_text(FILE.format(folder=tmp_path))
     return path
@@ -63,11 +93,18 @@ async def keep(raw: bytes, media_type: str) -> str:
 
 async def test_every_kind_is_opened_once_on_first_use_and_embedded_needs_no_kind(file: Path) -> None:
     targets = ConfiguredTargets(target_settings(file), keep)
-    kinds = {"demo": EmbeddedTarget, "balancer": HaproxyTarget, "mesh": EnvoyTarget, "flags": FlagdTarget}
+    kinds = {
+        "demo": EmbeddedTarget,
+        "balancer": HaproxyTarget,
+        "mesh": EnvoyTarget,
+        "flags": FlagdTarget,
+        "toggles": UnleashTarget,
+        "cluster": HttpRouteTarget,
+    }
     for name, kind in kinds.items():
         assert isinstance(targets(name), kind)
         assert targets(name) is targets(name)
-    with pytest.raises(TargetRejected, match="balancer, demo, flags, mesh"):
+    with pytest.raises(TargetRejected, match="balancer, cluster, demo, flags, mesh, toggles"):
         targets("nobody")
     await targets.close()
 
@@ -79,7 +116,11 @@ def test_a_missing_file_means_no_targets(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("kind: haproxy", "kind: nginx", r"targets\.balancer = .*'nginx'.*'embedded', 'haproxy', 'envoy', 'flagd'"),
+        (
+            "kind: haproxy",
+            "kind: nginx",
+            r"targets\.balancer = .*'nginx'.*'embedded', 'haproxy'.*'kubernetes_httproute'",
+        ),
         ("backend: chat", "backend: 'a b'", r"balancer\.haproxy\.members\.chat\.backend = 'a b'"),
         ("backend: chat", "backend: 'chat;quit'", r"backend = 'chat;quit'"),
         ("baseline: stable, routing", "baseline: canary, routing", "both 'canary'; two different names are needed"),
@@ -87,6 +128,8 @@ def test_a_missing_file_means_no_targets(tmp_path: Path) -> None:
         ("routing: per_request", "routing: often", "'often': Input should be 'per_request' or 'sticky'"),
         ("http://127.0.0.1:9901", "http://me:secret@127.0.0.1", r"mesh\.envoy\.admin_url"),
         ("        flag: assistant\n", "", r"flags\.flagd\.members\.chat\.flag"),
+        ("environment: production", "environment: 'a/b'", r"toggles\.unleash\.members\.chat\.environment = 'a/b'"),
+        ("url: https://127.0.0.1:6443", "url: http://127.0.0.1:6443", r"cluster\.kubernetes_httproute\.url = 'http:"),
         (
             "    members:\n      chat: {{backend",
             "    more: {{backend",
@@ -113,4 +156,11 @@ def test_the_documented_file_can_be_used(tmp_path: Path) -> None:
     example = DOCUMENT.read_text().split("```yaml\n")[1].split("```")[0]
     path = tmp_path / "targets.yaml"
     path.write_text(example)
-    assert {entry.kind for entry in target_settings(path).values()} == {"embedded", "haproxy", "envoy", "flagd"}
+    assert {entry.kind for entry in target_settings(path).values()} == {
+        "embedded",
+        "haproxy",
+        "envoy",
+        "flagd",
+        "unleash",
+        "kubernetes_httproute",
+    }
