@@ -89,6 +89,11 @@ def says(line: str) -> Ready:
     return ready
 
 
+async def at_once(_: Child) -> bool:
+    """Ready as soon as it was started."""
+    return True
+
+
 def free_port(wanted: int) -> int:
     """`wanted` if nobody listens there, else a free port of this machine."""
     for port in (wanted, 0):
