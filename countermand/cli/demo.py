@@ -8,9 +8,9 @@ from pathlib import Path
 
 from countermand.cli import environment
 from countermand.cli.client import unreachable
-from countermand.cli.demo_display import Display, print_events
+from countermand.cli.demo_display import Display, print_events, print_proofs
 from countermand.cli.demo_people import APPROVERS, REGISTRAR
-from countermand.cli.demo_proof import Evidence, Proof, proofs
+from countermand.cli.demo_proof import Evidence, proofs
 from countermand.cli.demo_story import Event, Story, tell
 from countermand.cli.demo_world import RELEASE, SERVICE, World
 from countermand.cli.environment import Place
@@ -220,12 +220,5 @@ class Demo:
         )
         self._display.close()
         print_events("What happened", self._display.events)
-        print_events("What was proved", [_as_event(proof) for proof in found])
-        broken = [proof.claim for proof in found if not proof.holds]
-        if broken:
-            raise Failure(Exit.failed, "not proved: " + "; ".join(broken), next=f"see {self._place.data / 'logs'}")
+        print_proofs(found, self._place.data / "logs")
         say("", f"✓ all {len(found)} proofs hold, {self._display.elapsed:.0f} s after the start")
-
-
-def _as_event(proof: Proof) -> Event:
-    return Event(proof.claim, None, datetime.now(UTC), proof.sentence, failed=not proof.holds)

@@ -112,7 +112,7 @@ class Supervisor:
         self._running: list[tuple[Child, Process]] = []
         self._guards: list[asyncio.Task[None]] = []
 
-    async def start(self, child: Child, *, within: float = 30.0) -> None:
+    async def start(self, child: Child, *, within: float = 60.0) -> None:
         """Start it and wait until it is ready. Raises Failure with the end of its log when it is not."""
         process = await self._spawn(child)
         deadline = time.monotonic() + within
