@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import csv
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,9 +24,9 @@ from countermand.playbook.load import parse
 
 from examples.demo.bundles import BASELINE, CANDIDATE, SERVICE
 from examples.demo.questions import LASTING
-from examples.envoy.load import TIME_LIMIT, Request
+from examples.envoy.load import TIME_LIMIT, read_requests
 from examples.envoy.picture import draw
-from examples.envoy.result import Measured, Share, proofs, table
+from examples.envoy.result import Measured, Share, WayBack, proofs, table
 from examples.envoy.router import InForce, Router, program
 
 _HERE = Path(__file__).parent
@@ -91,25 +90,21 @@ class Example:
         await self._start()
         watching = asyncio.create_task(self._router.watch(client, self._weights))
         try:
-            story = await self._roll_back()
+            way = await self._roll_back()
             await self._wait(_AFTER_SECONDS)
         finally:
             watching.cancel()
         # The users leave before Envoy does: what they asked until then is answered.
         await self._users.stop(within=TIME_LIMIT + 1)
-        if story.view is None or story.view.plan is None or not story.view.stages:
-            raise Failure(Exit.failed, "there was no way back", next=f"see {self._place.data / 'logs'}")
         verified = await self._people.call("GET", "/api/v1/ledger/verify")
         measured = Measured(
-            requests=sorted(_requests(self._log)),
+            way=way,
+            requests=sorted(read_requests(self._log)),
             weights=self._weights,
             loads=await self._router.loads(client),
             crashes=self._crashes,
             ledger_holds=verified["ok"] is True,
-            view=story.view,
             rate=self._rate,
-            settle_seconds=story.view.plan.settle.total_seconds(),
-            residual_bp=story.view.plan.residual_bp,
         )
         self._report(measured)
 
@@ -136,7 +131,7 @@ class Example:
         command = [sys.executable, "-m", "examples.envoy.assistant", "--arm", arm.value, "--port", str(port)]
         await self._stack.start(self._place.child(arm.value, command, answers(f"http://127.0.0.1:{port}/healthz")))
 
-    async def _roll_back(self) -> Story:
+    async def _roll_back(self) -> WayBack:
         display = self._display
         label = "release registered, watch started"
         display.begin(label)
@@ -157,7 +152,11 @@ class Example:
         await self._wait(self._healthy_seconds)
         display.end(label, self._lately())
         rare.write_text(str(LASTING))
-        return await self._follow(datetime.now(UTC))
+        story = await self._follow(datetime.now(UTC))
+        try:
+            return WayBack.of(story.view)
+        except ValueError as error:
+            raise Failure(Exit.failed, str(error), next=f"see {self._place.data / 'logs'}") from None
 
     async def _start_users(self, rare: Path) -> None:
         command = [sys.executable, "-m", "examples.envoy.load", "--service", self._router.users_url]
@@ -192,7 +191,7 @@ class Example:
             self._display.refresh()
 
     def _lately(self) -> str:
-        requests = list(_requests(self._log)) if self._log.exists() else []
+        requests = list(read_requests(self._log)) if self._log.exists() else []
         if not requests:
             return "no answers yet"
         last = [one for one in requests if one.done > requests[-1].done - _TOLD_EVERY]
@@ -213,16 +212,6 @@ class Example:
         found = list(proofs(measured))
         print_proofs(found, data / "logs")
         say("", f"✓ all {len(found)} proofs hold, {self._display.elapsed:.0f} s after the start")
-
-
-def _requests(log: Path) -> list[Request]:
-    """Every whole row of the load's file."""
-    with log.open(newline="") as file:
-        rows = [row for row in csv.reader(file) if len(row) == len(Request._fields)][1:]
-    return [
-        Request(int(number), float(due), float(sent), float(done), int(status), arm)
-        for number, due, sent, done, status, arm in rows
-    ]
 
 
 def main() -> None:

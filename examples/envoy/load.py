@@ -63,6 +63,16 @@ class Request(NamedTuple):
         return self.done - self.due
 
 
+def read_requests(log: Path) -> list[Request]:
+    """The rows of a file that may still be written: what is not whole yet is left out."""
+    with log.open(newline="") as file:
+        rows = [row for row in csv.reader(file) if len(row) == len(Request._fields)][1:]
+    return [
+        Request(int(number), float(due), float(sent), float(done), int(status), arm)
+        for number, due, sent, done, status, arm in rows
+    ]
+
+
 class Load:
     """Sends every request that is due and skips none; writes one row per request."""
 

@@ -34,12 +34,15 @@ def draw(m: Measured, file: Path) -> None:
         steps.append((m.requests[-1].due - zero, steps[-1][1]))
         share.step(*zip(*steps, strict=True), where="post", color=_WANTED, label="in force in Envoy")
         share.set(ylabel="candidate, %", ylim=(-3, 103), title="A rollback over Envoy, with live traffic")
-        for name, at in _marks(m):
+        marks = {"incident": m.way.opened, "approved": m.way.approved, "healthy again": m.way.closed}
+        for name, at in marks.items():
             share.axvline(at - zero, color=_WANTED, linewidth=0.6, linestyle=":")
-            share.text(at - zero, 103, name, fontsize=7, rotation=30, va="bottom")
+            share.text(at - zero, 100, name, fontsize=7, rotation=90, va="top", ha="right")
         share.legend(loc="center right", frameon=False)
         lost = [sum(request.failed for request in by_second[s]) for s in seconds]
-        failed.bar(seconds, lost, color=_FAILED, label="failed requests")
+        failed.bar(seconds, lost, color=_FAILED)
+        if not any(lost):
+            failed.text(0, 3.5, f"none of {len(m.requests)} requests failed", color=_WANTED)
         failed.set(xlabel="seconds", ylabel="failed requests", ylim=(0, max([*lost, 4]) * 1.1))
         slow = failed.twinx()
         p99 = [1_000 * quantiles([request.latency for request in by_second[s]], n=100)[98] for s in seconds]
@@ -47,13 +50,3 @@ def draw(m: Measured, file: Path) -> None:
         slow.set_ylabel("p99 latency, ms", color=_SLOW)
         slow.set_ylim(bottom=0)
         figure.savefig(file, bbox_inches="tight")
-
-
-def _marks(m: Measured) -> list[tuple[str, float]]:
-    marks = [("incident", m.view.opened_at.timestamp())]
-    ask = m.view.ask
-    if ask is not None and ask.closed_at is not None:
-        marks.append((ask.status, ask.closed_at.timestamp()))
-    if m.view.closed_at is not None:
-        marks.append(("healthy again", m.view.closed_at.timestamp()))
-    return marks

@@ -55,9 +55,9 @@ class Router:
 
     def process(self) -> Child:
         """Raises Failure when no Envoy is installed."""
-        command = [program(self._place.checkout), "-c", self._place.data / "envoy.yaml"]
-        options = ["--disable-hot-restart", "--concurrency", "2", "-l", "warning"]
-        return self._place.child("envoy", [*command, *options], answers(f"{self.admin_url}/ready"))
+        command: list[str | Path] = [program(self._place.checkout), "-c", self._place.data / "envoy.yaml"]
+        command += ["--disable-hot-restart", "--concurrency", "2", "-l", "warning"]
+        return self._place.child("envoy", command, answers(f"{self.admin_url}/ready"))
 
     async def loads(self, client: httpx.AsyncClient) -> int:
         """How often Envoy has taken over a new content of its runtime file, its first one included."""
