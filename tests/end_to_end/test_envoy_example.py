@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from countermand.cli.exits import Exit
 from examples.envoy.load import read_requests
 from tests.adapters.targets import routers_environment
 from tests.end_to_end.stack import processes_of
@@ -47,8 +48,11 @@ async def test_a_rollback_over_a_real_envoy_loses_no_request_and_leaves_no_proce
     assert processes_of(data) == []
 
 
+@needs_envoy
 async def test_a_directory_that_is_not_the_examples_own_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "precious").write_text("kept")
+    precious = tmp_path / "precious"
+    await asyncio.to_thread(precious.write_text, "kept")
     code, text = await run("--data", str(tmp_path))
-    assert code != 0
-    assert "precious" in {file.name for file in tmp_path.iterdir()}, text
+    assert code == Exit.usage
+    assert "is not empty and not a demo's" in text
+    assert await asyncio.to_thread(precious.read_text) == "kept"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from ruamel.yaml import YAML
 
 from adapters.target_settings import EnvoySettings, target_settings
 from countermand.cli import starter
 from countermand.cli.environment import Place
+from countermand.cli.exits import Failure
 from countermand.governance.directory import Directory, Governance, unattainable
 from countermand.playbook.load import parse
 from examples.envoy.load import SIGNALS
-from examples.envoy.router import Router
+from examples.envoy.router import Router, program
 from tests.rules.cli.told import BEGIN
 
 HERE = Path(__file__).parents[2] / "examples" / "envoy"
@@ -60,3 +62,9 @@ def test_the_governance_file_reaches_every_quorum_of_the_playbook() -> None:
 
 def test_the_judge_sends_what_the_playbook_asks_for() -> None:
     assert set(SIGNALS) == set(PLAYBOOK.detection.signals)
+
+
+def test_without_envoy_the_message_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Failure, match="make routers-env"):
+        program(tmp_path)
