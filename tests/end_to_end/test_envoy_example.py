@@ -29,12 +29,12 @@ async def run(*arguments: str) -> tuple[int | None, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    said, _ = await asyncio.wait_for(process.communicate(), 330)
+    said, _ = await asyncio.wait_for(process.communicate(), 430)
     return process.returncode, said.decode()
 
 
 @needs_envoy
-@pytest.mark.timeout(360)
+@pytest.mark.timeout(460)
 async def test_a_rollback_over_a_real_envoy_loses_no_request_and_leaves_no_process(tmp_path: Path) -> None:
     data = tmp_path / "envoy"
     code, text = await run("--rate", str(RATE), "--healthy", "5", "--data", str(data))

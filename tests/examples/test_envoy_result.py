@@ -119,7 +119,7 @@ def test_two_weights_written_one_after_the_other_are_seen() -> None:
 def test_a_load_that_was_not_sent_proves_little() -> None:
     assert broken(replace(good(), rate=200.0)) == [LOAD]
     rows = requests()
-    rows[2_000] = rows[2_000]._replace(sent=31.0, done=31.1)
+    rows[2_001] = rows[2_001]._replace(sent=31.0, done=31.1)
     assert broken(replace(good(), requests=rows)) == [LOAD]
 
 
