@@ -30,7 +30,7 @@ def draw(m: Measured, file: Path) -> None:
         share, failed = figure.subplots(2, 1, sharex=True)
         seen = [100 * sum(r.arm == Arm.candidate for r in by_second[s]) / len(by_second[s]) for s in seconds]
         share.plot(seconds, seen, ".", color=_SEEN, label="seen by users, each second")
-        steps = [(one.since - zero, 100 * one.candidate / WHOLE) for one in m.weights]
+        steps = [(max(one.since - zero, 0.0), 100 * one.candidate / WHOLE) for one in m.weights]
         steps.append((m.requests[-1].due - zero, steps[-1][1]))
         share.step(*zip(*steps, strict=True), where="post", color=_WANTED, label="in force in Envoy")
         share.set(ylabel="candidate, %", ylim=(-3, 103), title="A rollback over Envoy, with live traffic")
@@ -38,7 +38,7 @@ def draw(m: Measured, file: Path) -> None:
         for name, at in marks.items():
             share.axvline(at - zero, color=_WANTED, linewidth=0.6, linestyle=":")
             share.text(at - zero, 100, name, fontsize=7, rotation=90, va="top", ha="right")
-        share.legend(loc="center right", frameon=False)
+        share.legend(loc="lower left", frameon=False)
         lost = [sum(request.failed for request in by_second[s]) for s in seconds]
         failed.bar(seconds, lost, color=_FAILED)
         if not any(lost):
