@@ -120,8 +120,12 @@ class EnvoyTarget:
         counters = await self._stats(member)
         state = await self.read(member)
         served = {arm: found["upstream_rq_total"] for arm, found in counters.items()}
-        errors = sum(found.get("upstream_rq_5xx", 0) for found in counters.values())
-        now = Counts(served[Arm.candidate], served[Arm.baseline], sum(served.values()), errors)
+        # What Envoy answers itself, because an arm cannot be reached, is completed without being served by the arm.
+        completed, errors = (
+            sum(found.get(name, 0) for found in counters.values())
+            for name in ("upstream_rq_completed", "upstream_rq_5xx")
+        )
+        now = Counts(served[Arm.candidate], served[Arm.baseline], completed, errors)
         grown = self._counting.growth(member.name, state.revision, now)
         sticky = self._place(member).routing == "sticky"
         return Observation(
@@ -182,7 +186,7 @@ class EnvoyTarget:
     async def _stats(self, member: Member) -> dict[Arm, dict[str, int]]:
         place = self._place(member)
         clusters = "|".join(re.escape(place.of(arm)) for arm in Arm)
-        names = "upstream_rq_(total|5xx)|membership_healthy|health_check.success"
+        names = "upstream_rq_(total|completed|5xx)|membership_healthy|health_check.success"
         pattern = quote(f"^cluster\\.({clusters})\\.({names})$", safe="")
         raw, body = await self._http.get(f"/stats?format=json&filter={pattern}", None, STATS)
         return {arm: stats(body, place.of(arm), raw) for arm in Arm}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Counts(NamedTuple):
-    """Requests that each arm served, all requests, and those that failed, since the router started."""
+    """Requests that each arm served, all that were answered, and those that failed, since the router started."""
 
     candidate: int
     baseline: int

@@ -215,7 +215,8 @@ async def prepare(place: Place) -> dict[str, str]:
     return passwords
 
 
-async def start(place: Place, supervisor: Supervisor) -> None:
-    """Server first; then worker and console, which need it."""
-    await supervisor.start(temporal_server(place))
-    await asyncio.gather(supervisor.start(worker(place)), supervisor.start(console(place)))
+async def start(place: Place, supervisor: Supervisor, *, within: float = 60.0) -> None:
+    """Server first; then worker and console, which need it; each is ready `within` seconds. Raises Failure."""
+    await supervisor.start(temporal_server(place), within=within)
+    both = (worker(place), console(place))
+    await asyncio.gather(*(supervisor.start(child, within=within) for child in both))

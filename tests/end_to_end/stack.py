@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from countermand.cli import environment
-from countermand.cli.processes import Child, Supervisor, answers, free_port
+from countermand.cli.processes import Child, Supervisor, answers, at_once, free_port
 from tests.waiting import until
 
 RELEASE, SERVICE = "support-assistant-v7", "support-assistant"
@@ -91,7 +91,7 @@ class Stack:
         command = [sys.executable, "-m", "examples.demo.traffic", "--service", self.service_url, "--rate", "60"]
         command += ["--console", self.place.console_url, "--release", RELEASE, "--shift-after", str(shift_after)]
         token = {"DEMO_SIGNALS_TOKEN": (self.place.keys / "judge.token").read_text()}
-        traffic = self.place.child("traffic", command, _at_once, more=token)
+        traffic = self.place.child("traffic", command, at_once, more=token)
         await self.supervisor.start(traffic)
         return traffic
 
@@ -122,10 +122,6 @@ class Stack:
         return [entry["candidate_bp"] for entry in history]
 
 
-async def _at_once(_: Child) -> bool:
-    return True
-
-
 @asynccontextmanager
 async def running(data: Path) -> AsyncIterator[Stack]:
     stack = Stack(data)
@@ -135,3 +131,13 @@ async def running(data: Path) -> AsyncIterator[Stack]:
     finally:
         await stack.supervisor.stop()
         await stack.client.aclose()
+
+
+def processes_of(data: Path) -> list[str]:
+    """Processes that still run in this data directory."""
+    found = []
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if f"COUNTERMAND_DATA={data}".encode() in environ.read_bytes():
+                found.append(environ.parent.name)
+    return found

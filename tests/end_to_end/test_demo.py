@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from tests.end_to_end.stack import processes_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,13 +27,3 @@ async def test_the_unattended_demo_rolls_back_a_bad_release_proves_it_and_leaves
     assert process.returncode == 0, text
     assert "proofs hold" in text
     assert processes_of(data) == []
-
-
-def processes_of(data: Path) -> list[str]:
-    """Processes that still run in this data directory."""
-    found = []
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        with suppress(OSError):
-            if f"COUNTERMAND_DATA={data}".encode() in environ.read_bytes():
-                found.append(environ.parent.name)
-    return found

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from activities.ports import TargetRejected, TargetUnavailable
 from adapters.envoy_target import EnvoyTarget
 from adapters.target_settings import EnvoyMember
-from countermand.plan.evidence import judge_configured, judge_traffic
+from countermand.plan.evidence import judge_check, judge_configured, judge_traffic
 from countermand.plan.target import CheckWord, Member, SetOutcome, Split
+from countermand.playbook.model import Check
 from tests.adapters.targets.envoy import EnvoyHarness
 from tests.adapters.targets.upstreams import ask
 
@@ -22,15 +26,24 @@ def member(name: str) -> Member:
     return EnvoyHarness.member.model_copy(update={"name": name})
 
 
-@pytest.fixture(scope="module")
-async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EnvoyHarness]:
+@asynccontextmanager
+async def alone(folder: Path) -> AsyncIterator[EnvoyHarness]:
+    """An Envoy that runs for this block."""
     missing = EnvoyHarness.missing()
     if missing is not None:
         pytest.skip(f"not run: {missing}")
     harness = EnvoyHarness()
-    await harness.start(tmp_path_factory.mktemp("envoy"))
-    yield harness
-    await harness.stop()
+    await harness.start(folder)
+    try:
+        yield harness
+    finally:
+        await harness.stop()
+
+
+@pytest.fixture(scope="module")
+async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EnvoyHarness]:
+    async with alone(tmp_path_factory.mktemp("envoy")) as harness:
+        yield harness
 
 
 @pytest.fixture
@@ -91,6 +104,22 @@ async def test_c12_tgt8_a_route_that_reads_no_runtime_fails_observed_while_confi
     configured = judge_configured(Split.candidate(0), await target.read(member("fixed")))
     observed = judge_traffic(Split.candidate(0), await target.observe(member("fixed")), done.after.revision, 500)
     assert (configured.word, observed.word) == (CheckWord.passed, CheckWord.failed)
+
+
+async def test_tgt11_requests_that_envoy_fails_by_itself_are_requests_and_errors(tmp_path: Path) -> None:
+    """An arm that cannot be reached serves nothing: its share is not counted, its errors are."""
+    async with alone(tmp_path) as envoy:
+        target = envoy.target()
+        await put(target, "chat", 0)
+        await envoy.upstreams.arms["baseline"].stop()
+        await target.observe(envoy.member)
+        for _ in range(40):
+            assert (await envoy.client.get("/chat")).status_code == 503
+        seen = await target.observe(envoy.member)
+        assert (seen.candidate_users, seen.baseline_users, seen.requests, seen.errors) == (0, 0, 40, 40)
+        ends = Check(id="errors", kind="error_rate", meaning="few requests fail", max_error_rate=Decimal("0.05"))
+        found = judge_check(ends, await target.preflight(envoy.member, Split.candidate(0)), seen, "sha256:x")
+        assert (found.word, found.sentence.split(";")[0]) == (CheckWord.failed, "40 of 40 requests failed")
 
 
 async def test_c13_a_route_that_keeps_users_together_makes_observed_unknown(
