@@ -49,7 +49,7 @@ def _of_text(a: str, b: str) -> Change:
     lines_a, lines_b = a.splitlines(), b.splitlines()
     if max(len(lines_a), len(lines_b)) > MAX_LINES:
         return Change("bytes", (), why=f"over {MAX_LINES:,} lines; fetch both parts to compare them")
-    lines = list(unified_diff(lines_a, lines_b, "a", "b", lineterm="", n=_CONTEXT))
+    lines = list(unified_diff(lines_a, lines_b, lineterm="", n=_CONTEXT))[2:]  # without the names of files
     return _cut("text", lines or ["only the ends of lines differ"])
 
 

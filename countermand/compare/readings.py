@@ -115,3 +115,19 @@ def upper_edge(spec: SignalSpec, bucket: int) -> float | None:
 def lower_edge(spec: SignalSpec, bucket: int | None) -> float:
     """The lower edge of a bucket; a latency is 0 or more."""
     return (upper_edge(spec, bucket - 1) or 0.0) if bucket else 0.0
+
+
+def said_label(spec: SignalSpec, value: int | None) -> str:
+    """What a kept integer of one output means: `bad`, `4.2`, `at most 812 ms`, `billing`; None: not labelled."""
+    if value is None:
+        return "not labelled"
+    match spec.kind:
+        case "score":
+            return f"{float((spec.range or (0, 1))[0]) + value * scale(spec):.4g}"
+        case "latency":
+            edge = upper_edge(spec, value)
+            return "above the last bucket" if edge is None else f"at most {edge:g} {spec.measured_in}"
+        case "categories":
+            return (*(spec.categories or ()), "other")[value]
+        case _:
+            return "bad" if value else "ok"

@@ -61,7 +61,7 @@ def _part(name: PartName, a: Version, b: Version) -> PartDelta:
         word="changed",
         a=one,
         b=other,
-        how=found.how,  # type: ignore[arg-type]  # one of its words
+        how=found.how,
         lines=found.lines,
         more=found.more,
         why=found.why,

@@ -76,7 +76,7 @@ def test_hostile_contents_cost_little_and_end_as_text_or_bytes() -> None:
 def test_a_long_difference_is_cut_and_says_by_how_much() -> None:
     found = change(b"".join(b"a%d\n" % i for i in range(1_000)), b"x" * 5_000)
     assert len(found.lines) == MAX_SHOWN
-    assert found.more == 1_000 + 4 - MAX_SHOWN
+    assert found.more == 1_000 + 2 - MAX_SHOWN
     assert all(len(line) <= MAX_WIDTH + 1 for line in found.lines)
 
 
