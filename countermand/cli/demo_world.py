@@ -101,6 +101,10 @@ class World:
             "owner": OWNER,
         }
         await self.call("POST", "/api/v1/releases", json=release)
+        digests = {arm["bundle"]["name"]: arm["digest"] for arm in arms.values()}
+        for described in await self.service("/manifests"):
+            path = f"/api/v1/bundles/{digests[described['manifest']['name']]}"
+            await self.call("POST", path, json=described)
         return release["candidate"]["name"], release["baseline"]["name"]
 
     async def approve(self, ask_id: str, who: str, reason: str) -> None:
