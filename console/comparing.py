@@ -77,7 +77,7 @@ async def compare(deps: Console, a: str | Sent, b: str | Sent) -> Comparison:
     differing = await asyncio.to_thread(parts, x, y)
     pair, concurrent = _pair(one.served, other.served)
     if pair is None:
-        lacking = [version.said for version, served in ((x, one.served), (y, other.served)) if not served]
+        lacking = [version.bundle.name for version, served in ((x, one.served), (y, other.served)) if not served]
         sentence = f"Not measured: no release here served {' or '.join(lacking)}."
         return Comparison(x, y, differing, datasets(x, y), False, sentence, None, ())
     if pair[0] == pair[1]:

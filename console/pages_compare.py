@@ -13,6 +13,7 @@ from console.deps import Console, console
 from console.problems import Problem
 from console.render import Page
 from console.whiskers import WIDTH, whisker
+from countermand.compare.manifest import PARTS
 
 router = APIRouter()
 
@@ -63,4 +64,5 @@ async def output_page(deps: Deps, session: SignedIn, id: Typed = "") -> Response
         found=found,
         problem=problem,
         not_kept=tracing.NOT_KEPT,
+        parts=PARTS,
     )

@@ -123,7 +123,9 @@ async def _labels(deps: Console, kept: list[KeptLabel], releases: dict[str, Rele
         row, word = blocks[place]
         if row is None:
             when = (
-                f"late: its row closes with block {seq + LATE_HORIZON}" if one.late else "its block is not sealed yet"
+                f"it came late: its row closes with block {seq + LATE_HORIZON}"
+                if one.late
+                else "its block is not sealed yet"
             )
             found.append(Label(one, said, seq, None, None, when))
         else:

@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -22,7 +23,7 @@ from countermand.ledger.record import Kind
 from countermand.plan.model import Bundle
 from tests import cases
 from tests.console.conftest import Person, Served
-from tests.console.world import BASE, INCIDENT, PASSWORD, RELEASE, Story, release
+from tests.console.world import BASE, BLOCK, INCIDENT, PASSWORD, RELEASE, Story, release
 
 Serve = Callable[..., Awaitable[Served]]
 SignIn = Callable[..., Awaitable[Person]]
@@ -222,8 +223,8 @@ async def watching(serve: Serve) -> Served:
     return await serve(Story.asked)
 
 
-async def an_output(served: Served) -> str:
-    """The id of an output of the candidate whose block is not sealed yet."""
+async def an_output(served: Served, at: datetime | None = None) -> str:
+    """The id of an output of the candidate, of now: its block is not sealed yet."""
     output = "answer 8123/é<b>"
     items = tuple(
         LabelledOutput(
@@ -231,7 +232,7 @@ async def an_output(served: Served) -> str:
             release_id=RELEASE,
             arm=Arm.candidate,
             signal=signal,
-            event_time=served.world.deps.clock(),
+            event_time=at or served.world.deps.clock(),
             outcome=outcome,
         )
         for signal, outcome in (("hallucinations", "bad"), ("refusals", None))
@@ -274,6 +275,23 @@ async def test_a_label_whose_block_is_not_sealed_says_so(watching: Served) -> No
     assert {(one["block"], one["why_no_block"]) for one in found["labels"]} == {(None, "its block is not sealed yet")}
 
 
+async def test_a_label_that_came_late_is_counted_in_a_row_of_its_own(watching: Served) -> None:
+    status = await watching.world.deps.catalogue.release(RELEASE)
+    assert status is not None
+    output = await an_output(watching, status.watched_from + 120.5 * BLOCK)
+    found = trace_json(await trace(watching.world.deps, output))
+    assert {(one["late"], one["why_no_block"]) for one in found["labels"]} == {
+        (True, "it came late: its row closes with block 180")
+    }
+    deps = watching.world.deps
+    detection = (await deps.catalogue.playbook(status.release.playbook_digest)).detection
+    until = status.watched_from + 181 * BLOCK
+    await deps.signals.seal(RELEASE, signals=detection.signals, start=status.watched_from, block=BLOCK, until=until)
+    (late,) = [row for row in await deps.signals.rows(RELEASE) if row.late_of is not None]
+    found = trace_json(await trace(deps, output))
+    assert {(one["block"]["seq"], one["block"]["digest"]) for one in found["labels"]} == {(120, late.digest)}
+
+
 async def test_an_id_that_is_none_or_unknown_is_refused(call: Call) -> None:
     for said, status in (("never-seen", 404), ("x" * 201, 422), ("a\x1bb", 422), ("%", 404)):
         assert (await call("GET", f"/outputs/{quote(said, safe='')}")).status_code == status
@@ -292,7 +310,7 @@ async def test_the_release_and_the_incident_lead_to_the_comparison_of_their_vers
         await maria.open(path)
         await maria.page.get_by_role("link", name=link).click()
         heading = maria.page.get_by_role("heading", level=1)
-        await expect(heading).to_have_text(re.compile("From support-assistant v6 to support-assistant v7 .* changed"))
+        await expect(heading).to_have_text(re.compile("From support-assistant v6 to support-assistant v7: .* changed"))
     await expect(maria.page.locator("#part-index .come")).to_have_text(re.compile('"index 2"'))
     await expect(maria.page.locator("article.delta", has_text="hallucinations").locator("svg")).to_have_count(1)
     accuracy = maria.page.locator("article.delta", has_text="Not measured").first
