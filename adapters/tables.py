@@ -135,6 +135,21 @@ class ReleaseTable(Table, table=True):
     sealed_until_us: int | None = Field(sa_type=BigInteger)
 
 
+class BundleManifestTable(Table, table=True):
+    """The newest manifest of a bundle; manifest and parts are blobs, and the Ledger says who described it and when.
+
+    `stored`: the parts whose bytes were given with it and can be had from here.
+    """
+
+    __tablename__ = "bundle_manifest"
+
+    bundle_digest: str = Field(sa_type=String(71), primary_key=True)
+    manifest_sha256: str = Field(sa_column=Column(String(71), ForeignKey("evidence_blob.sha256"), nullable=False))
+    stored: list[str] = Field(sa_type=JSON)
+    described_by: str = Field(sa_type=Text)
+    described_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class ObservationTable(Table, table=True):
     """One labelled output: the buffer between intake and sealed blocks.
 

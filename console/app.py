@@ -16,6 +16,7 @@ from adapters.selfcheck import selfcheck
 from console import (
     api,
     api_alerts,
+    api_compare,
     api_emergencies,
     api_messages,
     api_standing,
@@ -90,6 +91,7 @@ def create_app(deps: Console) -> FastAPI:
     app.include_router(api_messages.router)
     app.include_router(api_standing.router)
     app.include_router(api_versions.router)
+    app.include_router(api_compare.router)
     app.include_router(intake.router)
     app.include_router(webhooks.router)
     app.include_router(live.router)

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from console import (
     consents,
     pages_ask,
+    pages_compare,
     pages_consent,
     pages_emergency,
     pages_incident,
@@ -51,7 +52,7 @@ for part in (
     pages_keys,
 ):
     router.include_router(part.router)
-for part in (pages_consent, pages_standing, pages_emergency, pages_versions):
+for part in (pages_compare, pages_consent, pages_standing, pages_emergency, pages_versions):
     router.include_router(part.router)
 
 REGIONS = ("waiting", "running", "watched", "closed")

@@ -65,6 +65,8 @@ def _of(body: b.Body) -> str:
             return f"{body.audience}: the promised update came"
         case b.ReleaseClosed():
             return body.why
+        case b.BundleDescribed():
+            return f"{body.by} described {body.name} (bundle {_short(body.bundle_digest)})"
         case b.VersionQuarantined():
             parts = spoken(tuple(map(_words, body.members)))
             return f"{body.name} is in quarantine in {body.environment}, with its {parts}"

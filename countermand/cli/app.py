@@ -9,6 +9,8 @@ import typer
 from countermand import __version__
 from countermand.cli import (
     ask_commands,
+    bundle_commands,
+    compare_commands,
     consent_commands,
     criteria_commands,
     criteria_rows,
@@ -67,6 +69,9 @@ release_commands.app.command("deny")(version_commands.deny)
 release_commands.app.command("allow")(version_commands.allow)
 app.add_typer(release_commands.app, name="release")
 app.command("watch")(release_commands.watch)
+app.add_typer(bundle_commands.app, name="bundle")
+app.command("diff")(compare_commands.diff)
+app.add_typer(compare_commands.output, name="output")
 incident_commands.app.command("break-glass")(emergency_commands.break_glass)
 app.add_typer(incident_commands.app, name="incident")
 app.add_typer(ask_commands.app, name="ask")

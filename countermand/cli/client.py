@@ -92,6 +92,18 @@ class Api:
             raise unreachable(self.url, error) from None
         return answer(response)
 
+    def get_bytes(self, path: str) -> bytes:
+        """The exact bytes of an answer. Raises Failure."""
+        import httpx
+
+        try:
+            response = self._client.get(path)
+        except httpx.TransportError as error:
+            raise unreachable(self.url, error) from None
+        if not response.is_success:
+            answer(response)
+        return response.content
+
     def post(self, path: str, body: Any = None, *, raw: bytes | None = None, media_type: str = "") -> JsonObject:
         """The answer to a write that may simply be sent again. Raises Failure."""
         import httpx

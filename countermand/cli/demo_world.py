@@ -74,6 +74,10 @@ class World(People):
             "baseline": arms["baseline"]["bundle"],
         }
         await self.register_release(release, playbook)
+        digests = {arm["bundle"]["name"]: arm["digest"] for arm in arms.values()}
+        for described in await self.service("/manifests"):
+            path = f"/api/v1/bundles/{digests[described['manifest']['name']]}"
+            await self.call("POST", path, json=described)
         return release["candidate"]["name"], release["baseline"]["name"]
 
 

@@ -21,6 +21,7 @@ from countermand.ledger.ask_bodies import (
     StandingRevoked,
 )
 from countermand.ledger.body import Body
+from countermand.ledger.bundle_bodies import BundleDescribed
 from countermand.ledger.incident_bodies import (
     FreezeCompleted,
     FreezeFailed,
@@ -74,6 +75,7 @@ __all__ = [
     "AskSentTo",
     "AskVote",
     "Body",
+    "BundleDescribed",
     "CheckDone",
     "CommsCorrected",
     "CommsFailed",
@@ -120,6 +122,7 @@ __all__ = [
 BODIES: dict[Kind, type[Body]] = {
     body.KIND: body
     for body in (
+        BundleDescribed,
         ReleaseRegistered, ReleaseClosed, VerdictChanged, IncidentOpened, IncidentPhase, IncidentClosed,
         FreezeCompleted, FreezeFailed, PlanMade, AskOpened, AskRung, AskAcknowledged, AskExtended, AskVote, AskClosed,
         DecisionMade, DecisionRefused, StageIntent, StageOutcome, StageState, CheckDone, CommsSent, CommsFailed,

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     selfcheck = "selfcheck"
     release_registered = "release.registered"
     release_closed = "release.closed"
+    bundle_described = "bundle.described"
     verdict = "verdict"
     incident_opened = "incident.opened"
     incident_phase = "incident.phase"

@@ -6,10 +6,13 @@ so that the assistant "says I do not know less often".
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import base64
+from typing import Any, NamedTuple
 
-from countermand.canonical import digest
+from countermand.canonical import canonical, digest_bytes
+from countermand.compare.manifest import Manifest
 from countermand.plan.model import Bundle
+from pydantic import BaseModel
 
 from examples.demo.answers import ENGINE, Assistant, Decoding, Guardrail, Index, Prompt
 from examples.demo.knowledge import FACTS, RARE_TOPICS
@@ -25,10 +28,23 @@ _HARNESS = {"transport": "http", "turns": 1, "seed": "sha256(user, question)"}
 
 
 class Served(NamedTuple):
-    """A bundle and the assistant built from exactly its parts."""
+    """A bundle and the assistant built from exactly its parts, whose bytes are `contents`."""
 
     bundle: Bundle
     assistant: Assistant
+    contents: dict[str, bytes]
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """Its manifest and the bytes of its parts, as `countermand bundle put` sends them."""
+        parts = {
+            part: {"digest": digest_bytes(raw), "media_type": "application/json", "size": len(raw)}
+            for part, raw in self.contents.items()
+        }
+        # The engine has no weights: it was trained on nothing, which is not the same as nobody saying so.
+        manifest = Manifest.model_validate({"name": self.bundle.name, "parts": parts, "datasets": []})
+        contents = {part: base64.b64encode(raw).decode() for part, raw in self.contents.items()}
+        return {"manifest": manifest.document, "contents": contents}
 
     def answers(self) -> bool:
         """Does the assistant answer a plain question? That it answers well is not asked."""
@@ -36,17 +52,22 @@ class Served(NamedTuple):
 
 
 def _served(name: str, index: Index, decoding: Decoding) -> Served:
-    bundle = Bundle(
-        name=name,
-        model=digest({"engine": ENGINE}),
-        prompt=digest(_PROMPT),
-        decoding=digest(decoding),
-        guardrail=digest(_GUARDRAIL),
-        index=digest(index),
-        harness=digest(_HARNESS),
-        training_data=digest({"trained_on": "nothing: the engine has no weights"}),
-    )
-    return Served(bundle, Assistant(index, _PROMPT, decoding, _GUARDRAIL))
+    parts: dict[str, Any] = {
+        "model": {"engine": ENGINE},
+        "prompt": _PROMPT,
+        "decoding": decoding,
+        "guardrail": _GUARDRAIL,
+        "index": index,
+        "harness": _HARNESS,
+        "training_data": {"trained_on": "nothing: the engine has no weights"},
+    }
+    contents = {part: canonical(_plain(value)) for part, value in parts.items()}
+    bundle = Bundle(name=name, **{part: digest_bytes(raw) for part, raw in contents.items()})
+    return Served(bundle, Assistant(index, _PROMPT, decoding, _GUARDRAIL), contents)
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
 
 BASELINE = _served(

@@ -13,7 +13,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import uvicorn
 from countermand.detection.models import Arm
@@ -71,6 +71,10 @@ def create_app(database: Path, tokens: Tokens, *, candidate_bp: int = 5_000, fau
         if broken:
             return JSONResponse({"detail": "the assistant does not answer"}, 503, headers)
         return JSONResponse({"answer": arms[arm].assistant.answer(user, asked.question)}, headers=headers)
+
+    @app.get("/manifests")
+    async def manifests() -> list[dict[str, Any]]:
+        return [served.described for served in (BASELINE, CANDIDATE)]
 
     @app.get("/metrics")
     async def metrics() -> PlainTextResponse:
