@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Literal
 
 from temporalio import workflow
 from temporalio.common import TypedSearchAttributes
@@ -29,6 +30,10 @@ from workflows.review import Review, ReviewInput
 from workflows.staged_revert import RevertInput, RevertResult, StagedRevert
 from workflows.visibility import labels
 
+Outcome = Literal[
+    "reverted", "reverted_not_verified", "rejected", "withdrawn", "expired", "aborted", "reversed", "unresolved"
+]
+
 
 class Case(Value):
     """What the watch (or a person) opens an incident with.
@@ -48,6 +53,13 @@ class Case(Value):
     @property
     def labels(self) -> TypedSearchAttributes:
         return labels(self.environment, self.service, self.release_id, self.severity.value)
+
+
+class Closing(Value):
+    """How an incident ended, in a word and a sentence."""
+
+    outcome: Outcome
+    sentence: str
 
 
 async def read_brief(case: Case) -> Brief:
