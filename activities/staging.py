@@ -34,6 +34,8 @@ from countermand.governance.approval import ApprovalState, Ask
 from countermand.governance.decision import Refusal, Refused
 from countermand.governance.directory import Directory
 from countermand.governance.eligible import Version
+from countermand.governance.freeze_proof import KINDS as FREEZE_KINDS
+from countermand.governance.freeze_proof import lacking_freeze
 from countermand.governance.gating import fired
 from countermand.governance.past import NotKnown
 from countermand.governance.proof import lacking_approval, lacking_break_glass
@@ -247,14 +249,16 @@ class StagingActivities:
         with this worker's own keys, so that starting workflows by hand effects nothing.
         """
         plan, keys = request.plan, self._keys.gateway_keys()
-        kinds = [Kind.ask_opened, Kind.ask_closed, Kind.decision, Kind.glass_broken]
+        kinds = [Kind.ask_opened, Kind.ask_closed, Kind.decision, Kind.glass_broken, *FREEZE_KINDS]
         records = await self._ledger.records(incident_id=plan.incident_id, kinds=kinds)
+        directory = await self._people.snapshot()
+        if request.glass is None and (unsafe := lacking_freeze(records, keys, directory)):
+            return unsafe
         by_votes = "nobody was asked to vote on this plan."
         if request.ask_id is not None:
             by_votes = lacking_approval(plan.digest, request.ask_id, records, keys)
         if not by_votes:
             return ""
-        directory = await self._people.snapshot()
         if request.glass is not None:
             right = rights_in_force(directory.governance).row(Action.break_glass, Severity.sev1)
             return lacking_break_glass(plan, request.glass, request.desired, records, keys, directory, right)

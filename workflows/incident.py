@@ -58,6 +58,7 @@ class Incident:
         self._opened = False
         self._aside: list[asyncio.Task[None]] = []
         self._plans = self._asks = self._reverts = 0
+        self._relapse = ""
 
     @workflow.run
     async def run(self, case: Case) -> Closing:
@@ -74,7 +75,7 @@ class Incident:
         self._phases = Phases(
             self._scribe, self._commands, self._glass, self._ends_by, lambda: self._policy.ask_again_every
         )
-        self._evidence = Evidence(brief.playbook.evidence_freeze, self._steps, self._scribe, self._phases, self._glass)
+        self._evidence = Evidence(brief.playbook.evidence_freeze, self._steps, self._scribe, self._phases)
         await self._steps.start_messages()
         await self._declare()
         try:
@@ -139,19 +140,20 @@ class Incident:
 
     async def _round(self) -> Closing | None:
         """Evidence first, then a plan, then people; None when it begins again."""
-        if not self._evidence.safe:
-            failed = await self._evidence.freeze()
-            if failed:
-                return await self._hold(f"The evidence could not be frozen, so nothing is changed: {failed}")
-            if not self._evidence.safe:
-                return None
+        if not self._evidence.settled:
+            missing = await self._evidence.freeze(self._verdicts.severity)
+            if missing:
+                return self._aborted(await self._evidence.ask(missing))
+            if not self._evidence.settled:
+                return self._aborted(self._phases.taken())
         self._plans += 1
-        await self._phases.enter("planning", "Reading the target and working out the way back.", None)
-        made = await self._phases.unless_broken(self._steps.make_plan(self._verdicts.severity, self._plans))
+        sentence = "Reading the target and working out the way back."
+        await self._phases.enter("planning", sentence, None, commands=(DecisionKind.abort,))
+        made = await self._phases.doing(self._steps.make_plan(self._verdicts.severity, self._plans))
         if made is None:
-            return None
+            return self._aborted(self._phases.taken())
         if made.plan is None:
-            return await self._hold(f"No plan is possible: {made.impossible}")
+            return await self._hold(f"{self._relapse}No plan is possible: {made.impossible}")
         return await self._gate_and_act(made.plan)
 
     def _out_of_time(self) -> Closing:
@@ -163,14 +165,14 @@ class Incident:
     async def _gate_and_act(self, plan: Plan) -> Closing | None:
         """One round; None when it has to be planned and asked again. What the verdicts lead to is on record first."""
         await self._verdicts.keep(self._scribe)
-        gated = await self._phases.unless_broken(self._steps.gate(plan, self._plans))
+        gated = await self._phases.doing(self._steps.gate(plan, self._plans))
         if gated is None:
-            return None
+            return self._aborted(self._phases.taken())
         because = "; ".join(gated.gate.because)
         match gated.gate.act:
-            case "automatic":
-                return await self._see_through(await self._start_revert(plan, None))
-            case "ask" | "ask_if_blind":
+            case "automatic" if not self._relapse:
+                return await self._see_through(plan, await self._start_revert(plan, None))
+            case "automatic" | "ask" | "ask_if_blind":
                 return await self._ask_and_act(plan, gated.policy)
             case "investigate":
                 sentence = f"Held before anything is changed: {because}. Ask again = put the plan to people."
@@ -188,7 +190,7 @@ class Incident:
         because = approval.state.because
         match approval.state.status:
             case ApprovalStatus.approved:
-                return await self._see_through(await self._start_revert(plan, approval))
+                return await self._see_through(plan, await self._start_revert(plan, approval))
             case ApprovalStatus.rejected:
                 return Closing(
                     outcome="rejected", sentence=f"The rollback was {because}; the candidate keeps its share."
@@ -238,7 +240,7 @@ class Incident:
         )
         return await self._steps.revert(plan, carried_by, self._reverts, self._ends_by)
 
-    async def _see_through(self, reverting: Reverting) -> Closing | None:
+    async def _see_through(self, plan: Plan, reverting: Reverting) -> Closing | None:
         """Wait for the end of a revert; somebody who breaks the glass meanwhile stops it."""
         await workflow.wait_condition(lambda: reverting.done() or self._glass.broken)
         if not reverting.done():
@@ -247,7 +249,7 @@ class Incident:
         result = await reverting
         match result.outcome:
             case "completed":
-                return await self._verify(result.completed_at or workflow.now())
+                return await self._verify(plan, result.completed_at or workflow.now())
             case "aborted" | "reversed":
                 return Closing(outcome=result.outcome, sentence=f"The rollback was {result.sentence}")
             case _:
@@ -262,17 +264,21 @@ class Incident:
         """Whether a trigger has fired in an incident that a person opened: they take back their words, not the data."""
         return self._case.opened_by != AUTOMATION and self._verdicts.measured
 
-    async def _verify(self, since: datetime) -> Closing:
-        """Whoever breaks the glass from here on would find nothing to do; then positive evidence is waited for."""
+    async def _verify(self, plan: Plan, since: datetime) -> Closing | None:
+        """Whoever breaks the glass from here on would find nothing to do; then positive evidence is waited for. None
+        when it became worse again and the playbook asks for a new plan."""
         self._glass.close("all users are back on the baseline.")
         if self._glass.broken:  # it came while the last stage was being completed
             with suppress(ActivityError):  # nothing was left to do; what was done is verified all the same
                 await self._answer_for((await self._use(self._glass.take())).broken)
         await self._verdicts.keep(self._scribe)
         await self._scribe.tell(Step.reverted, str(self._reverts))
-        return await Verification(self._playbook.verification, self._steps, self._scribe, self._phases).run(
-            since, self._reverts
-        )
+        verification = Verification(self._playbook.verification, self._steps, self._scribe, self._phases, self._ends_by)
+        closing = await verification.run(plan, since, self._reverts)
+        if closing is None:
+            self._relapse = verification.relapse
+            self._glass.reopen()
+        return closing
 
     async def _close(self, closing: Closing) -> None:
         self._commands.open(())
@@ -308,10 +314,11 @@ class Incident:
 
     async def _act_on_glass(self) -> Closing | None:
         """Act first; the evidence is copied meanwhile, and people are asked afterwards (GOV-39)."""
+        self._phases.taken()  # a command of the same instant was about what break-glass ends
         decision = self._glass.take()
         who = decision.actor.printed_name
         await self._phases.enter("planning", f"{who} broke the glass; their way is taken now.", None)
-        await self._evidence.beside(decision.decision_id)
+        await self._evidence.beside(decision.decision_id, self._verdicts.severity)
         try:
             taken = await self._use(decision)
         except ActivityError as error:
@@ -321,7 +328,7 @@ class Incident:
             return await self._hold(f"{who} broke the glass: {taken.broken.sentence}")
         reverting = await self._start_revert(taken.plan, decision.decision_id)
         await self._answer_for(taken.broken)
-        return await self._see_through(reverting)
+        return await self._see_through(taken.plan, reverting)
 
     async def _use(self, decision: Decision) -> GlassTaken:
         self._plans += 1

@@ -112,11 +112,13 @@ class IncidentSteps:
             static_summary=f"Messages of {case.incident_id}",
         )
 
-    def freeze(self, limit: timedelta) -> ActivityHandle[Frozen]:
-        """Begin to copy the evidence; awaiting it raises ActivityError when it could not be frozen in time."""
+    def freeze(self, limit: timedelta, number: int) -> ActivityHandle[Frozen]:
+        """Begin to copy the evidence; awaiting it raises ActivityError when nothing could be copied in time."""
         return workflow.start_activity_method(
             FreezingActivities.freeze,
-            FreezeRequest(incident_id=self._case.incident_id, release_id=self._case.release_id),
+            FreezeRequest(
+                incident_id=self._case.incident_id, release_id=self._case.release_id, budget=limit, round=number
+            ),
             summary="Freeze the evidence",
             **policies.freeze(limit),
         )
@@ -203,10 +205,34 @@ class IncidentSteps:
             static_summary=f"Revert {number} of {self._case.incident_id}",
         )
 
-    async def verify_health(self, since: datetime, revert: int, number: int) -> Checked:
-        """Positive evidence from labelled answers since the last stage; what could not be looked at is unknown."""
+    async def verify_health(self, plan: Plan, since: datetime, revert: int, number: int) -> Checked:
+        """Positive evidence from labelled answers since the last stage, and whether every member stays where it was
+        left; what could not be looked at is unknown."""
+        try:
+            return await workflow.execute_activity_method(
+                VerifyingActivities.verify_health,
+                self._health(plan, since, revert, number),
+                summary="Is the service shown to be healthy?",
+                **policies.wait_for_evidence(self._brief.playbook.verification.time_limit),
+            )
+        except ActivityError as error:
+            return _not_seen(error)
+
+    async def watch_health(self, plan: Plan, since: datetime, until: datetime, revert: int, number: int) -> Checked:
+        """Whether something became worse again before `until`; what could not be looked at is unknown."""
+        try:
+            return await workflow.execute_activity_method(
+                VerifyingActivities.watch_health,
+                self._health(plan, since, revert, number).model_copy(update={"until": until}),
+                summary="Does the service stay healthy?",
+                **policies.wait_for_evidence(until - since),
+            )
+        except ActivityError as error:
+            return _not_seen(error)
+
+    def _health(self, plan: Plan, since: datetime, revert: int, number: int) -> HealthRequest:
         playbook = self._brief.playbook
-        request = HealthRequest(
+        return HealthRequest(
             incident_id=self._case.incident_id,
             release_id=self._case.release_id,
             detection=playbook.detection,
@@ -215,17 +241,8 @@ class IncidentSteps:
             revert=revert,
             round=number,
             key=f"{self._case.incident_id}/health/{revert}",
+            plan=plan,
         )
-        try:
-            return await workflow.execute_activity_method(
-                VerifyingActivities.verify_health,
-                request,
-                summary="Is the service shown to be healthy?",
-                **policies.wait_for_evidence(playbook.verification.time_limit),
-            )
-        except ActivityError as error:
-            sentence = f"the answers could not be looked at: {error.cause or error}"
-            return Checked(results=(CheckResult(name="health", word=CheckWord.unknown, sentence=sentence),))
 
     async def close_release(self, why: str) -> None:
         """End the watch of a release that is back on its baseline."""
@@ -249,3 +266,8 @@ class IncidentSteps:
             search_attributes=case.labels,
             static_summary=f"Review of {case.incident_id}",
         )
+
+
+def _not_seen(error: ActivityError) -> Checked:
+    sentence = f"the answers could not be looked at: {error.cause or error}"
+    return Checked(results=(CheckResult(name="health", word=CheckWord.unknown, sentence=sentence),))

@@ -50,8 +50,9 @@ class Phases:
         commands: Iterable[DecisionKind] = (),
         waiting_for: str = "nothing",
     ) -> None:
-        """Say where we are, in the Ledger and in the Temporal UI."""
+        """Say where we are, in the Ledger and in the Temporal UI. Without `commands_to` the commands count here."""
         self.number += 1
+        self._commands.open(commands if commands_to is None else ())
         await self._scribe.record(
             f"phase/{self.number}",
             IncidentPhase(
@@ -68,7 +69,6 @@ class Phases:
     async def wait_for(self, phase: Phase, sentence: str, kinds: tuple[DecisionKind, ...]) -> Decision | None:
         """Wait for a command until it is time to ask again; None when that time came first, or break-glass did."""
         until = min(workflow.now() + self._ask_again_every(), self._ends_by)
-        self._commands.open(kinds)
         await self.enter(phase, sentence, until, commands=kinds, waiting_for="incident_commander")
         with suppress(TimeoutError):  # a command of the same instant still counts
             await workflow.wait_condition(
@@ -83,12 +83,25 @@ class Phases:
         """Hold, and say what people answer: to ask again, or to abort."""
         return await self.wait_for("held", sentence, (DecisionKind.ask_again, DecisionKind.abort))
 
-    async def unless_broken(self, step: Coroutine[Any, Any, Done]) -> Done | None:
-        """What a step answers; None when somebody breaks the glass: their way waits for no step before it."""
-        doing = asyncio.create_task(step)
-        await workflow.wait_condition(lambda: doing.done() or self._glass.broken)
-        if self._glass.broken:
-            doing.cancel()
-            await workflow.wait([doing])
-            return None
-        return await doing
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody broke the glass or gave a command that nobody has taken yet."""
+        return self._glass.broken or self._commands.given
+
+    def taken(self) -> Decision | None:
+        """The command that came while a step was under way, once."""
+        return self._commands.take()
+
+    async def unless_interrupted(self, done: Callable[[], bool]) -> bool:
+        """Wait for a step; whether it came to its end before somebody broke the glass or gave a command."""
+        await workflow.wait_condition(lambda: done() or self.interrupted)
+        return not self.interrupted
+
+    async def doing(self, step: Coroutine[Any, Any, Done]) -> Done | None:
+        """What a step answers; None when it was interrupted: people's way waits for no step before it."""
+        task = asyncio.create_task(step)
+        if await self.unless_interrupted(task.done):
+            return await task
+        task.cancel()
+        await workflow.wait([task])
+        return None

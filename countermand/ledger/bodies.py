@@ -24,7 +24,9 @@ from countermand.ledger.body import Body
 from countermand.ledger.incident_bodies import (
     FreezeCompleted,
     FreezeFailed,
+    FreezeIncomplete,
     FreezeStarted,
+    FreezeWaived,
     FrozenItem,
     GateDecided,
     GlassBroken,
@@ -86,7 +88,9 @@ __all__ = [
     "DecisionRefused",
     "FreezeCompleted",
     "FreezeFailed",
+    "FreezeIncomplete",
     "FreezeStarted",
+    "FreezeWaived",
     "FrozenItem",
     "GateDecided",
     "GlassBroken",
@@ -119,7 +123,8 @@ BODIES: dict[Kind, type[Body]] = {
     body.KIND: body
     for body in (
         ReleaseRegistered, ReleaseClosed, VerdictChanged, IncidentOpened, IncidentPhase, IncidentClosed,
-        FreezeCompleted, FreezeFailed, PlanMade, AskOpened, AskRung, AskAcknowledged, AskExtended, AskVote, AskClosed,
+        FreezeCompleted, FreezeFailed, FreezeIncomplete, FreezeWaived,
+        PlanMade, AskOpened, AskRung, AskAcknowledged, AskExtended, AskVote, AskClosed,
         DecisionMade, DecisionRefused, StageIntent, StageOutcome, StageState, CheckDone, CommsSent, CommsFailed,
         CommsCorrected, ReviewDrafted, ReviewClosed, UpdatePromised, UpdateKept, UpdateOverdue,
         ConsentOpened, ConsentVote, ConsentOverdue, ConsentClosed, StandingIssued, StandingRevoked,

@@ -80,6 +80,8 @@ def _way_back(playbook: Playbook) -> Iterator[str]:
     yield wrapped(f"THE WAY BACK on {revert.target}/{revert.member}", 0)
     freeze = in_words(playbook.evidence_freeze.time_limit)
     yield f"  first, the evidence is frozen, within {freeze}"
+    without = "people can go on without it" if playbook.evidence_freeze.if_incomplete == "ask" else "nothing changes"
+    yield f"  if some of it cannot be frozen, people are told and {without}"
     for number, stage in enumerate(revert.stages, start=1):
         part = "all" if stage.give_back == 10_000 else format_percent(stage.give_back)
         users = f"{part} of the new version's users return"

@@ -113,6 +113,7 @@ class World:
         gating = GatingActivities(self.target, self.ledger, self.keys, self.trust, fakes.now)
         reviewing = ReviewingActivities(self.ledger, fakes.FakeRenderer(), self.catalogue, fakes.now)
         sealer = Sealer(self.signals, lambda _name: None)
+        verifying = VerifyingActivities(self.signals, sealer, self.catalogue, self.ledger, self.target, fakes.now)
         watching = WatchingActivities(self.signals, sealer, self.catalogue, fakes.now)
         async with (
             Worker(
@@ -136,7 +137,8 @@ class World:
                     emergencies.confirm_declared,
                     emergencies.eligible,
                     emergencies.break_glass,
-                    VerifyingActivities(self.signals, sealer, self.catalogue, self.ledger, fakes.now).verify_health,
+                    verifying.verify_health,
+                    verifying.watch_health,
                     CommunicatingActivities(
                         self.ledger, fakes.FakeRenderer(), self.channel, "http://console"
                     ).communicate,
