@@ -41,6 +41,8 @@ Reverting = workflow.ChildWorkflowHandle[StagedRevert, RevertResult]
 AUTOMATION = "automation"
 #: Why something that was under way ended for break-glass.
 OVERRULED = "somebody broke the glass"
+#: Outcomes after which the release serves nobody any more.
+WENT_BACK = ("reverted", "reverted_not_verified")
 
 
 @workflow.defn(name="Incident")
@@ -88,6 +90,8 @@ class Incident:
         await self._steps.start_review()
         await asyncio.gather(*self._aside)
         await workflow.wait_condition(workflow.all_handlers_finished)
+        while closing.outcome not in WENT_BACK and (unheard := self._verdicts.unheard()) is not None:
+            await self._steps.hand_back(unheard)
         return closing
 
     @workflow.update
@@ -282,11 +286,12 @@ class Incident:
 
     async def _close(self, closing: Closing) -> None:
         self._commands.open(())
+        self._verdicts.close()
         self._statements.close()
         self._glass.close("this incident is being closed.")
         await self._evidence.finish()
         await self._verdicts.keep(self._scribe)
-        if closing.outcome in ("reverted", "reverted_not_verified"):
+        if closing.outcome in WENT_BACK:
             await self._steps.close_release(closing.sentence)
         closed = IncidentClosed(outcome=closing.outcome, sentence=closing.sentence)
         await self._scribe.record("closed", closed, f"Close the incident: {closing.outcome}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Literal
 
 from temporalio import workflow
 from temporalio.common import TypedSearchAttributes
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, FailureError
 from temporalio.workflow import ActivityHandle, ChildWorkflowHandle, ParentClosePolicy
 
 from activities.briefing import Brief, BriefingActivities, BriefRequest
@@ -29,6 +30,9 @@ from workflows.messages import Messages, MessagesInput
 from workflows.review import Review, ReviewInput
 from workflows.staged_revert import RevertInput, RevertResult, StagedRevert
 from workflows.visibility import labels
+
+#: The signal by which an incident gives its watch a trigger that it cannot act on any more.
+NOT_HEARD = "not_heard"
 
 Outcome = Literal[
     "reverted", "reverted_not_verified", "rejected", "withdrawn", "expired", "aborted", "reversed", "unresolved"
@@ -252,6 +256,13 @@ class IncidentSteps:
             summary="End the watch of the reverted release",
             **policies.RECORD,
         )
+
+    async def hand_back(self, verdict: VerdictChanged) -> None:
+        """Give the watch a trigger that came too late for this incident; it opens the next one. A release that nobody
+        watches any more has no watch to take it: the verdict is in the Ledger."""
+        watch = workflow.get_external_workflow_handle(ids.watch_workflow(self._case.environment, self._case.release_id))
+        with suppress(FailureError):
+            await watch.signal(NOT_HEARD, verdict)
 
     async def start_review(self) -> None:
         """Hand over to the review, which outlives the incident."""

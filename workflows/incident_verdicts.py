@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from countermand.detection.models import VerdictWord
 from countermand.ledger.bodies import VerdictChanged
 from countermand.playbook.model import Severity
 from workflows.scribe import Scribe
@@ -15,6 +16,7 @@ class Verdicts:
     def __init__(self, first: VerdictChanged) -> None:
         self._all = [first]
         self._keeping = asyncio.Lock()
+        self._heard: int | None = None
         self.kept = 0
 
     def add(self, verdict: VerdictChanged) -> None:
@@ -41,6 +43,16 @@ class Verdicts:
     def measured(self) -> bool:
         """Whether at least one was measured and not said by a person."""
         return not all(verdict.by_person for verdict in self._all)
+
+    def close(self) -> None:
+        """From here on nothing is decided on what comes."""
+        self._heard = len(self._all)
+
+    def unheard(self) -> VerdictChanged | None:
+        """The newest trigger that came after `close`, once: somebody else has to act on it."""
+        later = self._all[self._heard :]
+        self._heard = len(self._all)
+        return next((verdict for verdict in reversed(later) if verdict.word == VerdictWord.trigger), None)
 
     async def keep(self, scribe: Scribe) -> None:
         """Record those that came since the last time; cards show the newest one."""

@@ -35,6 +35,7 @@ from countermand import ids
 from countermand.detection.models import Arm
 from countermand.governance.decision import Actor, Decision, DecisionKind
 from countermand.ledger.bodies import DecisionMade, VerdictChanged
+from countermand.ledger.record import Kind
 from countermand.messages.incident import IncidentView, incident
 from countermand.playbook.model import Playbook, Severity
 from runtime import WORKFLOWS, plugin
@@ -152,6 +153,18 @@ class World:
             Worker(self.env.client, task_queue=OBSERVE_QUEUE, activities=[watching.observe]),
         ):
             yield worker
+        await self.evidence_came_first()
+
+    async def evidence_came_first(self) -> None:
+        """I10, in every story that is told here: nothing was changed before the evidence was frozen, somebody signed
+        that it goes on without, or the glass was broken."""
+        carrying = {Kind.freeze_completed, Kind.freeze_waived, Kind.glass_broken}
+        safe = set()
+        for record in await self.ledger.records(kinds=[*carrying, Kind.stage_intent]):
+            if record.kind in carrying:
+                safe.add(record.incident_id)
+            else:
+                assert record.incident_id in safe, f"record {record.seq} changes something before evidence is safe"
 
     async def open_incident(self) -> WorkflowHandle[Any, Any]:
         self.signals.standing = True
