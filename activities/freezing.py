@@ -21,7 +21,7 @@ from countermand.detection.models import BlockState, Row
 from countermand.ledger.bodies import FreezeCompleted, FreezeIncomplete, FrozenItem
 from countermand.ledger.record import Kind
 from countermand.messages.facts import in_words
-from countermand.plan.members import members_of
+from countermand.plan.build import members_of
 from countermand.plan.model import Bundle, Release
 from countermand.plan.target import Member, Value
 from countermand.playbook.model import Playbook

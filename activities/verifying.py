@@ -17,10 +17,9 @@ from countermand.detection.models import Row
 from countermand.ledger.bodies import CheckDone
 from countermand.plan.evidence import judge_health
 from countermand.plan.holding import Holding
-from countermand.plan.members import members_of_plan
-from countermand.plan.model import Plan
+from countermand.plan.model import Moving, Plan
 from countermand.plan.relapse import judge_relapse
-from countermand.plan.target import CheckResult, CheckWord, Member, Value
+from countermand.plan.target import CheckResult, CheckWord, Value
 from countermand.playbook.model import Detection, RollbackVerification
 
 
@@ -106,18 +105,18 @@ class VerifyingActivities:
                 await asyncio.sleep(min(request.detection.block.total_seconds(), left))
         return await self._keep(request, results)
 
-    def _holding(self, request: HealthRequest) -> list[tuple[Member, Holding]]:
+    def _holding(self, request: HealthRequest) -> list[tuple[Moving, Holding]]:
         if request.plan is None:
             return []
         residual = request.plan.residual_bp
-        return [(member, Holding(member, residual)) for member in members_of_plan(request.plan)]
+        return [(moving, Holding(moving, residual)) for moving in request.plan.members]
 
-    async def _look(self, holding: list[tuple[Member, Holding]]) -> list[CheckResult]:
-        for member, held in holding:
+    async def _look(self, holding: list[tuple[Moving, Holding]]) -> list[CheckResult]:
+        for moving, held in holding:
             try:
-                target = self._targets(member.target)
+                target = self._targets(moving.member.target)
                 observable = target.capabilities.observes != "none"
-                held.look(await target.read(member), await target.observe(member), observable=observable)
+                held.look(await target.read(moving.member), await target.observe(moving.member), observable=observable)
             except TargetRejected as error:
                 held.refused(str(error))
             except TargetUnavailable as error:
@@ -125,7 +124,7 @@ class VerifyingActivities:
         return [result for _, held in holding for result in held.results]
 
     @staticmethod
-    def _moved(holding: list[tuple[Member, Holding]]) -> bool:
+    def _moved(holding: list[tuple[Moving, Holding]]) -> bool:
         return any(result.word is CheckWord.failed for _, held in holding for result in held.results)
 
     async def _keep(self, request: HealthRequest, results: tuple[CheckResult, ...]) -> Checked:

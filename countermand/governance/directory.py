@@ -237,7 +237,5 @@ def unattainable(playbook: Playbook, directory: Directory) -> list[str]:
             problems.append(f"{where}: needs {quorum.distinct_people} different people, the directory has {people}")
     roles = directory.governance.rights.get(DecisionKind.proceed_incomplete, ())
     if playbook.evidence_freeze.if_incomplete == "ask" and not directory.holders(*roles):
-        problems.append(
-            "evidence_freeze.if_incomplete: nobody may proceed_incomplete; name roles under `rights`"
-        )
+        problems.append("evidence_freeze.if_incomplete: nobody may proceed_incomplete; name roles under `rights`")
     return problems

@@ -54,6 +54,7 @@ from countermand.ledger.stage_bodies import (
     StageIntent,
     StageOutcome,
     StageState,
+    StageWord,
 )
 from countermand.ledger.told_bodies import (
     CommsCorrected,
@@ -107,6 +108,7 @@ __all__ = [
     "StageIntent",
     "StageOutcome",
     "StageState",
+    "StageWord",
     "StandingIssued",
     "StandingRevoked",
     "UpdateKept",

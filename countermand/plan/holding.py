@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from countermand.plan.evidence import judge_traffic
-from countermand.plan.target import CheckResult, CheckWord, Member, Observation, Split, TargetState
-from countermand.playbook.units import format_percent
+from countermand.plan.model import Moving
+from countermand.plan.target import CheckResult, CheckWord, Observation, Split, TargetState
 
 _BACK = Split.candidate(0)
 
@@ -12,8 +12,8 @@ _BACK = Split.candidate(0)
 class Holding:
     """What repeated looks at one member have shown. That it left the baseline once is never taken back."""
 
-    def __init__(self, member: Member, residual_bp: int) -> None:
-        self._member = member
+    def __init__(self, moving: Moving, residual_bp: int) -> None:
+        self._moving = moving
         self._residual_bp = residual_bp
         self._observable = True
         self._looks = 0
@@ -28,8 +28,8 @@ class Holding:
         self._unread = ""
         if state.split != _BACK:
             self._left = (
-                f"flapping: look {self._looks} found the candidate at {format_percent(state.split.candidate_bp)} of "
-                f"users again; somebody or something else changed it (revision {state.revision})."
+                f"flapping: look {self._looks} found it changed by somebody or something else: "
+                f"{self._moving.says(state.split)} (revision {state.revision})."
             )
         judged = judge_traffic(_BACK, seen, state.revision, self._residual_bp)
         if self._observed[0] is not CheckWord.failed:
@@ -46,7 +46,7 @@ class Holding:
     @property
     def results(self) -> tuple[CheckResult, ...]:
         """As of the newest look; a member that does not answer now is unknown, however it was before."""
-        configured = (CheckWord.passed, f"the candidate stayed at 0 % of users, in {self._looks} looks.")
+        configured = (CheckWord.passed, f"{self._moving.says(_BACK)}, in {_counted(self._looks)}.")
         observed = self._observed
         if self._unread:
             configured, observed = (CheckWord.unknown, self._unread), (CheckWord.unknown, self._unread)
@@ -55,5 +55,9 @@ class Holding:
         found = [("configured", configured)]
         if self._observable:
             found.append(("observed", observed))
-        name = self._member.name
+        name = self._moving.name
         return tuple(CheckResult(name=f"{what} {name}", word=word, sentence=said) for what, (word, said) in found)
+
+
+def _counted(looks: int) -> str:
+    return "1 look" if looks == 1 else f"each of {looks} looks"

@@ -14,9 +14,9 @@ from activities.sealing import Sealer
 from activities.verifying import HealthRequest, VerifyingActivities
 from countermand.detection.models import Arm
 from countermand.ledger.record import Kind
-from countermand.plan.build import build_plan
+from countermand.plan.build import Found, build_plan, members_of
 from countermand.plan.model import Plan
-from countermand.plan.target import CheckWord, Member, Split
+from countermand.plan.target import CheckWord, Split
 from countermand.playbook.model import Playbook, Severity
 from tests import cases, fakes
 
@@ -41,11 +41,15 @@ class Room:
         )  # fmt: skip
 
     async def plan(self) -> Plan:
-        member = Member(target="fake", name="test-bot", candidate_digest="c", baseline_digest="b")
+        self.target.split = Split.candidate(5_000)
+        (member,) = members_of(self.release, self.playbook)
+        found = Found(
+            state=await self.target.read(member), capabilities=self.target.capabilities,
+            preflight=await self.target.preflight(member, Split.candidate(0)),
+        )  # fmt: skip
         plan = build_plan(
             incident_id="inc-1", release=self.release, playbook=self.playbook, governance_digest="sha256:g",
-            severity=Severity.sev2, state=await self.target.read(member),
-            preflight=await self.target.preflight(member, Split.candidate(0)), capabilities=self.target.capabilities,
+            severity=Severity.sev2, found=(found,),
         )  # fmt: skip
         self.target.split = Split.candidate(0)
         return plan
@@ -78,8 +82,8 @@ def words(checked: Checked) -> dict[str, CheckWord]:
 async def test_signals_and_every_member_are_shown_to_be_well(room: Room) -> None:
     assert words(await room.verify()) == {
         "hallucinations": CheckWord.passed,
-        "configured test-bot": CheckWord.passed,
-        "observed test-bot": CheckWord.passed,
+        "configured fake/test-bot": CheckWord.passed,
+        "observed fake/test-bot": CheckWord.passed,
     }
     assert room.ledger.kinds()[Kind.check_result.value] == 3
 
@@ -95,7 +99,7 @@ async def test_a_target_that_does_not_answer_at_the_end_is_unknown(room: Room) -
     request = await room.ask()
     room.target.dark = True
     checked = await ActivityEnvironment().run(room.activities.verify_health, request)
-    assert words(checked)["configured test-bot"] is CheckWord.unknown
+    assert words(checked)["configured fake/test-bot"] is CheckWord.unknown
     assert words(checked)["hallucinations"] is CheckWord.passed
     assert not checked.passed
 
@@ -108,7 +112,7 @@ async def test_a_share_that_moved_ends_the_wait_at_once(room: Room) -> None:
     checked = await ActivityEnvironment().run(
         room.activities.verify_health, request.model_copy(update={"verification": verification})
     )
-    assert words(checked)["configured test-bot"] is CheckWord.failed
+    assert words(checked)["configured fake/test-bot"] is CheckWord.failed
 
 
 async def test_a_repeated_run_answers_with_what_was_recorded_first(room: Room) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from countermand.plan.holding import Holding
+from countermand.plan.model import Moving
 from countermand.plan.target import CheckWord, Member, Observation, Split, TargetState
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
-MEMBER = Member(target="edge", name="chat", candidate_digest="sha256:c", baseline_digest="sha256:b")
+MEMBER = Moving(
+    member=Member(target="edge", name="chat", candidate_digest="sha256:c", baseline_digest="sha256:b"),
+    kind="split", part=None, before=Split.candidate(5_000), before_revision="1", before_fence=0,
+)  # fmt: skip
 
 
 def state(candidate_bp: int, revision: str = "7") -> TargetState:
@@ -38,7 +42,7 @@ def test_tgt_8_configured_and_observed_are_two_answers() -> None:
     assert words(held) == [CheckWord.passed, CheckWord.unknown]
     held.look(state(0), seen(0, 5_000), observable=True)
     assert words(held) == [CheckWord.passed, CheckWord.passed]
-    assert [result.name for result in held.results] == ["configured chat", "observed chat"]
+    assert [result.name for result in held.results] == ["configured edge/chat", "observed edge/chat"]
 
 
 def test_tgt_12_a_read_back_that_left_once_is_flapping_even_after_it_came_back() -> None:
@@ -47,7 +51,8 @@ def test_tgt_12_a_read_back_that_left_once_is_flapping_even_after_it_came_back()
     held.look(state(4_500, "8"), seen(0, 0, "8"), observable=True)
     held.look(state(0, "9"), seen(0, 5_000, "9"), observable=True)
     assert words(held)[0] is CheckWord.failed
-    assert held.results[0].sentence.startswith("flapping: look 2 found the candidate at 45 % of users again")
+    assert held.results[0].sentence.startswith("flapping: look 2 found it changed")
+    assert "candidate 45 % of users (revision 8)" in held.results[0].sentence
 
 
 def test_a_user_who_was_served_by_the_candidate_once_is_not_forgotten() -> None:
