@@ -69,6 +69,7 @@ async def run(settings: Settings) -> None:
     emergencies = EmergencyActivities(targets, ledger, people, GatewayKey(settings.gateway_key), utc_now)
     trust = ConfiguredTrust(source_settings(settings.sources))
     gating = GatingActivities(targets, ledger, GatewayKey(settings.gateway_key), trust, utc_now)
+    verifying = VerifyingActivities(signals, sealer, catalogue, ledger, targets, utc_now)
     reviewing = ReviewingActivities(ledger, renderer, catalogue, utc_now)
     showing = ShowingActivities(ledger, cards, people, utc_now)
     client = await connect()
@@ -91,7 +92,8 @@ async def run(settings: Settings) -> None:
             emergencies.confirm_declared,
             emergencies.eligible,
             emergencies.break_glass,
-            VerifyingActivities(signals, sealer, catalogue, ledger, utc_now).verify_health,
+            verifying.verify_health,
+            verifying.watch_health,
             communicating.communicate,
             communicating.correct,
             showing.show_ask,

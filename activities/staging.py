@@ -34,6 +34,8 @@ from countermand.governance.approval import ApprovalState, Ask
 from countermand.governance.decision import Refusal, Refused
 from countermand.governance.directory import Directory
 from countermand.governance.eligible import Version
+from countermand.governance.freeze_proof import KINDS as FREEZE_KINDS
+from countermand.governance.freeze_proof import lacking_freeze
 from countermand.governance.gating import fired
 from countermand.governance.past import NotKnown
 from countermand.governance.proof import lacking_approval, lacking_break_glass, lacking_undo
@@ -258,8 +260,11 @@ class StagingActivities:
         """
         plan, keys = request.plan, self._keys.gateway_keys()
         kinds = [Kind.ask_opened, Kind.ask_closed, Kind.decision, Kind.glass_broken]
-        kinds += [Kind.stage_intent, Kind.stage_outcome]
+        kinds += [Kind.stage_intent, Kind.stage_outcome, *FREEZE_KINDS]
         records = await self._ledger.records(incident_id=plan.incident_id, kinds=kinds)
+        directory = await self._people.snapshot()
+        if request.glass is None and (unsafe := lacking_freeze(records, keys, directory)):
+            return unsafe
         if undo:
             moving = plan.members[request.member]
             if request.desired != moving.before:
@@ -271,7 +276,6 @@ class StagingActivities:
             by_votes = lacking_approval(plan.digest, request.ask_id, records, keys)
         if not by_votes:
             return ""
-        directory = await self._people.snapshot()
         if request.glass is not None:
             right = rights_in_force(directory.governance).row(Action.break_glass, Severity.sev1)
             return lacking_break_glass(plan, request.glass, records, keys, directory, right)

@@ -80,7 +80,7 @@ class Command(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    action: Literal["hold", "resume", "abort", "reverse", "ask_again"]
+    action: Literal["hold", "resume", "abort", "reverse", "ask_again", "proceed_incomplete"]
     reason: ReasonText
 
 

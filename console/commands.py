@@ -16,7 +16,7 @@ from countermand.playbook.terms import Severity
 from countermand.playbook.units import format_percent
 
 #: Commands in the order of how much they change.
-COMMANDS = ("hold", "resume", "ask_again", "withdraw", "abort", "reverse")
+COMMANDS = ("hold", "resume", "ask_again", "proceed_incomplete", "withdraw", "abort", "reverse")
 
 
 @dataclass(frozen=True)
@@ -77,15 +77,19 @@ def _does(view: IncidentView) -> dict[str, str]:
         before = f"{format_percent(view.plan.before.candidate_bp)} of users, as recorded before the first stage"
         if view.plan.followers:
             before += f", and bring back {spoken(tuple(one.name for one in view.plan.followers))}"
-    verifying = view.status == "not_verified"
+    verifying = view.status in ("verifying", "not_verified")
     resume = "Verify again with new answers." if verifying else "Go on with this stage."
     abort = "Stop here for good. Users stay where they are now; a review follows."
+    again = "Read the target again, make a new plan and ask for approval now."
+    if view.freeze_gap is not None and view.waiver is None and view.plan is None:
+        again = "Try once more to copy what is missing. Nothing is changed meanwhile."
     return {
         "hold": "Stay at this stage. Nothing moves until somebody resumes.",
         "resume": resume,
-        "ask_again": "Read the target again, make a new plan and ask for approval now.",
+        "ask_again": again,
+        "proceed_incomplete": "Go on without the missing evidence. The review shows that you decided it and why.",
         "withdraw": "Take the request back. Nothing is rolled back and the incident is closed.",
-        "abort": "Close without a healthy verification." if verifying else abort,
+        "abort": "Close now, with what is shown so far." if verifying else abort,
         "reverse": f"Undo the rollback: give the candidate back {before}.",
     }
 

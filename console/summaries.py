@@ -30,6 +30,11 @@ def _of(body: b.Body) -> str:
             return f"{len(body.items)} items frozen"
         case b.FreezeFailed():
             return body.reason
+        case b.FreezeIncomplete():
+            missing = [item.name for item in body.items if not item.complete]
+            return f"{len(body.items) - len(missing)} of {len(body.items)} items frozen; missing: {', '.join(missing)}"
+        case b.FreezeWaived():
+            return f"{body.name} went on although evidence is missing: {body.missing}. {body.reason}"
         case b.FreezeStarted():
             return "the evidence is copied while something is done already"
         case b.GateDecided():

@@ -126,6 +126,7 @@ class FakeTarget:
         self.script: list[str] = []
         self.effects: list[tuple[str, int]] = []
         self.gate: asyncio.Event | None = None
+        self.dark = False
 
     def __call__(self, name: str) -> FakeTarget:
         if name != "fake":
@@ -133,6 +134,8 @@ class FakeTarget:
         return self
 
     async def read(self, member: Member) -> TargetState:
+        if self.dark:
+            raise TargetUnavailable("connection refused")
         return TargetState(
             split=self.split, revision=str(self.generation), idempotency_key=self.key, fence=self.fence,
             read_at=now(), raw_sha256=digest({"bp": self.split.candidate_bp}),
@@ -211,6 +214,7 @@ class FakeCatalogue:
 
     def __init__(self, playbook: Playbook, release: Release) -> None:
         self.the_playbook = playbook
+        self.dark = False
         self.status = ReleaseStatus(release=release, registered_at=now(), closed_at=None, closed_why=None)
 
     async def put_playbook(self, raw: bytes) -> str:
@@ -222,6 +226,8 @@ class FakeCatalogue:
         return self.the_playbook
 
     async def playbook_bytes(self, digest: str) -> bytes:
+        if self.dark:
+            raise ConnectionError("the catalogue does not answer")
         return b"schema: countermand.playbook/v1\n"
 
     async def put_release(self, release: Release, at: datetime) -> ReleaseStatus:

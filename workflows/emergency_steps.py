@@ -18,11 +18,15 @@ from activities.emergencies import (
     GlassTaken,
 )
 from countermand import ids
+from countermand.governance.break_glass import Emergency
+from countermand.governance.decision import Decision
+from countermand.governance.glass_box import GlassBox
 from countermand.governance.rights import Action
 from countermand.ledger.bodies import GlassBroken
 from countermand.playbook.model import Severity
 from workflows import policies
 from workflows.consent import Consent, ConsentInput
+from workflows.decisions import Answer, refuse_in_words
 from workflows.incident_steps import Case
 
 #: For so long a person who breaks the glass waits for the target to say whether it is ready.
@@ -48,7 +52,15 @@ async def confirm_declared(case: Case) -> None:
     )
 
 
-async def eligible(brief: Brief) -> Eligible:
+async def accept_glass(glass: GlassBox, brief: Brief, decision: Decision) -> Answer:
+    """Nothing is asked of anybody; only the last known good version has to be able to take all users."""
+    known = True if decision.terms["emergency"] != Emergency.last_known_good else None
+    ready = known or (await _eligible(brief)).word
+    refuse_in_words(lambda one: glass.give(one, eligible=ready), decision)
+    return Answer(status="accepted", sentence="the glass is broken; others are asked to ratify it.")
+
+
+async def _eligible(brief: Brief) -> Eligible:
     """Whether the baseline can take everybody."""
     try:
         return await workflow.execute_activity_method(

@@ -6,63 +6,43 @@ One running Incident per release and environment: the workflow id is made of bot
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
 from contextlib import suppress
-from datetime import datetime, timedelta
-from typing import Any, Literal, TypeVar
+from datetime import datetime
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ChildWorkflowError, FailureError
 
 from activities.emergencies import GlassTaken
-from activities.freezing import Frozen
 from countermand import ids
 from countermand.governance.approval import ApprovalStatus
-from countermand.governance.break_glass import Emergency
 from countermand.governance.commands import CommandBox
 from countermand.governance.decision import Decision, DecisionKind
 from countermand.governance.glass_box import GlassBox
 from countermand.governance.rights import Action
 from countermand.governance.statement_box import StatementBox
-from countermand.ledger.bodies import (
-    FreezeFailed,
-    FreezeStarted,
-    GlassBroken,
-    IncidentClosed,
-    IncidentPhase,
-    VerdictChanged,
-)
+from countermand.ledger.bodies import GlassBroken, IncidentClosed, VerdictChanged
 from countermand.messages.facts import in_words
 from countermand.plan.model import Plan
-from countermand.plan.target import Value
 from countermand.playbook.model import ApprovalPolicy, Severity, Step
 from workflows.approval import Approval, ApprovalResult
 from workflows.decisions import Answer, refuse_in_words
-from workflows.emergency_steps import ask_ratification, confirm_declared, eligible, take_glass
-from workflows.incident_steps import Case, IncidentSteps, read_brief
+from workflows.emergency_steps import accept_glass, ask_ratification, confirm_declared, take_glass
+from workflows.evidence import Evidence
+from workflows.incident_steps import Case, Closing, IncidentSteps, read_brief
+from workflows.incident_verdicts import Verdicts
+from workflows.phases import Phases
 from workflows.scribe import Scribe
 from workflows.staged_revert import RUNNING, STOPPED, RevertResult, StagedRevert
+from workflows.verification import Verification
 from workflows.visibility import show
-
-Phase = Literal["freezing", "planning", "asking", "reverting", "verifying", "held", "not_verified"]
-Outcome = Literal[
-    "reverted", "reverted_not_verified", "rejected", "withdrawn", "expired", "aborted", "reversed", "unresolved"
-]
-
-Done = TypeVar("Done")
 
 Reverting = workflow.ChildWorkflowHandle[StagedRevert, RevertResult]
 
 AUTOMATION = "automation"
 #: Why something that was under way ended for break-glass.
 OVERRULED = "somebody broke the glass"
-
-
-class Closing(Value):
-    """How an incident ended, in a word and a sentence."""
-
-    outcome: Outcome
-    sentence: str
+#: Outcomes after which the release serves nobody any more.
+WENT_BACK = ("reverted", "reverted_not_verified")
 
 
 @workflow.defn(name="Incident")
@@ -76,14 +56,11 @@ class Incident:
         self._commands = CommandBox(me, case.incident_id)
         self._statements = StatementBox(me, case.incident_id, case.declared)
         self._glass = GlassBox(me, case.incident_id)
-        self._verdicts = [case.verdict]
-        self._verdicts_recorded = 0
-        self._keeping = asyncio.Lock()
+        self._verdicts = Verdicts(case.verdict)
         self._opened = False
-        self._evidence: workflow.ActivityHandle[Frozen] | None = None
-        self._frozen = False
         self._aside: list[asyncio.Task[None]] = []
-        self._phases = self._plans = self._asks = self._reverts = 0
+        self._plans = self._asks = self._reverts = 0
+        self._relapse = ""
 
     @workflow.run
     async def run(self, case: Case) -> Closing:
@@ -97,6 +74,10 @@ class Incident:
         self._steps = IncidentSteps(case, brief)
         self._scribe = Scribe(case.incident_id, case.release_id, brief.playbook, case.severity)
         self._ends_by = workflow.now() + brief.playbook.incident_time_limit
+        self._phases = Phases(
+            self._scribe, self._commands, self._glass, self._ends_by, lambda: self._policy.ask_again_every
+        )
+        self._evidence = Evidence(brief.playbook.evidence_freeze, self._steps, self._scribe, self._phases)
         await self._steps.start_messages()
         await self._declare()
         try:
@@ -109,6 +90,8 @@ class Incident:
         await self._steps.start_review()
         await asyncio.gather(*self._aside)
         await workflow.wait_condition(workflow.all_handlers_finished)
+        while closing.outcome not in WENT_BACK and (unheard := self._verdicts.unheard()) is not None:
+            await self._steps.hand_back(unheard)
         return closing
 
     @workflow.update
@@ -118,7 +101,7 @@ class Incident:
             case DecisionKind.declare:
                 return await self._hear(decision)
             case DecisionKind.break_glass:
-                return await self._accept_glass(decision)
+                return await accept_glass(self._glass, self._brief, decision)
             case _:
                 refuse_in_words(self._commands.give, decision)
                 return Answer(status="accepted", sentence=f"{decision.kind.value.replace('_', ' ')} accepted.")
@@ -140,23 +123,15 @@ class Incident:
         What a person says comes as a signed decision and never like this.
         """
         if not verdict.by_person:
-            self._verdicts.append(verdict)
+            self._verdicts.add(verdict)
 
     # --- the story ----------------------------------------------------------------------------------------------
 
     async def _declare(self) -> None:
         await self._scribe.record("opened", self._steps.opened(self._ends_by), "Declare the incident")
         self._opened = True
-        await self._keep_verdicts()
+        await self._verdicts.keep(self._scribe)
         await self._scribe.tell(_step_of(self._case.verdict), "opened")
-
-    async def _keep_verdicts(self) -> None:
-        """Record the verdicts that came since the last time; cards show the newest one."""
-        async with self._keeping:  # whoever comes second waits until they stand there: a gate is decided on them
-            while self._verdicts_recorded < len(self._verdicts):
-                verdict = self._verdicts[self._verdicts_recorded]
-                self._verdicts_recorded += 1
-                await self._scribe.record(f"verdict/{self._verdicts_recorded}", verdict, "Keep the evidence")
 
     async def _resolve(self) -> Closing:
         """Plan and ask until people decided and the way back is done, or the incident's time is over. Break-glass goes
@@ -169,44 +144,21 @@ class Incident:
 
     async def _round(self) -> Closing | None:
         """Evidence first, then a plan, then people; None when it begins again."""
-        if not self._frozen:
-            closing = await self._freeze()
-            if closing is not None or not self._frozen:
-                return closing
+        if not self._evidence.settled:
+            missing = await self._evidence.freeze(self._verdicts.severity)
+            if missing:
+                return self._aborted(await self._evidence.ask(missing))
+            if not self._evidence.settled:
+                return self._aborted(self._phases.taken())
         self._plans += 1
-        await self._enter("planning", "Reading the target and working out the way back.", None)
-        made = await self._unless_broken(self._steps.make_plan(self._severity, self._plans))
+        sentence = "Reading the target and working out the way back."
+        await self._phases.enter("planning", sentence, None, commands=(DecisionKind.abort,))
+        made = await self._phases.doing(self._steps.make_plan(self._verdicts.severity, self._plans))
         if made is None:
-            return None
+            return self._aborted(self._phases.taken())
         if made.plan is None:
-            return await self._hold(f"No plan is possible: {made.impossible}")
+            return await self._hold(f"{self._relapse}No plan is possible: {made.impossible}")
         return await self._gate_and_act(made.plan)
-
-    async def _freeze(self) -> Closing | None:
-        """Nothing is changed before the evidence is safe; a freeze that fails is tried again by people."""
-        limit = self._playbook.evidence_freeze.time_limit
-        await self._enter("freezing", "Copying the evidence before anything is changed.", workflow.now() + limit)
-        copying = self._evidence = self._evidence or self._steps.freeze(limit)
-        await workflow.wait_condition(lambda: copying.done() or self._glass.broken)
-        if not copying.done():
-            return None
-        reason = await self._copied(copying, "wait")
-        return (
-            await self._hold(f"The evidence could not be frozen, so nothing is changed: {reason}") if reason else None
-        )
-
-    async def _copied(self, copying: workflow.ActivityHandle[Frozen], branch: Literal["wait", "parallel"]) -> str:
-        """Wait for the evidence; empty when it is safe, else why it is not, which is recorded."""
-        try:
-            await copying
-            self._frozen = True
-            return ""
-        except ActivityError as error:
-            self._evidence = None
-            reason = str(error.cause or error)
-            failed = FreezeFailed(reason=reason, branch=branch)
-            await self._scribe.record(f"freeze_failed/{self._phases}", failed, "Freeze failed")
-            return reason
 
     def _out_of_time(self) -> Closing:
         limit = in_words(self._playbook.incident_time_limit)
@@ -216,19 +168,19 @@ class Incident:
 
     async def _gate_and_act(self, plan: Plan) -> Closing | None:
         """One round; None when it has to be planned and asked again. What the verdicts lead to is on record first."""
-        await self._keep_verdicts()
-        gated = await self._unless_broken(self._steps.gate(plan, self._plans))
+        await self._verdicts.keep(self._scribe)
+        gated = await self._phases.doing(self._steps.gate(plan, self._plans))
         if gated is None:
-            return None
+            return self._aborted(self._phases.taken())
         because = "; ".join(gated.gate.because)
         match gated.gate.act:
-            case "automatic":
-                return await self._see_through(await self._start_revert(plan, None))
-            case "ask" | "ask_if_blind":
+            case "automatic" if not self._relapse:
+                return await self._see_through(plan, await self._start_revert(plan, None))
+            case "automatic" | "ask" | "ask_if_blind":
                 return await self._ask_and_act(plan, gated.policy)
             case "investigate":
                 sentence = f"Held before anything is changed: {because}. Ask again = put the plan to people."
-                answer = await self._answered(sentence)
+                answer = await self._phases.answered(sentence)
                 if answer is not None and answer.kind is DecisionKind.ask_again:
                     return await self._ask_and_act(plan, gated.policy)
                 return self._aborted(answer)
@@ -242,7 +194,7 @@ class Incident:
         because = approval.state.because
         match approval.state.status:
             case ApprovalStatus.approved:
-                return await self._see_through(await self._start_revert(plan, approval))
+                return await self._see_through(plan, await self._start_revert(plan, approval))
             case ApprovalStatus.rejected:
                 return Closing(
                     outcome="rejected", sentence=f"The rollback was {because}; the candidate keeps its share."
@@ -261,8 +213,8 @@ class Incident:
     async def _ask(self, plan: Plan, policy: ApprovalPolicy) -> ApprovalResult:
         """Put the plan to people, on the evidence that the gate has seen."""
         self._asks += 1
-        shown = self._verdicts_recorded
-        await self._enter(
+        shown = self._verdicts.kept
+        await self._phases.enter(
             "asking",
             f"Waiting for {policy.quorum.distinct_people} people to approve the plan; "
             f"if nobody decides in {in_words(policy.time_limit)}: {policy.default}.",
@@ -270,10 +222,10 @@ class Incident:
             commands_to=ids.approval_workflow(workflow.info().workflow_id, self._asks),
             commands=(DecisionKind.withdraw,),
         )
-        approval = await self._steps.ask(plan, policy, self._verdicts[shown - 1].evidence_digest, self._asks)
-        await workflow.wait_condition(lambda: approval.done() or len(self._verdicts) > shown or self._glass.broken)
+        approval = await self._steps.ask(plan, policy, self._verdicts.evidence_digest(shown), self._asks)
+        await workflow.wait_condition(lambda: approval.done() or self._verdicts.came_after(shown) or self._glass.broken)
         if not approval.done():
-            changed = f"the evidence changed: {self._verdicts[-1].trigger}"
+            changed = f"the evidence changed: {self._verdicts.newest.trigger}"
             with suppress(FailureError):  # it may end in this very moment; then its own end counts
                 await approval.signal(Approval.supersede, OVERRULED if self._glass.broken else changed)
         return await approval
@@ -283,7 +235,7 @@ class Incident:
         a standing authorisation carries."""
         self._reverts += 1
         how = "" if carried_by else "without asking, under a standing authorisation, "
-        await self._enter(
+        await self._phases.enter(
             "reverting",
             f"Going back {how}in {_counted(len(plan.stages))}; hold, abort or reverse at any point.",
             workflow.now() + plan.expected_duration,
@@ -292,7 +244,7 @@ class Incident:
         )
         return await self._steps.revert(plan, carried_by, self._reverts, self._ends_by)
 
-    async def _see_through(self, reverting: Reverting) -> Closing | None:
+    async def _see_through(self, plan: Plan, reverting: Reverting) -> Closing | None:
         """Wait for the end of a revert; somebody who breaks the glass meanwhile stops it."""
         await workflow.wait_condition(lambda: reverting.done() or self._glass.broken)
         if not reverting.done():
@@ -301,63 +253,45 @@ class Incident:
         result = await reverting
         match result.outcome:
             case "completed":
-                return await self._verify(result.completed_at or workflow.now())
+                return await self._verify(plan, result.completed_at or workflow.now())
             case "aborted" | "reversed":
                 return Closing(outcome=result.outcome, sentence=f"The rollback was {result.sentence}")
             case _:
                 return None
 
     @property
-    def _severity(self) -> Severity:
-        """The worst of all triggers that have fired; it decides who has to approve."""
-        return min(Severity(verdict.severity) for verdict in self._verdicts)
-
-    @property
     def _policy(self) -> ApprovalPolicy:
-        return self._playbook.policy(self._severity)
+        return self._playbook.policy(self._verdicts.severity)
 
     @property
     def _measured_after_declared(self) -> bool:
         """Whether a trigger has fired in an incident that a person opened: they take back their words, not the data."""
-        return self._case.opened_by != AUTOMATION and not all(verdict.by_person for verdict in self._verdicts)
+        return self._case.opened_by != AUTOMATION and self._verdicts.measured
 
-    async def _verify(self, since: datetime) -> Closing:
-        """All-clear only on positive evidence; otherwise people are asked, and silence never becomes success."""
+    async def _verify(self, plan: Plan, since: datetime) -> Closing | None:
+        """Whoever breaks the glass from here on would find nothing to do; then positive evidence is waited for. None
+        when it became worse again and the playbook asks for a new plan."""
         self._glass.close("all users are back on the baseline.")
         if self._glass.broken:  # it came while the last stage was being completed
             with suppress(ActivityError):  # nothing was left to do; what was done is verified all the same
                 await self._answer_for((await self._use(self._glass.take())).broken)
-        await self._keep_verdicts()
+        await self._verdicts.keep(self._scribe)
         await self._scribe.tell(Step.reverted, str(self._reverts))
-        number = 1
-        while True:
-            await self._enter(
-                "verifying",
-                "All users are back on the baseline; waiting for labelled answers that show it is healthy.",
-                workflow.now() + self._playbook.verification.time_limit,
-            )
-            checked = await self._steps.verify_health(since, self._reverts, number)
-            if checked.passed:
-                return Closing(outcome="reverted", sentence="Rolled back and shown to be healthy.")
-            await self._scribe.tell(Step.not_verified, f"{self._reverts}/{number}")
-            sentence = f"Rolled back, but not shown to be healthy: {checked.sentence}"
-            answer = await self._wait_for(
-                "not_verified",
-                f"{sentence} Resume = verify again, abort = close.",
-                (DecisionKind.resume, DecisionKind.abort),
-            )
-            if answer is None or answer.kind is DecisionKind.abort:
-                return Closing(outcome="reverted_not_verified", sentence=sentence)
-            number += 1
+        verification = Verification(self._playbook.verification, self._steps, self._scribe, self._phases, self._ends_by)
+        closing = await verification.run(plan, since, self._reverts)
+        if closing is None:
+            self._relapse = verification.relapse
+            self._glass.reopen()
+        return closing
 
     async def _close(self, closing: Closing) -> None:
         self._commands.open(())
+        self._verdicts.close()
         self._statements.close()
         self._glass.close("this incident is being closed.")
-        if self._evidence is not None and not self._frozen:
-            await self._copied(self._evidence, "parallel")
-        await self._keep_verdicts()
-        if closing.outcome in ("reverted", "reverted_not_verified"):
+        await self._evidence.finish()
+        await self._verdicts.keep(self._scribe)
+        if closing.outcome in WENT_BACK:
             await self._steps.close_release(closing.sentence)
         closed = IncidentClosed(outcome=closing.outcome, sentence=closing.sentence)
         await self._scribe.record("closed", closed, f"Close the incident: {closing.outcome}")
@@ -375,30 +309,21 @@ class Incident:
             return Answer(status="opened", sentence=f"incident {incident_id} is open.")
         refuse_in_words(self._statements.check, decision)
         verdict = self._statements.give(decision)
-        self._verdicts.append(verdict)
+        self._verdicts.add(verdict)
         self._aside.append(asyncio.create_task(self._tell_statement(verdict, decision.decision_id)))
         return Answer(status="joined", sentence=f"incident {incident_id} was open already; your words joined it.")
 
     async def _tell_statement(self, verdict: VerdictChanged, decision_id: str) -> None:
-        await self._keep_verdicts()
+        await self._verdicts.keep(self._scribe)
         await self._scribe.tell(_step_of(verdict), decision_id)
-
-    async def _accept_glass(self, decision: Decision) -> Answer:
-        """Nothing is asked of anybody; only the last known good version has to be able to take all users."""
-        known = True if decision.terms["emergency"] != Emergency.last_known_good else None
-        ready = known or (await eligible(self._brief)).word
-        refuse_in_words(lambda one: self._glass.give(one, eligible=ready), decision)
-        return Answer(status="accepted", sentence="the glass is broken; others are asked to ratify it.")
 
     async def _act_on_glass(self) -> Closing | None:
         """Act first; the evidence is copied meanwhile, and people are asked afterwards (GOV-39)."""
+        self._phases.taken()  # a command of the same instant was about what break-glass ends
         decision = self._glass.take()
         who = decision.actor.printed_name
-        await self._enter("planning", f"{who} broke the glass; their way is taken now.", None)
-        if not self._frozen:
-            started = FreezeStarted(decision_id=decision.decision_id)
-            await self._scribe.record(f"freeze_started/{decision.decision_id}", started, "Copy the evidence meanwhile")
-            self._evidence = self._evidence or self._steps.freeze(self._playbook.evidence_freeze.time_limit)
+        await self._phases.enter("planning", f"{who} broke the glass; their way is taken now.", None)
+        await self._evidence.beside(decision.decision_id, self._verdicts.severity)
         try:
             taken = await self._use(decision)
         except ActivityError as error:
@@ -408,80 +333,28 @@ class Incident:
             return await self._hold(f"{who} broke the glass: {taken.broken.sentence}")
         reverting = await self._start_revert(taken.plan, decision.decision_id)
         await self._answer_for(taken.broken)
-        return await self._see_through(reverting)
+        return await self._see_through(taken.plan, reverting)
 
     async def _use(self, decision: Decision) -> GlassTaken:
         self._plans += 1
-        return await take_glass(self._case, self._brief, self._severity, decision.decision_id, self._plans)
+        return await take_glass(self._case, self._brief, self._verdicts.severity, decision.decision_id, self._plans)
 
     async def _answer_for(self, broken: GlassBroken) -> None:
         """Everybody is told, and others are asked whether it was right."""
         await ask_ratification(self._case, self._brief, broken)
         await self._scribe.tell(Step.glass_broken, broken.decision_id)
 
-    async def _unless_broken(self, step: Coroutine[Any, Any, Done]) -> Done | None:
-        """What a step answers; None when somebody breaks the glass: their way waits for no step before it."""
-        doing = asyncio.create_task(step)
-        await workflow.wait_condition(lambda: doing.done() or self._glass.broken)
-        if self._glass.broken:
-            doing.cancel()
-            await workflow.wait([doing])
-            return None
-        return await doing
-
     # --- waiting for people -------------------------------------------------------------------------------------
 
     async def _hold(self, sentence: str) -> Closing | None:
         """Freeze where we are and ask again after a while, so that a hold is never the end (GOV-23)."""
-        return self._aborted(await self._answered(sentence))
-
-    async def _answered(self, sentence: str) -> Decision | None:
-        return await self._wait_for("held", sentence, (DecisionKind.ask_again, DecisionKind.abort))
+        return self._aborted(await self._phases.answered(sentence))
 
     @staticmethod
     def _aborted(answer: Decision | None) -> Closing | None:
         if answer is None or answer.kind is not DecisionKind.abort:
             return None
         return Closing(outcome="aborted", sentence=f"Aborted by {answer.actor.printed_name}: {answer.reason}")
-
-    async def _wait_for(self, phase: Phase, sentence: str, kinds: tuple[DecisionKind, ...]) -> Decision | None:
-        """Wait for a command until it is time to ask again; None when that time came first, or break-glass did."""
-        until = min(workflow.now() + self._policy.ask_again_every, self._ends_by)
-        self._commands.open(kinds)
-        await self._enter(phase, sentence, until, commands=kinds, waiting_for="incident_commander")
-        with suppress(TimeoutError):  # a command of the same instant still counts
-            await workflow.wait_condition(
-                lambda: self._commands.given or self._glass.broken,
-                timeout=max(until - workflow.now(), timedelta(milliseconds=1)),
-                timeout_summary=f"{phase.replace('_', ' ')} until {until:%H:%M:%S} UTC",
-            )
-        self._commands.open(())
-        return self._commands.take()
-
-    async def _enter(
-        self,
-        phase: Phase,
-        sentence: str,
-        until: datetime | None,
-        *,
-        commands_to: str | None = None,
-        commands: Iterable[DecisionKind] = (),
-        waiting_for: str = "nothing",
-    ) -> None:
-        """Say where we are, in the Ledger and in the Temporal UI."""
-        self._phases += 1
-        await self._scribe.record(
-            f"phase/{self._phases}",
-            IncidentPhase(
-                phase=phase,
-                sentence=sentence,
-                until=until,
-                commands_to=commands_to or workflow.info().workflow_id,
-                commands=tuple(kind.value for kind in commands),
-            ),
-            f"Phase: {phase.replace('_', ' ')}",
-        )
-        show(phase, sentence, waiting_for)
 
 
 def _step_of(verdict: VerdictChanged) -> Step:

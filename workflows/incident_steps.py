@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Literal
 
 from temporalio import workflow
 from temporalio.common import TypedSearchAttributes
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, FailureError
 from temporalio.workflow import ActivityHandle, ChildWorkflowHandle, ParentClosePolicy
 
 from activities.briefing import Brief, BriefingActivities, BriefRequest
@@ -29,6 +31,13 @@ from workflows.review import Review, ReviewInput
 from workflows.staged_revert import RevertInput, RevertResult, StagedRevert
 from workflows.visibility import labels
 
+#: The signal by which an incident gives its watch a trigger that it cannot act on any more.
+NOT_HEARD = "not_heard"
+
+Outcome = Literal[
+    "reverted", "reverted_not_verified", "rejected", "withdrawn", "expired", "aborted", "reversed", "unresolved"
+]
+
 
 class Case(Value):
     """What the watch (or a person) opens an incident with.
@@ -48,6 +57,13 @@ class Case(Value):
     @property
     def labels(self) -> TypedSearchAttributes:
         return labels(self.environment, self.service, self.release_id, self.severity.value)
+
+
+class Closing(Value):
+    """How an incident ended, in a word and a sentence."""
+
+    outcome: Outcome
+    sentence: str
 
 
 async def read_brief(case: Case) -> Brief:
@@ -100,11 +116,13 @@ class IncidentSteps:
             static_summary=f"Messages of {case.incident_id}",
         )
 
-    def freeze(self, limit: timedelta) -> ActivityHandle[Frozen]:
-        """Begin to copy the evidence; awaiting it raises ActivityError when it could not be frozen in time."""
+    def freeze(self, limit: timedelta, number: int) -> ActivityHandle[Frozen]:
+        """Begin to copy the evidence; awaiting it raises ActivityError when nothing could be copied in time."""
         return workflow.start_activity_method(
             FreezingActivities.freeze,
-            FreezeRequest(incident_id=self._case.incident_id, release_id=self._case.release_id),
+            FreezeRequest(
+                incident_id=self._case.incident_id, release_id=self._case.release_id, budget=limit, round=number
+            ),
             summary="Freeze the evidence",
             **policies.freeze(limit),
         )
@@ -191,10 +209,34 @@ class IncidentSteps:
             static_summary=f"Revert {number} of {self._case.incident_id}",
         )
 
-    async def verify_health(self, since: datetime, revert: int, number: int) -> Checked:
-        """Positive evidence from labelled answers since the last stage; what could not be looked at is unknown."""
+    async def verify_health(self, plan: Plan, since: datetime, revert: int, number: int) -> Checked:
+        """Positive evidence from labelled answers since the last stage, and whether every member stays where it was
+        left; what could not be looked at is unknown."""
+        try:
+            return await workflow.execute_activity_method(
+                VerifyingActivities.verify_health,
+                self._health(plan, since, revert, number),
+                summary="Is the service shown to be healthy?",
+                **policies.wait_for_evidence(self._brief.playbook.verification.time_limit),
+            )
+        except ActivityError as error:
+            return _not_seen(error)
+
+    async def watch_health(self, plan: Plan, since: datetime, until: datetime, revert: int, number: int) -> Checked:
+        """Whether something became worse again before `until`; what could not be looked at is unknown."""
+        try:
+            return await workflow.execute_activity_method(
+                VerifyingActivities.watch_health,
+                self._health(plan, since, revert, number).model_copy(update={"until": until}),
+                summary="Does the service stay healthy?",
+                **policies.wait_for_evidence(until - since),
+            )
+        except ActivityError as error:
+            return _not_seen(error)
+
+    def _health(self, plan: Plan, since: datetime, revert: int, number: int) -> HealthRequest:
         playbook = self._brief.playbook
-        request = HealthRequest(
+        return HealthRequest(
             incident_id=self._case.incident_id,
             release_id=self._case.release_id,
             detection=playbook.detection,
@@ -203,17 +245,8 @@ class IncidentSteps:
             revert=revert,
             round=number,
             key=f"{self._case.incident_id}/health/{revert}",
+            plan=plan,
         )
-        try:
-            return await workflow.execute_activity_method(
-                VerifyingActivities.verify_health,
-                request,
-                summary="Is the service shown to be healthy?",
-                **policies.wait_for_evidence(playbook.verification.time_limit),
-            )
-        except ActivityError as error:
-            sentence = f"the answers could not be looked at: {error.cause or error}"
-            return Checked(results=(CheckResult(name="health", word=CheckWord.unknown, sentence=sentence),))
 
     async def close_release(self, why: str) -> None:
         """End the watch of a release that is back on its baseline."""
@@ -223,6 +256,13 @@ class IncidentSteps:
             summary="End the watch of the reverted release",
             **policies.RECORD,
         )
+
+    async def hand_back(self, verdict: VerdictChanged) -> None:
+        """Give the watch a trigger that came too late for this incident; it opens the next one. A release that nobody
+        watches any more has no watch to take it: the verdict is in the Ledger."""
+        watch = workflow.get_external_workflow_handle(ids.watch_workflow(self._case.environment, self._case.release_id))
+        with suppress(FailureError):
+            await watch.signal(NOT_HEARD, verdict)
 
     async def start_review(self) -> None:
         """Hand over to the review, which outlives the incident."""
@@ -237,3 +277,8 @@ class IncidentSteps:
             search_attributes=case.labels,
             static_summary=f"Review of {case.incident_id}",
         )
+
+
+def _not_seen(error: ActivityError) -> Checked:
+    sentence = f"the answers could not be looked at: {error.cause or error}"
+    return Checked(results=(CheckResult(name="health", word=CheckWord.unknown, sentence=sentence),))

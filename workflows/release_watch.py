@@ -18,11 +18,13 @@ from countermand.plan.target import Value
 from countermand.playbook.model import Severity
 from workflows import policies
 from workflows.incident import Incident
-from workflows.incident_steps import Case
+from workflows.incident_steps import NOT_HEARD, Case
 from workflows.visibility import show
 
 #: Pause before observing is tried again after its activity failed for good.
 _AFTER_FAILURE = timedelta(minutes=1)
+#: How often and after which pause it is looked whether an incident that is closing has closed.
+_TRIES, _UNTIL_CLOSED = 60, timedelta(seconds=1)
 
 
 class WatchInput(Value):
@@ -59,11 +61,21 @@ class ReleaseWatch:
                 continue
             if observed.reason == "over":
                 show("over", f"The watch is over: {observed.why}.")
+                await workflow.wait_condition(workflow.all_handlers_finished)
                 return observed.why
             if observed.reason == "changed" and observed.verdict is not None:
                 await self._react(observed, observed.verdict)
-            if workflow.info().is_continue_as_new_suggested():
+            if workflow.info().is_continue_as_new_suggested() and workflow.all_handlers_finished():
                 workflow.continue_as_new(watch.model_copy(update={"seen": self._seen, "incidents": self._incidents}))
+
+    @workflow.signal(name=NOT_HEARD)
+    async def not_heard(self, verdict: VerdictChanged) -> None:
+        """A trigger came while an incident was closing, too late to act on it there: it opens the next incident."""
+        for _ in range(_TRIES):
+            if await self._start_incident(verdict):
+                return
+            await workflow.sleep(_UNTIL_CLOSED)
+        await self._open_incident(verdict)
 
     async def _observe(self) -> ObserveResult:
         watch = self._watch
@@ -99,8 +111,19 @@ class ReleaseWatch:
 
     async def _open_incident(self, verdict: VerdictChanged) -> None:
         """Open the one Incident of this release, or tell the open one that its evidence changed (I1)."""
+        if await self._start_incident(verdict):
+            return
+        handle = workflow.get_external_workflow_handle_for(Incident.run, self._incident_workflow)
+        with suppress(FailureError):  # it may be closing in this very moment; its verdict is in the Ledger
+            await handle.signal(Incident.evidence_changed, verdict)
+
+    @property
+    def _incident_workflow(self) -> str:
+        return ids.incident_workflow(self._watch.environment, self._watch.service, self._watch.release_id)
+
+    async def _start_incident(self, verdict: VerdictChanged) -> bool:
+        """False when one is open already."""
         watch = self._watch
-        workflow_id = ids.incident_workflow(watch.environment, watch.service, watch.release_id)
         case = Case(
             incident_id=ids.incident_id(watch.environment, watch.service, watch.release_id, self._incidents + 1),
             release_id=watch.release_id,
@@ -114,13 +137,12 @@ class ReleaseWatch:
             await workflow.start_child_workflow(
                 Incident.run,
                 case,
-                id=workflow_id,
+                id=self._incident_workflow,
                 parent_close_policy=ParentClosePolicy.ABANDON,
                 search_attributes=case.labels,
                 static_summary=f"{case.incident_id}: {verdict.trigger} on {watch.release_id}",
             )
-            self._incidents += 1
         except WorkflowAlreadyStartedError:
-            handle = workflow.get_external_workflow_handle_for(Incident.run, workflow_id)
-            with suppress(FailureError):  # it may be closing in this very moment; its verdict is in the Ledger
-                await handle.signal(Incident.evidence_changed, verdict)
+            return False
+        self._incidents += 1
+        return True

@@ -28,7 +28,7 @@ from countermand.cli.output import (
 if TYPE_CHECKING:
     from rich.text import Text
 
-app = typer.Typer(no_args_is_help=True, help="Incidents: look, hold, resume, abort, reverse, ask again.")
+app = typer.Typer(no_args_is_help=True, help="Incidents: look, hold, resume, abort, reverse, ask again, proceed.")
 
 IncidentId = Annotated[str, typer.Argument(help="For example inc-7f3a2c1d.", show_default=False)]
 ReasonOption = Annotated[
@@ -178,3 +178,11 @@ def ask_again(
 ) -> None:
     """Make a new plan from what is true now, and ask for approval again."""
     _act(incident_id, "ask_again", reason, resume, output)
+
+
+@app.command()
+def proceed_incomplete(
+    incident_id: IncidentId, reason: ReasonOption, resume: ResumeOption = None, output: FormatOption = Format.table
+) -> None:
+    """Go on although some evidence could not be copied; the review shows who decided it and why."""
+    _act(incident_id, "proceed_incomplete", reason, resume, output)

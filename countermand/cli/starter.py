@@ -20,6 +20,7 @@ rights:
   abort: [incident_commander, executive]
   reverse: [incident_commander]
   ask_again: [incident_commander, safety_lead]
+  proceed_incomplete: [incident_commander]
 """
 
 #: Subject and printed name of the accounts that are made.

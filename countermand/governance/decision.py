@@ -31,6 +31,7 @@ class DecisionKind(StrEnum):
     abort = "abort"
     reverse = "reverse"
     ask_again = "ask_again"
+    proceed_incomplete = "proceed_incomplete"
     sign_review = "sign_review"
     extend = "extend"
     break_glass = "break_glass"

@@ -29,8 +29,11 @@ GOVERNED = frozenset(
         DecisionKind.abort,
         DecisionKind.reverse,
         DecisionKind.ask_again,
+        DecisionKind.proceed_incomplete,
     }
 )
+#: Acts that nobody may do where the governance file names no role for them.
+OPTIONAL = frozenset({DecisionKind.proceed_incomplete})
 
 
 class Member(Strict):
@@ -89,7 +92,7 @@ class Governance(Strict):
         for row in self.actions:
             if lacking := unreachable(row, holders):
                 raise ValueError(f"actions: nobody is left to {row.does}; missing: {', '.join(lacking)}")
-        missing = sorted(kind.value for kind in GOVERNED - self.rights.keys())
+        missing = sorted(kind.value for kind in GOVERNED - OPTIONAL - self.rights.keys())
         if missing:
             raise ValueError(f"rights: no role may do {', '.join(missing)}; name at least one role for each")
         for kind, roles in self.rights.items():
@@ -186,6 +189,12 @@ class Directory(Value):
     def permit(self, kind: DecisionKind, roles: tuple[str, ...]) -> None:
         """Raise Refused(not_your_role) unless one of `roles` may do `kind`."""
         allowed = self.governance.rights.get(kind, ())
+        if not allowed:
+            raise Refused(
+                Refusal.not_your_role,
+                f"{kind.value} is open to nobody: the governance file names no role for it.",
+                f"Name roles in the governance file, under `rights.{kind.value}`, or decide something else.",
+            )
         if not set(allowed) & set(roles):
             people = ", ".join(person.name for person in self.holders(*allowed)) or "nobody"
             raise Refused(
@@ -226,4 +235,7 @@ def unattainable(playbook: Playbook, directory: Directory) -> list[str]:
         people = len(directory.holders(*(slot.role for slot in quorum.roles)))
         if people < quorum.distinct_people:
             problems.append(f"{where}: needs {quorum.distinct_people} different people, the directory has {people}")
+    roles = directory.governance.rights.get(DecisionKind.proceed_incomplete, ())
+    if playbook.evidence_freeze.if_incomplete == "ask" and not directory.holders(*roles):
+        problems.append("evidence_freeze.if_incomplete: nobody may proceed_incomplete; name roles under `rights`")
     return problems

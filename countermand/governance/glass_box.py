@@ -27,6 +27,10 @@ class GlassBox:
         """Accept none any more; `why` is what people hear."""
         self._useless = why
 
+    def reopen(self) -> None:
+        """Accept one again: there may be something to do."""
+        self._useless = ""
+
     @property
     def broken(self) -> bool:
         return self._waiting is not None

@@ -52,7 +52,7 @@ class IncidentClosed(Body):
 
 
 class FrozenItem(Value):
-    """One item of frozen evidence."""
+    """One item of frozen evidence; of one that is not complete there are no bytes, and `why` says why."""
 
     name: str
     sha256: str
@@ -60,6 +60,7 @@ class FrozenItem(Value):
     source: str
     read_at: datetime
     complete: bool
+    why: str = ""
 
 
 class FreezeCompleted(Body):
@@ -68,10 +69,30 @@ class FreezeCompleted(Body):
     items: tuple[FrozenItem, ...]
 
 
+class FreezeIncomplete(Body):
+    """What could be copied in time, and what could not."""
+
+    KIND: ClassVar[Kind] = Kind.freeze_incomplete
+    inventory_sha256: str
+    items: tuple[FrozenItem, ...]
+
+
+class FreezeWaived(Body):
+    """Somebody decided to go on although evidence is missing (GOV-42); the decision with their signature is a record of
+    its own."""
+
+    KIND: ClassVar[Kind] = Kind.freeze_waived
+    decision_id: str
+    subject: str
+    name: str
+    missing: str
+    reason: str
+
+
 class FreezeFailed(Body):
     KIND: ClassVar[Kind] = Kind.freeze_failed
     reason: str
-    branch: Literal["wait", "parallel"]
+    branch: Literal["wait", "ask", "parallel"]
 
 
 class PlanMade(Body):

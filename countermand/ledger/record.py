@@ -36,6 +36,8 @@ class Kind(StrEnum):
     incident_closed = "incident.closed"
     freeze_completed = "freeze.completed"
     freeze_failed = "freeze.failed"
+    freeze_incomplete = "freeze.incomplete"
+    freeze_waived = "freeze.waived"
     plan = "plan"
     ask_opened = "ask.opened"
     ask_rung = "ask.rung"

@@ -153,6 +153,8 @@ def unknowns(view: IncidentView) -> list[str]:
     missing = ["the cause: the review will look for it"]
     if view.freeze is None:
         missing.append("how many users saw a bad answer before the watch noticed")
+    if view.waiver is not None:
+        missing.append(f"what was not copied before something was changed: {view.waiver.missing}")
     missing += [f"{c.name.replace('_', ' ')}: {c.sentence}" for c in _newest_checks(view) if c.word == "unknown"]
     return missing
 

@@ -108,6 +108,8 @@ class IncidentView:
     closed_at: datetime | None = None
     verdict: b.VerdictChanged | None = None
     freeze: b.FreezeCompleted | None = None
+    freeze_gap: b.FreezeIncomplete | None = None
+    waiver: b.FreezeWaived | None = None
     plan: Plan | None = None
     gate: b.GateDecided | None = None
     asks: list[AskView] = field(default_factory=list)
@@ -192,8 +194,16 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
         case b.IncidentPhase():
             view.phase, view.phase_since = body, record.at
         case b.FreezeCompleted():
-            view.freeze = body
+            view.freeze, view.freeze_gap = body, None
             line("info", f"Evidence frozen: {len(body.items)} items", body.inventory_sha256)
+        case b.FreezeIncomplete():
+            view.freeze_gap = body
+            missing = [f"{item.name}: {item.why}" for item in body.items if not item.complete]
+            line("bad", f"Evidence incomplete: {len(missing)} of {len(body.items)} items missing", "; ".join(missing))
+        case b.FreezeWaived():
+            view.waiver = body
+            said = f"missing: {body.missing}. Reason: {fenced(body.reason)}"
+            line("person", f"{body.name} went on with incomplete evidence", said)
         case b.FreezeStarted():
             line("info", "Evidence is copied meanwhile", "the glass was broken, so nothing waits for it")
         case b.GlassBroken():

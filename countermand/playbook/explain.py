@@ -79,7 +79,8 @@ def _way_back(playbook: Playbook) -> Iterator[str]:
     revert, integrity = playbook.revert, playbook.data_integrity
     yield wrapped(f"THE WAY BACK on {revert.target}/{revert.member}", 0)
     freeze = in_words(playbook.evidence_freeze.time_limit)
-    yield f"  first, the evidence is frozen, within {freeze}"
+    without = "people decide" if playbook.evidence_freeze.if_incomplete == "ask" else "nothing changes"
+    yield f"  first, the evidence is frozen, within {freeze}; without it {without}"
     for number, stage in enumerate(revert.stages, start=1):
         part = "all" if stage.give_back == 10_000 else format_percent(stage.give_back)
         users = f"{part} of the new version's users return"
@@ -106,6 +107,9 @@ def _healthy(playbook: Playbook) -> Iterator[str]:
         bound = f"at most {share(evidence.at_most, spec)}" if spec.bad == "higher" else least
         judged = f"judged on {evidence.min_scored:,} {words(spec.unit)}s"
         yield wrapped(f"{words(evidence.signal)} {bound}, {judged}", 2, 4)
+    if verification.watch_for is not None:
+        then = "a new way back is put to people" if verification.on_regression == "ask" else "it is held for people"
+        yield wrapped(f"then watched for {in_words(verification.watch_for)}; if it is worse again, {then}", 2, 4)
     yield "  otherwise nobody calls it healthy and people are asked what to do; no data is never good news"
 
 

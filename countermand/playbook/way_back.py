@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from countermand.playbook.terms import Faults, Misfit, Name, Part, SignalName, Strict, Text, repeated
+from countermand.playbook.terms import Faults, Misfit, Name, Part, Severity, SignalName, Strict, Text, repeated
 from countermand.playbook.units import BasisPoints, Duration, Number, Positive, format_percent, within
+
+#: How long a freeze may take at most, whatever the playbook says; 5 minutes where nothing stands here (GOV-42).
+LONGEST_FREEZE = {Severity.sev1: timedelta(seconds=60)}
 
 
 class Check(Strict):
@@ -157,9 +161,33 @@ class RollbackVerification(Strict):
         Decimal("0.95"), description="Confidence of the upper bounds."
     )
     time_limit: Positive = Field(description="By when it must be shown, else people are asked; never an all-clear.")
+    watch_for: Positive | None = Field(
+        None, description="For how long it is watched after that, before the all-clear and the end of the incident."
+    )
+    on_regression: Literal["hold", "ask"] | None = Field(
+        None,
+        description="When it becomes worse again in that time. hold: people are told and nothing is planned. ask: a "
+        "new way back is planned and put to people. Required with `watch_for`.",
+    )
+
+    @model_validator(mode="after")
+    def _declared(self) -> Self:
+        if (self.watch_for is None) != (self.on_regression is None):
+            missing = "on_regression" if self.on_regression is None else "watch_for"
+            raise Misfit(((missing,), "`watch_for` and `on_regression` go together: how long, and what then"))
+        return self
 
 
 class EvidenceFreeze(Strict):
     """Evidence is frozen before the first effect, within this time."""
 
-    time_limit: Positive = Field(description="By when the evidence must be frozen.")
+    time_limit: Positive = Field(description="By when the evidence must be frozen; 60s for sev1 and 5m else at most.")
+    if_incomplete: Literal["wait", "ask"] = Field(
+        "wait",
+        description="When something cannot be frozen in time. wait: nothing is changed until it is; people can ask for "
+        "another try. ask: people can also decide to go on without it.",
+    )
+
+    def budget(self, severity: Severity) -> timedelta:
+        """How long the freeze of an incident of this severity may take (GOV-42)."""
+        return min(self.time_limit, LONGEST_FREEZE.get(severity, timedelta(minutes=5)))

@@ -26,6 +26,7 @@ from countermand.ledger.bodies import (
     Body,
     CheckDone,
     CommsSent,
+    FreezeCompleted,
     GateDecided,
     GlassBroken,
     IncidentClosed,
@@ -83,6 +84,7 @@ class Desk:
 
     async def plan(self, incident_id: str = INCIDENT, number: int = 1) -> Plan:
         await cases.register(self.ledger, self.release)
+        await self.write(FreezeCompleted(inventory_sha256="sha256:0", items=()), "freeze", incident_id)
         request = PlanRequest(incident_id=incident_id, severity=Severity.sev1, brief=await self.brief(), number=number)
         made = await PlanningActivities(self.target, self.ledger, self.keys, fakes.now).make_plan(request)
         assert made.plan is not None, made.impossible

@@ -35,6 +35,7 @@ from countermand import ids
 from countermand.detection.models import Arm
 from countermand.governance.decision import Actor, Decision, DecisionKind
 from countermand.ledger.bodies import DecisionMade, VerdictChanged
+from countermand.ledger.record import Kind
 from countermand.messages.incident import IncidentView, incident
 from countermand.playbook.model import Playbook, Severity
 from runtime import WORKFLOWS, plugin
@@ -114,6 +115,7 @@ class World:
         gating = GatingActivities(self.targets, self.ledger, self.keys, self.trust, fakes.now)
         reviewing = ReviewingActivities(self.ledger, fakes.FakeRenderer(), self.catalogue, fakes.now)
         sealer = Sealer(self.signals, lambda _name: None)
+        verifying = VerifyingActivities(self.signals, sealer, self.catalogue, self.ledger, self.targets, fakes.now)
         watching = WatchingActivities(self.signals, sealer, self.catalogue, fakes.now)
         async with (
             Worker(
@@ -137,7 +139,8 @@ class World:
                     emergencies.confirm_declared,
                     emergencies.eligible,
                     emergencies.break_glass,
-                    VerifyingActivities(self.signals, sealer, self.catalogue, self.ledger, fakes.now).verify_health,
+                    verifying.verify_health,
+                    verifying.watch_health,
                     CommunicatingActivities(
                         self.ledger, fakes.FakeRenderer(), self.channel, "http://console"
                     ).communicate,
@@ -151,6 +154,18 @@ class World:
             Worker(self.env.client, task_queue=OBSERVE_QUEUE, activities=[watching.observe]),
         ):
             yield worker
+        await self.evidence_came_first()
+
+    async def evidence_came_first(self) -> None:
+        """I10, in every story that is told here: nothing was changed before the evidence was frozen, somebody signed
+        that it goes on without, or the glass was broken."""
+        carrying = {Kind.freeze_completed, Kind.freeze_waived, Kind.glass_broken}
+        safe = set()
+        for record in await self.ledger.records(kinds=[*carrying, Kind.stage_intent]):
+            if record.kind in carrying:
+                safe.add(record.incident_id)
+            else:
+                assert record.incident_id in safe, f"record {record.seq} changes something before evidence is safe"
 
     async def open_incident(self) -> WorkflowHandle[Any, Any]:
         self.signals.standing = True
