@@ -14,6 +14,7 @@ from workflows.approval import Approval
 from workflows.ask_cards import AskCards
 from workflows.consent import Consent
 from workflows.correction import Correction
+from workflows.guard import GuardWatch
 from workflows.incident import Incident
 from workflows.messages import Messages
 from workflows.release_watch import ReleaseWatch
@@ -29,6 +30,7 @@ WORKFLOWS = [
     StagedRevert,
     Messages,
     Review,
+    GuardWatch,
     Correction,
     Consent,
     IssueStanding,

@@ -14,6 +14,7 @@ from activities.communicating import CommunicatingActivities
 from activities.emergencies import EmergencyActivities
 from activities.freezing import FreezingActivities
 from activities.gating import GatingActivities
+from activities.guarding import GuardingActivities
 from activities.planning import PlanningActivities
 from activities.ports import AskCards
 from activities.recording import RecordingActivities
@@ -71,6 +72,7 @@ async def run(settings: Settings) -> None:
     gating = GatingActivities(targets, ledger, GatewayKey(settings.gateway_key), trust, utc_now)
     reviewing = ReviewingActivities(ledger, renderer, catalogue, utc_now)
     showing = ShowingActivities(ledger, cards, people, utc_now)
+    guarding = GuardingActivities(targets, ledger, people, GatewayKey(settings.gateway_key), utc_now)
     client = await connect()
     effects = Worker(
         client,
@@ -106,7 +108,7 @@ async def run(settings: Settings) -> None:
     observing = Worker(
         client,
         task_queue=OBSERVE_QUEUE,
-        activities=[WatchingActivities(signals, sealer, catalogue, utc_now).observe],
+        activities=[WatchingActivities(signals, sealer, catalogue, utc_now).observe, guarding.guard],
         max_concurrent_activities=5_000,
         graceful_shutdown_timeout=timedelta(seconds=1),
     )

@@ -16,7 +16,6 @@ from activities.ports import KeyRing, Ledger, TargetRejected, Targets, TargetUna
 from countermand.governance.approval import RULES, Ask
 from countermand.governance.decision import SignatureClass
 from countermand.governance.delegation import Scope
-from countermand.governance.eligible import Version
 from countermand.ledger.bodies import AskOpened, ConcernRaised, PlanMade
 from countermand.ledger.record import Kind
 from countermand.messages.facts import in_words, spoken
@@ -67,10 +66,10 @@ class PlanningActivities:
         No plan leads to a baseline that is not eligible: people are told why, and nothing is second best (GOV-45).
         """
         release, playbook = request.brief.release, request.brief.playbook
-        found = await self._eligible.judge(Version.of(release.baseline), release.environment, request.brief.rights)
-        if not found.eligible:
-            why = f"{release.baseline.name} is not eligible: {found.because}."
-            return PlanResult(plan=None, impossible=why)
+        governance = request.brief.directory.governance
+        lost = await self._eligible.lacking(release.baseline, release.service, release.environment, governance)
+        if lost:
+            return PlanResult(plan=None, impossible=lost)
         member = member_of(release, playbook)
         try:
             target = self._targets(playbook.revert.target)

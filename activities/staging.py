@@ -33,7 +33,6 @@ from countermand.governance import execution
 from countermand.governance.approval import ApprovalState, Ask
 from countermand.governance.decision import Refusal, Refused
 from countermand.governance.directory import Directory
-from countermand.governance.eligible import Version
 from countermand.governance.gating import fired
 from countermand.governance.past import NotKnown
 from countermand.governance.proof import lacking_approval, lacking_break_glass
@@ -154,9 +153,8 @@ class StagingActivities:
 
     async def _not_eligible(self, plan: Plan) -> str:
         """Why users may not be sent to the plan's baseline now; empty when they may."""
-        rights = rights_in_force((await self._people.snapshot()).governance)
-        found = await self._eligible.judge(Version.of(plan.baseline), plan.environment, rights)
-        return "" if found.eligible else f"{plan.baseline.name} is not eligible: {found.because}."
+        governance = (await self._people.snapshot()).governance
+        return await self._eligible.lacking(plan.baseline, plan.service, plan.environment, governance)
 
     async def _no_longer(self, request: RecheckRequest) -> str:
         """Why what the plan rests on does not hold any more; empty when it does."""

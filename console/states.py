@@ -74,6 +74,7 @@ MARKS: dict[str, Mark] = {
     # versions
     "eligible": Mark("check", "good", "users may be sent to it: it served before and is on no list"),
     "denied": Mark("cross", "bad", "a person put it on the deny list"),
+    "too_old": Mark("clock", "ask", "it was last known to serve longer ago than this organisation accepts"),
     "quarantined": Mark("alarm", "bad", "an incident put it into quarantine; only a re-release ends that"),
     # reviews
     "signed": Mark("check", "good", "signed by everyone it needs"),

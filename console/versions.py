@@ -52,7 +52,7 @@ async def of_release(deps: Console, release: Release, people: Directory) -> list
 
 async def _judged(deps: Console, version: Version, environment: str, people: Directory) -> Eligibility:
     lists = EligibleVersions(deps.ledger, deps.keys, deps.clock)
-    return await lists.judge(version, environment, rights_in_force(people.governance))
+    return await lists.judge(version, environment, people.governance)
 
 
 def eligibility_json(found: Eligibility) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from countermand.ledger.ask_bodies import (
     StandingRevoked,
 )
 from countermand.ledger.body import Body
+from countermand.ledger.guard_bodies import DestinationChecked, GuardState, RequarantineBreach, VersionMarked
 from countermand.ledger.incident_bodies import (
     FreezeCompleted,
     FreezeFailed,
@@ -41,6 +42,7 @@ from countermand.ledger.release_bodies import (
     QuarantineLifted,
     RehearsalPassed,
     ReleaseClosed,
+    ReleaseRefused,
     ReleaseRegistered,
     VerdictChanged,
     VersionAllowed,
@@ -84,12 +86,14 @@ __all__ = [
     "ConsentVote",
     "DecisionMade",
     "DecisionRefused",
+    "DestinationChecked",
     "FreezeCompleted",
     "FreezeFailed",
     "FreezeStarted",
     "FrozenItem",
     "GateDecided",
     "GlassBroken",
+    "GuardState",
     "IncidentClosed",
     "IncidentOpened",
     "IncidentPhase",
@@ -97,7 +101,9 @@ __all__ = [
     "QuarantineLifted",
     "RehearsalPassed",
     "ReleaseClosed",
+    "ReleaseRefused",
     "ReleaseRegistered",
+    "RequarantineBreach",
     "ReviewClosed",
     "ReviewDrafted",
     "StageIntent",
@@ -111,6 +117,7 @@ __all__ = [
     "VerdictChanged",
     "VersionAllowed",
     "VersionDenied",
+    "VersionMarked",
     "VersionQuarantined",
     "parse_body",
 ]
@@ -126,7 +133,8 @@ BODIES: dict[Kind, type[Body]] = {
         ConcernRaised, FreezeStarted, GlassBroken,
         GateDecided, AskDefaulted, RehearsalPassed,
         AskSentTo,
-        VersionDenied, VersionAllowed, VersionQuarantined, QuarantineLifted,
+        VersionDenied, VersionAllowed, VersionQuarantined, QuarantineLifted, ReleaseRefused,
+        RequarantineBreach, GuardState, VersionMarked, DestinationChecked,
     )
 }  # fmt: skip
 

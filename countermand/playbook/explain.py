@@ -94,6 +94,7 @@ def _way_back(playbook: Playbook) -> Iterator[str]:
         2,
         4,
     )
+    yield f"  afterwards the target is watched for {in_words(revert.guard)}: who brings it back opens an incident"
 
 
 def _healthy(playbook: Playbook) -> Iterator[str]:

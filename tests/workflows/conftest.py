@@ -22,6 +22,7 @@ from activities.communicating import CommunicatingActivities
 from activities.emergencies import EmergencyActivities
 from activities.freezing import FreezingActivities
 from activities.gating import GatingActivities
+from activities.guarding import GuardingActivities
 from activities.planning import PlanningActivities
 from activities.recording import RecordingActivities
 from activities.reviewing import ReviewingActivities
@@ -114,6 +115,9 @@ class World:
         reviewing = ReviewingActivities(self.ledger, fakes.FakeRenderer(), self.catalogue, fakes.now)
         sealer = Sealer(self.signals, lambda _name: None)
         watching = WatchingActivities(self.signals, sealer, self.catalogue, fakes.now)
+        guarding = GuardingActivities(
+            self.target, self.ledger, self.people, self.keys, fakes.now, timedelta(milliseconds=200)
+        )
         async with (
             Worker(
                 self.env.client,
@@ -147,7 +151,7 @@ class World:
                 graceful_shutdown_timeout=timedelta(seconds=1),
                 sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
             ) as worker,
-            Worker(self.env.client, task_queue=OBSERVE_QUEUE, activities=[watching.observe]),
+            Worker(self.env.client, task_queue=OBSERVE_QUEUE, activities=[watching.observe, guarding.guard]),
         ):
             yield worker
 
