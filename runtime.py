@@ -21,6 +21,7 @@ from workflows.release_watch import ReleaseWatch
 from workflows.review import Review
 from workflows.staged_revert import StagedRevert
 from workflows.standing import IssueStanding
+from workflows.standing_preflight import StandingPreflight
 
 WORKFLOWS = [
     ReleaseWatch,
@@ -35,6 +36,7 @@ WORKFLOWS = [
     Consent,
     IssueStanding,
     AllowVersion,
+    StandingPreflight,
 ]
 
 

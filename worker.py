@@ -15,8 +15,10 @@ from activities.emergencies import EmergencyActivities
 from activities.freezing import FreezingActivities
 from activities.gating import GatingActivities
 from activities.guarding import GuardingActivities
+from activities.marking import MarkingActivities
 from activities.planning import PlanningActivities
 from activities.ports import AskCards
+from activities.readying import ReadyingActivities
 from activities.recording import RecordingActivities
 from activities.reviewing import ReviewingActivities
 from activities.sealing import Sealer
@@ -99,6 +101,8 @@ async def run(settings: Settings) -> None:
             showing.show_ask,
             reviewing.draft_review,
             reviewing.close_release,
+            MarkingActivities(targets, ledger).mark_version,
+            ReadyingActivities(targets, catalogue, ledger).look_at_destination,
         ],
         # A killed worker's sticky queue delays the next Update by this long (temporal.md §1).
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),

@@ -17,6 +17,7 @@ from temporalio.exceptions import ApplicationError
 from activities.eligible import EligibleVersions
 from activities.heartbeat import heartbeating
 from activities.lately import Lately
+from activities.marking import MarkingActivities
 from activities.planning import Recheck
 from activities.ports import (
     KeyRing,
@@ -120,6 +121,7 @@ class StagingActivities:
         self._keys = keys
         self._lately = Lately(ledger, keys)
         self._eligible = EligibleVersions(ledger, keys, clock)
+        self._marking = MarkingActivities(targets, ledger)
         self._clock = clock
 
     @activity.defn(name="recheck")
@@ -191,6 +193,8 @@ class StagingActivities:
         if back and outcome.result in ("applied", "already"):
             entries += await self._quarantine(plan)
         await self._ledger.append(*entries)
+        if len(entries) > 1:
+            await self._marking.mark(plan, "quarantined")
         return outcome
 
     async def _quarantine(self, plan: Plan) -> list[Entry]:

@@ -110,6 +110,11 @@ def version_quarantined(incident: str, digest: str) -> str:
     return f"{incident}/quarantine/{digest}"
 
 
+def release_refused(release_id: str, what: str) -> str:
+    """Idempotency key of the record that a release was not registered: once for each reason."""
+    return f"{release_id}/refused/{what}"
+
+
 def guard_workflow(incident: str) -> str:
     """Looks whether what an incident took users from comes back."""
     return f"guard/{incident}"

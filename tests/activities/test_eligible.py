@@ -187,7 +187,7 @@ async def test_gov_47_the_effect_of_the_first_stage_and_the_quarantine_are_recor
     assert (await bench.effect(plan, key="k2")).result == "already"
     assert len(await bench.ledger.records(kinds=[Kind.version_quarantined])) == 1
     versions = EligibleVersions(bench.ledger, bench.keys, fakes.now)
-    found = await versions.judge(Version.of(plan.candidate), "test", shipped_rights())
+    found = await versions.judge(Version.of(plan.candidate), "test", bench.people.governance)
     assert found.word == "quarantined"
 
 

@@ -23,7 +23,9 @@ from activities.emergencies import EmergencyActivities
 from activities.freezing import FreezingActivities
 from activities.gating import GatingActivities
 from activities.guarding import GuardingActivities
+from activities.marking import MarkingActivities
 from activities.planning import PlanningActivities
+from activities.readying import ReadyingActivities
 from activities.recording import RecordingActivities
 from activities.reviewing import ReviewingActivities
 from activities.sealing import Sealer
@@ -147,6 +149,8 @@ class World:
                     ShowingActivities(self.ledger, self.cards, self.people, fakes.now).show_ask,
                     reviewing.draft_review,
                     reviewing.close_release,
+                    MarkingActivities(self.target, self.ledger).mark_version,
+                    ReadyingActivities(self.target, self.catalogue, self.ledger).look_at_destination,
                 ],
                 graceful_shutdown_timeout=timedelta(seconds=1),
                 sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
