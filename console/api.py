@@ -16,6 +16,7 @@ from console.auth import api_person, bearer
 from console.decide import Act, Person
 from console.deps import Console, console
 from console.intake import read_body
+from console.live_versions import readiness_of
 from console.problems import Problem
 from console.submit import MAX_REASON
 from console.watched import watched
@@ -236,7 +237,8 @@ async def show_release(release_id: str, deps: Deps, _: SignedIn) -> dict[str, An
         {"at": instant(at), **concern.model_dump(mode="json")}
         for at, concern in await views.concerns_of(deps, release_id)
     ]
-    return (await _releases_json(deps, [status]))[0] | {"concerns": concerns}
+    ready = (await readiness_of(deps, release_id)).model_dump(mode="json")
+    return (await _releases_json(deps, [status]))[0] | {"concerns": concerns, "way_back": ready}
 
 
 async def _releases_json(deps: Console, statuses: list[ReleaseStatus]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from countermand.canonical import digest, instant
 from countermand.governance.decision import DecisionKind
 from countermand.governance.denying import Denial, denial_digest
 from countermand.governance.directory import Directory
-from countermand.governance.eligible import Eligibility, Version
+from countermand.governance.eligible import Eligibility, Version, alternative_sentence
 from countermand.governance.rights import Action, Condition, unreachable
 from countermand.governance.shipped import rights_in_force
 from countermand.governance.version_lists import allowance, lifting
@@ -49,6 +49,16 @@ async def of_release(deps: Console, release: Release, people: Directory) -> list
         (bundle, await _judged(deps, Version.of(bundle), release.environment, people))
         for bundle in (release.baseline, release.candidate)
     ]
+
+
+async def instead(deps: Console, release: Release, people: Directory) -> str:
+    """What people may go back to when the baseline of a release is not eligible; empty while it is."""
+    lists = EligibleVersions(deps.ledger, deps.keys, deps.clock)
+    baseline, where = release.baseline, release.environment
+    if (await lists.judge(Version.of(baseline), where, people.governance)).eligible:
+        return ""
+    found = await lists.alternative(baseline.digest, release.service, where, people.governance)
+    return alternative_sentence(release.service, where, found)
 
 
 async def _judged(deps: Console, version: Version, environment: str, people: Directory) -> Eligibility:

@@ -82,7 +82,7 @@ def _read(
         case StageOutcome(after=after, by=by) if after is not None:
             if after.split.candidate_bp == last:
                 return None
-            if by == "our_key":
+            if by == "our_key" and body.result in ("applied", "already"):
                 who = f"Countermand, stage {body.stage} of incident {record.incident_id}"
                 return after.read_at, after.split.candidate_bp, "moved", who
             return _looked(after.read_at, after.split.candidate_bp, last)
