@@ -19,6 +19,7 @@ router = APIRouter()
 Digest = Annotated[str, Path(pattern=r"^sha256:[0-9a-f]{64}$")]
 Environment = Annotated[Name, Query()]
 Service = Annotated[Name, Path()]
+At = Annotated[AwareDatetime | None, Query()]
 
 
 class NewDenial(BaseModel):
@@ -69,13 +70,7 @@ async def allow(digest: Digest, body: NewAllowance, person: SignedIn, deps: Deps
 
 
 @router.get("/api/v1/services/{service}/live")
-async def live(
-    service: Service,
-    environment: Environment,
-    deps: Deps,
-    _: SignedIn,
-    at: Annotated[AwareDatetime | None, Query()] = None,
-) -> dict[str, Any]:
+async def live(service: Service, environment: Environment, deps: Deps, _: SignedIn, at: At = None) -> dict[str, Any]:
     """Which version users got at an instant, now if not given, and every known change: by whom, inside and outside."""
     found = await live_versions.moves_of(deps, service, environment)
     return live_versions.live_json(found, at or deps.clock())
