@@ -93,6 +93,8 @@ async def test_gov_47_who_moves_it_back_opens_an_incident_and_people_are_told_an
             return asked in [body["ask_id"] for body in world.ledger.bodies(Kind.ask_opened)]
 
         await until(people_are_asked, "the way back is put to people")
+    said = {message.text for message in world.channel.sent.values() if message.step == "requarantine_breach"}
+    assert all("('breach', \"test-bot v7 is back in front of 5 %" in text for text in said)
     (breach,) = only_breaches(world)
     assert (breach["candidate_bp"], breach["left_bp"], breach["by"]) == (500, 0, "unknown")
     assert (opened["trigger"], opened["severity"], opened["opened_by"]) == ("requarantine_breach", "sev2", "automation")
