@@ -77,7 +77,7 @@ def _decides(playbook: Playbook) -> Iterator[str]:
 
 def _way_back(playbook: Playbook) -> Iterator[str]:
     revert, integrity = playbook.revert, playbook.data_integrity
-    yield wrapped(f"THE WAY BACK on {revert.target}/{revert.member}", 0)
+    yield wrapped(f"THE WAY BACK on {revert.target}/{revert.member}, guarded for {in_words(revert.guard)} afterwards", 0)
     freeze = in_words(playbook.evidence_freeze.time_limit)
     yield f"  first, the evidence is frozen, within {freeze}"
     for number, stage in enumerate(revert.stages, start=1):
@@ -94,7 +94,6 @@ def _way_back(playbook: Playbook) -> Iterator[str]:
         2,
         4,
     )
-    yield f"  afterwards the target is watched for {in_words(revert.guard)}: who brings it back opens an incident"
 
 
 def _healthy(playbook: Playbook) -> Iterator[str]:
