@@ -327,3 +327,21 @@ async def test_the_page_and_the_readiness_check_say_that_a_version_in_quarantine
     await person.open("/releases/support-assistant-v7")
     await expect(person.page.locator("#guard")).to_contain_text("is back in front of 5 % of users")
     await expect(person.page.locator("#moves")).to_contain_text("changed outside Countermand")
+
+
+async def test_the_command_line_lists_which_version_was_live_when(served: Served) -> None:
+    state = served.world.story.target_state().model_copy(update={"read_at": BASE - timedelta(hours=2)})
+    body = StageOutcome(
+        revert=1, stage=1, result="applied", by="our_key", recovered=False, after=state, sentence="said."
+    )  # fmt: skip
+    entry = body.entry("outcome", "worker", incident_id="inc-1", release_id=release().release_id)
+    await served.world.deps.ledger.append(entry)
+    settings = {"COUNTERMAND_URL": served.url, "COUNTERMAND_TOKEN": await token(served, cases.LENA), "COLUMNS": "200"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "countermand.cli", "release", "live", "support-assistant", "--environment", "production",
+        "--at", "2026-11-20T03:00:00Z", env=os.environ | settings, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    said = (await process.communicate())[0].decode()
+    assert process.returncode == 0, said
+    assert "50 %" in said
+    assert "stage 1 of incident inc-1" in said

@@ -10,10 +10,15 @@ from temporalio.testing import WorkflowEnvironment
 
 from activities.ports import TargetUnavailable
 from countermand import ids
+from countermand.governance.rights import Action
+from countermand.governance.shipped import shipped_rights
+from countermand.governance.version_lists import lifting
+from countermand.ledger.bodies import QuarantineLifted
 from countermand.ledger.record import Kind
 from countermand.plan.target import Preflight, Split
 from countermand.playbook.model import Playbook, Severity
-from tests import cases
+from tests import cases, fakes
+from tests.standing import give
 from tests.waiting import until
 from tests.workflows.conftest import World
 from workflows.incident import Incident
@@ -209,3 +214,20 @@ async def test_a_target_without_digests_ends_the_guard_when_a_newer_release_uses
         comes_back(world)
         assert "does not tell which" in await guard.result()
     assert only_breaches(world) == []
+
+
+async def test_when_people_let_it_out_of_quarantine_it_may_come_back(world: World) -> None:
+    async with world.worker():
+        guard = await reverted(world)
+        candidate, people = world.release.candidate, await world.people.snapshot()
+        document = lifting(candidate.digest, "test", world.incident_id, "the judge was wrong")
+        right = shipped_rights().row(Action.re_release, Severity.sev1)
+        signers = (cases.MARIA, cases.AMIRA)
+        consent = await give(world.ledger, world.keys, people, right, document, "c-1", fakes.now(), signers)
+        body = QuarantineLifted(
+            digest=candidate.digest, environment="test", by_incident=world.incident_id, consent_id=consent
+        )
+        await world.ledger.append(body.entry("lifted", "worker"))
+        comes_back(world)
+        assert "out of quarantine" in await guard.result()
+    assert (states(world), only_breaches(world)) == (["watching", "over"], [])
