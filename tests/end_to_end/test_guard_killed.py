@@ -24,12 +24,12 @@ async def test_a_breach_while_the_worker_is_dead_opens_an_incident_when_the_next
         for who in ("local|maria", "local|jonas"):
             await stack.approve(ask_id, who)
 
-        async def records(kind: str) -> list[dict[str, Any]]:
+        async def records(kind: str) -> list[dict[str, Any]] | None:
             found = await stack.call("GET", "/api/v1/ledger/records?limit=1000")
-            return [one for one in found["items"] if one["kind"] == kind]
+            return [one for one in found["items"] if one["kind"] == kind] or None
 
         await until(lambda: records("guard.state"), "the guard looks after the rollback", within=150)
-        (looked, *_) = await records("destination.checked")
+        (looked, *_) = await until(lambda: records("destination.checked"), "the way back was looked at")
         assert looked["body"]["ready"] is True
         killed = stack.worker.pid
         assert killed is not None
@@ -42,8 +42,9 @@ async def test_a_breach_while_the_worker_is_dead_opens_an_incident_when_the_next
         (breach,) = await until(lambda: records("requarantine.breach"), "the breach is on record", within=90)
         assert (breach["body"]["candidate_bp"], breach["body"]["by"]) == (700, "a writer with the key 'sync/1'")
 
-        async def opened() -> list[dict[str, Any]]:
-            return [one for one in await records("incident.opened") if one["body"]["trigger"] == "requarantine_breach"]
+        async def opened() -> list[dict[str, Any]] | None:
+            found = await records("incident.opened") or []
+            return [one for one in found if one["body"]["trigger"] == "requarantine_breach"] or None
 
         assert len(await until(opened, "an incident is open for the breach", within=60)) == 1
         found = await stack.call("GET", f"/api/v1/releases/{RELEASE}")
