@@ -14,12 +14,14 @@ from workflows.approval import Approval
 from workflows.ask_cards import AskCards
 from workflows.consent import Consent
 from workflows.correction import Correction
+from workflows.guard import GuardWatch
 from workflows.incident import Incident
 from workflows.messages import Messages
 from workflows.release_watch import ReleaseWatch
 from workflows.review import Review
 from workflows.staged_revert import StagedRevert
 from workflows.standing import IssueStanding
+from workflows.standing_preflight import StandingPreflight
 
 WORKFLOWS = [
     ReleaseWatch,
@@ -29,10 +31,12 @@ WORKFLOWS = [
     StagedRevert,
     Messages,
     Review,
+    GuardWatch,
     Correction,
     Consent,
     IssueStanding,
     AllowVersion,
+    StandingPreflight,
 ]
 
 

@@ -14,8 +14,11 @@ from activities.communicating import CommunicatingActivities
 from activities.emergencies import EmergencyActivities
 from activities.freezing import FreezingActivities
 from activities.gating import GatingActivities
+from activities.guarding import GuardingActivities
+from activities.marking import MarkingActivities
 from activities.planning import PlanningActivities
 from activities.ports import AskCards
+from activities.readying import ReadyingActivities
 from activities.recording import RecordingActivities
 from activities.reviewing import ReviewingActivities
 from activities.sealing import Sealer
@@ -72,6 +75,7 @@ async def run(settings: Settings) -> None:
     verifying = VerifyingActivities(signals, sealer, catalogue, ledger, targets, utc_now)
     reviewing = ReviewingActivities(ledger, renderer, catalogue, utc_now)
     showing = ShowingActivities(ledger, cards, people, utc_now)
+    guarding = GuardingActivities(targets, ledger, people, GatewayKey(settings.gateway_key), utc_now)
     client = await connect()
     effects = Worker(
         client,
@@ -99,6 +103,8 @@ async def run(settings: Settings) -> None:
             showing.show_ask,
             reviewing.draft_review,
             reviewing.close_release,
+            MarkingActivities(targets, ledger).mark_version,
+            ReadyingActivities(targets, catalogue, ledger).look_at_destination,
         ],
         # A killed worker's sticky queue delays the next Update by this long (temporal.md §1).
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
@@ -108,7 +114,7 @@ async def run(settings: Settings) -> None:
     observing = Worker(
         client,
         task_queue=OBSERVE_QUEUE,
-        activities=[WatchingActivities(signals, sealer, catalogue, utc_now).observe],
+        activities=[WatchingActivities(signals, sealer, catalogue, utc_now).observe, guarding.guard],
         max_concurrent_activities=5_000,
         graceful_shutdown_timeout=timedelta(seconds=1),
     )

@@ -17,7 +17,6 @@ from countermand.governance import break_glass, declaring
 from countermand.governance.break_glass import BreakGlass, Emergency
 from countermand.governance.decision import Decision, DecisionKind, Refused
 from countermand.governance.directory import Directory
-from countermand.governance.eligible import Version
 from countermand.governance.rights import Action
 from countermand.governance.shipped import rights_in_force
 from countermand.governance.working_time import WorkingTime
@@ -176,9 +175,10 @@ class EmergencyActivities:
 
     async def _not_eligible(self, brief: Brief, directory: Directory) -> str:
         """Why users may not be sent to the baseline now; empty when they may."""
-        baseline, environment = brief.release.baseline, brief.release.environment
-        found = await self._eligible.judge(Version.of(baseline), environment, rights_in_force(directory.governance))
-        return "" if found.eligible else f"{baseline.name} is not eligible: {found.because}."
+        release = brief.release
+        return await self._eligible.lacking(
+            release.baseline, release.service, release.environment, directory.governance
+        )
 
     def _broken(
         self, request: GlassRequest, decision: Decision, wanted: BreakGlass, plan: Plan | None, sentence: str

@@ -279,7 +279,7 @@ class GatingActivities:
             preflight = await target.preflight(plan.member, Split.candidate(0))
         except (TargetUnavailable, TargetRejected):
             return TargetNow(eligible=None, verified_at=None, still_served=None)
-        listed = await self._eligible.judge(Version.of(plan.baseline), plan.environment, brief.rights)
+        listed = await self._eligible.judge(Version.of(plan.baseline), plan.environment, brief.directory.governance)
         ready = preflight.ready and preflight.write_permitted and preflight.destination_digest == plan.baseline.digest
         return TargetNow(
             eligible=ready and listed.eligible,

@@ -17,12 +17,12 @@ from activities.ports import KeyRing, Ledger, TargetRejected, Targets, TargetUna
 from countermand.governance.approval import RULES, Ask
 from countermand.governance.decision import SignatureClass
 from countermand.governance.delegation import Scope
-from countermand.governance.eligible import Version
 from countermand.ledger.bodies import AskOpened, ConcernRaised, PlanMade
 from countermand.ledger.record import Kind
 from countermand.messages.facts import in_words, spoken
 from countermand.plan.build import NothingToRevert, build_plan
 from countermand.plan.model import Plan
+from countermand.plan.readiness import readiness
 from countermand.plan.target import Value
 from countermand.playbook.model import ApprovalPolicy, Rung, Severity
 
@@ -60,6 +60,7 @@ class PlanningActivities:
         self._targets = targets
         self._ledger = ledger
         self._eligible = EligibleVersions(ledger, keys, clock)
+        self._clock = clock
 
     @activity.defn(name="make_plan")
     async def make_plan(self, request: PlanRequest) -> PlanResult:
@@ -68,10 +69,10 @@ class PlanningActivities:
         No plan leads to a baseline that is not eligible: people are told why, and nothing is second best (GOV-45).
         """
         release, playbook = request.brief.release, request.brief.playbook
-        judged = await self._eligible.judge(Version.of(release.baseline), release.environment, request.brief.rights)
-        if not judged.eligible:
-            why = f"{release.baseline.name} is not eligible: {judged.because}."
-            return PlanResult(plan=None, impossible=why)
+        governance = request.brief.directory.governance
+        lost = await self._eligible.lacking(release.baseline, release.service, release.environment, governance)
+        if lost:
+            return PlanResult(plan=None, impossible=lost)
         try:
             found = await look(self._targets, release, playbook)
         except TargetRejected as error:
@@ -86,6 +87,7 @@ class PlanningActivities:
                 governance_digest=request.brief.directory.digest,
                 severity=request.severity,
                 found=found,
+                readiness=await self._readiness(release.release_id),
             )
         except NothingToRevert as error:
             return PlanResult(plan=None, impossible=str(error))
@@ -99,6 +101,10 @@ class PlanningActivities:
             )
         )
         return PlanResult(plan=plan, impossible="")
+
+    async def _readiness(self, release_id: str) -> str:
+        looks = await self._ledger.records(release_id=release_id, kinds=[Kind.destination_checked])
+        return readiness(looks, self._clock()).sentence if looks else ""
 
     @activity.defn(name="open_ask")
     async def open_ask(self, request: AskRequest) -> Ask:

@@ -69,8 +69,8 @@ class ReviewingActivities:
     async def close_release(self, request: CloseReleaseRequest) -> None:
         """End the watch of a release that was reverted."""
         await self._catalogue.close_release(request.release_id, self._clock(), request.why)
-        await self._ledger.append(
-            ReleaseClosed(why=request.why).entry(
-                f"{request.release_id}/closed", "worker", release_id=request.release_id
-            )
-        )
+        key = f"{request.release_id}/closed"
+        if await self._ledger.find(key) is not None:  # a second incident after the end: the first reason stays
+            return
+        closed = ReleaseClosed(why=request.why)
+        await self._ledger.append(closed.entry(key, "worker", release_id=request.release_id))

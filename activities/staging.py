@@ -17,6 +17,7 @@ from temporalio.exceptions import ApplicationError
 from activities.eligible import EligibleVersions
 from activities.heartbeat import heartbeating
 from activities.lately import Lately
+from activities.marking import MarkingActivities
 from activities.planning import Recheck
 from activities.ports import (
     KeyRing,
@@ -33,7 +34,6 @@ from countermand.governance import execution
 from countermand.governance.approval import ApprovalState, Ask
 from countermand.governance.decision import Refusal, Refused
 from countermand.governance.directory import Directory
-from countermand.governance.eligible import Version
 from countermand.governance.freeze_proof import KINDS as FREEZE_KINDS
 from countermand.governance.freeze_proof import lacking_freeze
 from countermand.governance.gating import fired
@@ -125,6 +125,7 @@ class StagingActivities:
         self._keys = keys
         self._lately = Lately(ledger, keys)
         self._eligible = EligibleVersions(ledger, keys, clock)
+        self._marking = MarkingActivities(targets, ledger)
         self._clock = clock
 
     @activity.defn(name="recheck")
@@ -165,9 +166,8 @@ class StagingActivities:
 
     async def _not_eligible(self, plan: Plan) -> str:
         """Why users may not be sent to the plan's baseline now; empty when they may."""
-        rights = rights_in_force((await self._people.snapshot()).governance)
-        found = await self._eligible.judge(Version.of(plan.baseline), plan.environment, rights)
-        return "" if found.eligible else f"{plan.baseline.name} is not eligible: {found.because}."
+        governance = (await self._people.snapshot()).governance
+        return await self._eligible.lacking(plan.baseline, plan.service, plan.environment, governance)
 
     async def _no_longer(self, request: RecheckRequest) -> str:
         """Why what the plan rests on does not hold any more; empty when it does."""
@@ -204,6 +204,8 @@ class StagingActivities:
         if back and outcome.result in ("applied", "already"):
             entries += await self._quarantine(plan)
         await self._ledger.append(*entries)
+        if len(entries) > 1:
+            await self._marking.mark(plan, "quarantined")
         return outcome
 
     async def _quarantine(self, plan: Plan) -> list[Entry]:

@@ -10,12 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from activities.ports import ReleaseStatus
 from adapters.ledger import verify
-from console import views
+from console import versions, views
 from console.attempts import Attempts, attempts, guesser
 from console.auth import api_person, bearer
 from console.decide import Act, Person
 from console.deps import Console, console
 from console.intake import read_body
+from console.live_versions import readiness_of
 from console.problems import Problem
 from console.submit import MAX_REASON
 from console.watched import watched
@@ -23,6 +24,7 @@ from countermand import __version__
 from countermand.canonical import canonical, instant
 from countermand.governance.decision import DecisionKind
 from countermand.governance.directory import Subject, unattainable
+from countermand.governance.eligible import Version
 from countermand.ledger.bodies import ReleaseRegistered, VerdictChanged
 from countermand.ledger.record import ChainBroken, Record
 from countermand.messages.ask_card import AskCard
@@ -188,12 +190,15 @@ async def put_release(body: Registration, person: SignedIn, deps: Deps) -> dict[
             "Use its own.",
         )
     release = Release(**body.model_dump(), registered_by=person.subject)
+    if await deps.catalogue.release(release.release_id) is None:
+        await versions.refuse_barred(deps, release)
     try:
         status = await deps.catalogue.put_release(release, deps.clock())
     except ValueError as error:
         raise Problem(409, "release_exists", str(error), "Use a new release id.") from error
-    await deps.ledger.append(
-        ReleaseRegistered(
+    key = f"{release.release_id}/registered"
+    if await deps.ledger.find(key) is None:  # a record of an earlier version has no parts and stays as it is
+        registered = ReleaseRegistered(
             environment=release.environment,
             service=release.service,
             candidate_name=release.candidate.name,
@@ -203,8 +208,9 @@ async def put_release(body: Registration, person: SignedIn, deps: Deps) -> dict[
             playbook_digest=release.playbook_digest,
             registered_by=release.registered_by,
             owner=release.owner,
-        ).entry(f"{release.release_id}/registered", person.subject, release_id=release.release_id)
-    )
+            baseline_parts=Version.of(release.baseline).parts,
+        )
+        await deps.ledger.append(registered.entry(key, person.subject, release_id=release.release_id))
     await deps.workflows.start_watch(
         WatchInput(
             release_id=release.release_id,
@@ -231,7 +237,8 @@ async def show_release(release_id: str, deps: Deps, _: SignedIn) -> dict[str, An
         {"at": instant(at), **concern.model_dump(mode="json")}
         for at, concern in await views.concerns_of(deps, release_id)
     ]
-    return (await _releases_json(deps, [status]))[0] | {"concerns": concerns}
+    ready = (await readiness_of(deps, release_id)).model_dump(mode="json")
+    return (await _releases_json(deps, [status]))[0] | {"concerns": concerns, "way_back": ready}
 
 
 async def _releases_json(deps: Console, statuses: list[ReleaseStatus]) -> list[dict[str, Any]]:

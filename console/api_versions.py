@@ -1,4 +1,4 @@
-"""Versions over the JSON API: may this digest ship, deny it, ask to allow it again (TGT-14, GOV-44, GOV-47)."""
+"""Versions over the JSON API: may this digest ship, deny it, allow it again; what was live when (TGT-14, GOV-44…47)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from console import versions
+from console import live_versions, versions
 from console.api import DecisionId, Deps, ReasonText, SignedIn
 from console.problems import Problem
 from countermand.governance.ballot import MIN_REASON
@@ -18,6 +18,8 @@ router = APIRouter()
 
 Digest = Annotated[str, Path(pattern=r"^sha256:[0-9a-f]{64}$")]
 Environment = Annotated[Name, Query()]
+Service = Annotated[Name, Path()]
+At = Annotated[AwareDatetime | None, Query()]
 
 
 class NewDenial(BaseModel):
@@ -65,3 +67,10 @@ async def deny(
 async def allow(digest: Digest, body: NewAllowance, person: SignedIn, deps: Deps) -> dict[str, Any]:
     """Ask people to take it off the deny list or out of quarantine; whoever asks cannot sign."""
     return await versions.ask_to_allow(deps, person, digest, body.environment, body.reason.strip())
+
+
+@router.get("/api/v1/services/{service}/live")
+async def live(service: Service, environment: Environment, deps: Deps, _: SignedIn, at: At = None) -> dict[str, Any]:
+    """Which version users got at an instant, now if not given, and every known change: by whom, inside and outside."""
+    found = await live_versions.moves_of(deps, service, environment)
+    return live_versions.live_json(found, at or deps.clock())

@@ -30,6 +30,7 @@ from console import (
 )
 from console.auth import SignInNeeded
 from console.deps import Console
+from console.guards import guards
 from console.ladders import ladders
 from console.people_check import people_check
 from console.problems import Problem
@@ -82,6 +83,7 @@ def create_app(deps: Console) -> FastAPI:
         checks.append(await people_check(deps))
         if ready:  # shown only: an overdue ladder is no reason to take the console away from people who must decide
             checks.append(await ladders(deps))
+            checks.append(await guards(deps))
         return JSONResponse({"ready": ready, "checks": checks}, status_code=200 if ready else 503)
 
     app.include_router(api.router)

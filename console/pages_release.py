@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from activities.ports import ReleaseStatus
-from console import charts, versions, views
+from console import charts, guards, live_versions, versions, views
 from console.auth import Session, browser
 from console.commands import needs_key
 from console.deps import Console, console
@@ -48,6 +48,8 @@ SignedIn = Annotated[Session, Depends(browser)]
 
 #: Rows in the table and behind the captions.
 RECENT = 60
+#: Changes of the share of users that the page lists.
+MOVES = 20
 MEMBERS = tuple(name for name in Bundle.model_fields if name != "name")
 
 
@@ -97,7 +99,7 @@ async def release_page(
     known = status.release
     people = await directory(deps)
     glass = use_digest(ids.incident_workflow(known.environment, known.service, release_id))
-    regions = ["verdict", "split", "table", "incidents", "concerns", "versions"]
+    regions = ["verdict", "split", "table", "incidents", "concerns", "versions", "guard", "moves"]
     regions += [f"caption-{name}" for name in detection.signals] + [f"evidence-{name}" for name in triggers]
     return page.html(
         "release.html",
@@ -134,6 +136,11 @@ async def release_page(
         table=charts.table(detection, rows[-RECENT:]),
         shares=charts.shares(detection, last),
         configured=_configured(incidents),
+        way_back=await live_versions.readiness_of(deps, release_id),
+        guard=await guards.of_release(deps, release_id),
+        instead=await versions.instead(deps, status.release, people) if people else "",
+        moves=(await live_versions.moves_of(deps, known.service, known.environment))[-MOVES:],
+        share=format_percent,
         versions=await versions.of_release(deps, status.release, people) if people else [],
         incidents=incidents,
         playbook=playbook,

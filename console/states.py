@@ -76,7 +76,14 @@ MARKS: dict[str, Mark] = {
     # versions
     "eligible": Mark("check", "good", "users may be sent to it: it served before and is on no list"),
     "denied": Mark("cross", "bad", "a person put it on the deny list"),
+    "too_old": Mark("clock", "ask", "it was last known to serve longer ago than this organisation accepts"),
     "quarantined": Mark("alarm", "bad", "an incident put it into quarantine; only a re-release ends that"),
+    "breach": Mark("alarm", "bad", "a version in quarantine serves users again"),
+    "guarded": Mark("eye", "quiet", "the target is looked at, so that the bad version does not come back unseen"),
+    "blind": Mark("unknown", "unknown", "the target cannot be read, so that nobody would see it come back"),
+    "guard_over": Mark("dot", "quiet", "the time to look for it is over"),
+    "ready": Mark("check", "good", "the way back was open when it was last looked at"),
+    "not_ready": Mark("alarm", "bad", "users could not go back when it was last looked at"),
     # reviews
     "signed": Mark("check", "good", "signed by everyone it needs"),
     "overdue": Mark("clock", "bad", "not signed in time"),

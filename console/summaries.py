@@ -75,6 +75,8 @@ def _of(body: b.Body) -> str:
         case b.VersionQuarantined():
             parts = spoken(tuple(map(_words, body.members)))
             return f"{body.name} is in quarantine in {body.environment}, with its {parts}"
+        case b.RequarantineBreach() | b.GuardState() | b.VersionMarked() | b.DestinationChecked():
+            return body.sentence
         case _:
             return _of_people(body)
 
@@ -112,6 +114,8 @@ def _of_people(body: b.Body) -> str:
             return f"standing authorisation {body.authorisation['authorisation_id']} issued"
         case b.StandingRevoked():
             return f"standing authorisation {body.authorisation_id} revoked by {body.name}: {body.reason}"
+        case b.ReleaseRefused():
+            return f"{body.release_id} was not registered: {body.because}"
         case b.VersionDenied():
             until = f" until {utc(body.not_after)}" if body.not_after else ""
             return f"{_short(body.digest)} denied in {body.environment}{until} by {body.name}: {body.reason}"

@@ -30,6 +30,7 @@ from workflows.incident_steps import Case
 from workflows.policies import EFFECTS_QUEUE
 from workflows.release_watch import ReleaseWatch, WatchInput
 from workflows.standing import IssueStanding
+from workflows.standing_preflight import PreflightInput, StandingPreflight
 from workflows.visibility import labels
 
 _log = logging.getLogger(__name__)
@@ -78,6 +79,16 @@ class TemporalWorkflows:
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             search_attributes=labels(watch.environment, watch.service, watch.release_id),
             static_summary=f"Watch of {watch.release_id}",
+        )
+        await self._client.start_workflow(
+            StandingPreflight.run,
+            PreflightInput(release_id=watch.release_id),
+            id=ids.preflight_workflow(watch.environment, watch.release_id),
+            task_queue=EFFECTS_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            search_attributes=labels(watch.environment, watch.service, watch.release_id),
+            static_summary=f"Way back of {watch.release_id}",
         )
 
     async def decide(self, decision: Decision) -> Answer:

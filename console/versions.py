@@ -10,15 +10,16 @@ from activities.eligible import EligibleVersions
 from console.decide import Act, Person
 from console.deps import Console
 from console.problems import Problem
-from countermand.canonical import instant
+from countermand import ids
+from countermand.canonical import digest, instant
 from countermand.governance.decision import DecisionKind
 from countermand.governance.denying import Denial, denial_digest
 from countermand.governance.directory import Directory
-from countermand.governance.eligible import Eligibility, Version
+from countermand.governance.eligible import Eligibility, Version, alternative_sentence
 from countermand.governance.rights import Action, Condition, unreachable
 from countermand.governance.shipped import rights_in_force
 from countermand.governance.version_lists import allowance, lifting
-from countermand.ledger.bodies import QuarantineLifted, VersionQuarantined, parse_body
+from countermand.ledger.bodies import QuarantineLifted, ReleaseRefused, VersionQuarantined, parse_body
 from countermand.ledger.record import Kind
 from countermand.messages.facts import spoken
 from countermand.plan.model import Bundle, Release
@@ -50,9 +51,49 @@ async def of_release(deps: Console, release: Release, people: Directory) -> list
     ]
 
 
+async def instead(deps: Console, release: Release, people: Directory) -> str:
+    """What people may go back to when the baseline of a release is not eligible; empty while it is."""
+    lists = EligibleVersions(deps.ledger, deps.keys, deps.clock)
+    baseline, where = release.baseline, release.environment
+    if (await lists.judge(Version.of(baseline), where, people.governance)).eligible:
+        return ""
+    found = await lists.alternative(baseline.digest, release.service, where, people.governance)
+    return alternative_sentence(release.service, where, found)
+
+
 async def _judged(deps: Console, version: Version, environment: str, people: Directory) -> Eligibility:
     lists = EligibleVersions(deps.ledger, deps.keys, deps.clock)
-    return await lists.judge(version, environment, rights_in_force(people.governance))
+    return await lists.judge(version, environment, people.governance)
+
+
+async def refuse_barred(deps: Console, release: Release) -> None:
+    """Raise Problem, and record it, when nobody may be sent to the candidate of a release that is to be registered.
+
+    Raises GovernanceInvalid.
+    """
+    candidate = release.candidate
+    people = await deps.people.snapshot()
+    found = await _judged(deps, Version.of(candidate), release.environment, people)
+    if found.word != "denied" and found.word != "quarantined":
+        return
+    body = ReleaseRefused(
+        release_id=release.release_id,
+        environment=release.environment,
+        service=release.service,
+        candidate_name=candidate.name,
+        candidate_digest=candidate.digest,
+        word=found.word,
+        because=found.because,
+        asked_by=release.registered_by,
+    )
+    await deps.ledger.append(body.entry(ids.release_refused(release.release_id, digest(body)), release.registered_by))
+    ask = f"`countermand release allow DIGEST --environment {release.environment} --reason …`"
+    raise Problem(
+        409,
+        f"candidate_{found.word}",
+        f"{candidate.name} may not be given to users in {release.environment!r}: {found.because}.",
+        f"Release a version without what is named here; or have people sign that it is safe now: {ask}.",
+    )
 
 
 def eligibility_json(found: Eligibility) -> dict[str, Any]:

@@ -110,6 +110,31 @@ def version_quarantined(incident: str, digest: str) -> str:
     return f"{incident}/quarantine/{digest}"
 
 
+def release_refused(release_id: str, what: str) -> str:
+    """Idempotency key of the record that a release was not registered: once for each reason."""
+    return f"{release_id}/refused/{what}"
+
+
+def guard_workflow(incident: str) -> str:
+    """Looks whether what an incident took users from comes back."""
+    return f"guard/{incident}"
+
+
+def breach_incident_id(incident: str) -> str:
+    """The incident that the guard of another one opens: one guard finds one breach and hands over."""
+    return f"inc-{hashlib.sha256(guard_workflow(incident).encode()).hexdigest()[:8]}"
+
+
+def preflight_workflow(environment: str, release_id: str) -> str:
+    """Looks every hour whether the way back of a release is open."""
+    return f"preflight/{environment}/{release_id}"
+
+
+def version_marked(incident: str, digest: str, status: str, member: str) -> str:
+    """Idempotency key of the record that a registry was asked to tag a version."""
+    return f"{incident}/marked/{status}/{member}/{digest}"
+
+
 def allowing_workflow(consent: str) -> str:
     """Asks whether a version may be used again, and takes it off the deny list when it is signed."""
     return f"allow/{consent}"

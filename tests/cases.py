@@ -6,6 +6,7 @@ from typing import Any
 
 from activities.ports import Ledger
 from countermand.governance.directory import Governance
+from countermand.governance.eligible import Version
 from countermand.ledger.bodies import ReleaseRegistered
 from countermand.plan.model import Bundle, Release
 from countermand.playbook.model import Playbook
@@ -182,6 +183,7 @@ async def register(ledger: Ledger, release: Release) -> None:
         playbook_digest=release.playbook_digest,
         registered_by=release.registered_by,
         owner=release.owner,
+        baseline_parts=Version.of(release.baseline).parts,
     )
     entry = body.entry(f"{release.release_id}/registered", release.registered_by, release_id=release.release_id)
     await ledger.append(entry)

@@ -146,7 +146,7 @@ class FakeTarget:
         return Preflight(
             ready=self.healthy,
             problems=problems,
-            destination_digest=self.baseline_digest,
+            destination_digest=member.candidate_digest if desired.candidate_bp else self.baseline_digest,
             write_permitted=True,
         )
 

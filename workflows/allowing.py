@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from temporalio import workflow
 
+from activities.marking import MarkingActivities, MarkRequest
 from activities.recording import RecordingActivities, RecordRequest
 from countermand import ids
 from countermand.governance.rights import Action
@@ -32,6 +33,13 @@ class AllowVersion:
                 summary="The version may be used again",
                 **policies.RECORD,
             )
+            if isinstance(body, QuarantineLifted):
+                await workflow.execute_activity_method(
+                    MarkingActivities.mark_version,
+                    MarkRequest(incident_id=body.by_incident, status="allowed"),
+                    summary="Take the tag off where the target has one",
+                    **policies.RECORD,
+                )
         return consent
 
 

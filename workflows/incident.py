@@ -28,6 +28,7 @@ from workflows.approval import Approval, ApprovalResult
 from workflows.decisions import Answer, refuse_in_words
 from workflows.emergency_steps import accept_glass, ask_ratification, confirm_declared, take_glass
 from workflows.evidence import Evidence
+from workflows.guard_steps import start_guard
 from workflows.incident_steps import Case, Closing, IncidentSteps, read_brief
 from workflows.incident_verdicts import Verdicts
 from workflows.phases import Phases
@@ -88,6 +89,8 @@ class Incident:
         await self._close(closing)
         await self._scribe.finish()
         await self._steps.start_review()
+        if closing.outcome in ("reverted", "reverted_not_verified"):
+            await start_guard(case, brief.playbook.revert.guard)
         await asyncio.gather(*self._aside)
         await workflow.wait_condition(workflow.all_handlers_finished)
         while closing.outcome not in WENT_BACK and (unheard := self._verdicts.unheard()) is not None:
@@ -358,8 +361,8 @@ class Incident:
 
 
 def _step_of(verdict: VerdictChanged) -> Step:
-    """What people are told about the opening: a person's statement is a step of its own."""
-    return Step(verdict.trigger) if verdict.by_person else Step.incident_opened
+    """What people are told about the opening: what no watch measured is a step of its own."""
+    return Step.incident_opened if verdict.verdicts else Step(verdict.trigger)
 
 
 def _counted(stages: int) -> str:

@@ -91,7 +91,8 @@ def show(release_id: ReleaseId, output: FormatOption = Format.table) -> None:
         f"{release['service']} in {release['environment']}; {who}",
         f"playbook {release['playbook_digest']}",
     ]
-    detail(body, [*lines, *verdict_lines(body), *concern_lines(body)], output)
+    back = f"{sign(body['way_back']['word'])} {body['way_back']['sentence']}"
+    detail(body, [*lines, *verdict_lines(body), back, *concern_lines(body)], output)
 
 
 def concern_lines(body: JsonObject) -> list[str]:

@@ -1,4 +1,4 @@
-"""`release eligible|deny|allow`: may this version be used, for deployers; the deny list, for people."""
+"""`release eligible|deny|allow|live`: may this version be used, for deployers; the deny list; what was live when."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from countermand.cli import client
 from countermand.cli.emergency_commands import StepUpOption
 from countermand.cli.exits import Exit
 from countermand.cli.incident_commands import ReasonOption, ResumeOption
-from countermand.cli.output import Format, FormatOption, detail, sign
+from countermand.cli.output import Column, Format, FormatOption, detail, items, sign
 
 Digest = Annotated[str, typer.Argument(help="A bundle or a part of one: sha256:….", show_default=False)]
 EnvironmentOption = Annotated[str, typer.Option("--environment", help="For example production.", show_default=False)]
@@ -51,3 +51,31 @@ def allow(
     body = client.Api.signed_in().post(f"/api/v1/releases/{digest}/allowances", said)
     read = f"countermand consent show {body['consent_id']}"
     detail(body, [f"… {body['sentence']}", f"  {read}"], output)
+
+
+_MOVES = (
+    Column("FROM", "at"),
+    Column("CANDIDATE", "candidate"),
+    Column("SHARE", "share"),
+    Column("BASELINE", "baseline"),
+    Column("HOW", "how"),
+    Column("BY", "by"),
+    Column("RECORD", "seq"),
+)
+
+
+def live(
+    service: Annotated[str, typer.Argument(help="For example support-assistant.", show_default=False)],
+    environment: EnvironmentOption,
+    at: Annotated[
+        str | None, typer.Option("--at", help="An instant, for example 2026-12-01T00:00:00Z; all changes if not given.")
+    ] = None,
+    output: FormatOption = Format.table,
+) -> None:
+    """Which version was live when, and who moved users there."""
+    asked = {"environment": environment} | ({"at": at} if at else {})
+    body = client.Api.signed_in().get(f"/api/v1/services/{service}/live", **asked)
+    if output is Format.table:
+        shown = [body["live"]] if at and body["live"] else [] if at else body["items"]
+        body = {"items": [one | {"share": f"{one['candidate_bp'] / 100:g} %"} for one in shown]}
+    items(body, _MOVES, output)

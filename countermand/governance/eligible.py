@@ -7,7 +7,7 @@ rehearsal in a sandbox does there says nothing about production.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import Field
@@ -15,12 +15,13 @@ from pydantic import Field
 from countermand.canonical import instant
 from countermand.governance.decision import GatewayKeys
 from countermand.governance.rights import RightsTable
-from countermand.governance.version_lists import VersionLists
+from countermand.governance.version_lists import Served, VersionLists
 from countermand.ledger.record import Record
 from countermand.plan.model import Bundle
 from countermand.plan.target import CheckWord, Value
+from countermand.playbook.units import format_duration
 
-RULES = "eligible/1"
+RULES = "eligible/2"
 
 
 class Version(Value):
@@ -42,10 +43,14 @@ class Version(Value):
         return tuple(name for name, value in members.items() if value == self.digest or self.parts.get(name) == value)
 
 
+CheckName = Literal["deny_list", "quarantine", "served", "age"]
+Word = Literal["eligible", "denied", "quarantined", "unknown", "too_old"]
+
+
 class Finding(Value):
     """One check. `records`: sequence numbers of the Ledger records it rests on; none when there are none."""
 
-    name: Literal["deny_list", "quarantine", "served"]
+    name: CheckName
     word: CheckWord
     sentence: str
     records: tuple[int, ...]
@@ -56,7 +61,7 @@ class Eligibility(Value):
 
     digest: str
     environment: str
-    word: Literal["eligible", "denied", "quarantined", "unknown"]
+    word: Word
     checks: tuple[Finding, ...]
     rules: str = RULES
 
@@ -65,10 +70,22 @@ class Eligibility(Value):
         return self.word == "eligible"
 
     @property
+    def barred(self) -> bool:
+        """Whether nobody may be sent to it at all: neither back to it, nor forward as a candidate."""
+        return self.word in ("denied", "quarantined")
+
+    @property
     def because(self) -> str:
         """Why it is not, in words; what speaks for it when it is."""
         told = [one for one in self.checks if self.eligible or one.word is not CheckWord.passed]
         return "; ".join(one.sentence for one in told)
+
+
+class Alternative(Value):
+    """An eligible version that users could be sent to instead; people choose it, nothing does so for them."""
+
+    name: str
+    found: Eligibility
 
 
 def judge(
@@ -78,21 +95,68 @@ def judge(
     keys: GatewayKeys,
     rights: RightsTable,
     now: datetime,
+    max_age: timedelta | None = None,
 ) -> Eligibility:
     """Whether the version is an eligible target in the environment at `now`.
 
     records: those of `KINDS`, and those of `CONSENT_KINDS` of the consents that `rests_on` names. Deny beats allow.
+    max_age: how long ago it may have been known to serve; None: age is not looked at.
+    """
+    return _judged(VersionLists(environment, records, keys, rights), version, now, max_age)
+
+
+def next_eligible(
+    service: str,
+    environment: str,
+    besides: str,
+    records: Sequence[Record],
+    keys: GatewayKeys,
+    rights: RightsTable,
+    now: datetime,
+    max_age: timedelta | None = None,
+) -> Alternative | None:
+    """The newest eligible baseline of the service in the environment that is not `besides`; None when there is none.
+
+    A version whose parts are not on record is passed over: whether one of them is denied would not be known.
+    Arguments are those of `judge`.
     """
     lists = VersionLists(environment, records, keys, rights)
+    for one in reversed(lists.served):
+        known = one.registered
+        if known.service != service or known.baseline_digest == besides or not known.baseline_parts:
+            continue
+        version = Version(digest=known.baseline_digest, parts=known.baseline_parts)
+        found = _judged(lists, version, now, max_age)
+        if found.eligible:
+            return Alternative(name=known.baseline_name, found=found)
+    return None
+
+
+def alternative_sentence(service: str, environment: str, found: Alternative | None) -> str:
+    """What people may choose instead, or that there is nothing."""
+    if found is None:
+        return f"No other version of {service} is known to be eligible in {environment!r}."
+    short = found.found.digest.removeprefix("sha256:")[:12]
+    return (
+        f"The newest eligible version of {service} in {environment!r} is {found.name} ({short}); to go back there, "
+        "register a release that has it as its baseline. Nothing is chosen for you."
+    )
+
+
+def _judged(lists: VersionLists, version: Version, now: datetime, max_age: timedelta | None) -> Eligibility:
     denied, quarantined, served = _denied(lists, version, now), _quarantined(lists, version), _served(lists, version)
-    word: Literal["eligible", "denied", "quarantined", "unknown"] = "eligible"
+    aged = None if max_age is None or served.word is not CheckWord.passed else _aged(lists, version, now, max_age)
+    word: Word = "eligible"
     if denied.word is not CheckWord.passed:
         word = "denied"
     elif quarantined.word is not CheckWord.passed:
         word = "quarantined"
     elif served.word is not CheckWord.passed:
         word = "unknown"
-    return Eligibility(digest=version.digest, environment=environment, word=word, checks=(denied, quarantined, served))
+    elif aged is not None and aged.word is not CheckWord.passed:
+        word = "too_old"
+    checks = (denied, quarantined, served, *([aged] if aged else []))
+    return Eligibility(digest=version.digest, environment=lists.environment, word=word, checks=checks)
 
 
 def _denied(lists: VersionLists, version: Version, now: datetime) -> Finding:
@@ -134,14 +198,37 @@ def _quarantined(lists: VersionLists, version: Version) -> Finding:
 
 
 def _served(lists: VersionLists, version: Version) -> Finding:
-    found = [(seq, name) for seq, name, body in lists.baselines if body.baseline_digest == version.digest]
+    """Strongest proof first: users went back to it and it was measured to be healthy; else a person's word for it."""
+    found = _known(lists, version)
     if not found:
         why = f"no release in {lists.environment!r} had it as its baseline, so whether it serves well is not known"
         return Finding(name="served", word=CheckWord.unknown, sentence=why, records=())
-    names = ", ".join(dict.fromkeys(name for _, name in found[-3:]))
-    return _passed(
-        "served", f"it is the baseline of {names} in {lists.environment!r}", tuple(seq for seq, _ in found[-3:])
+    healthy = [one for one in found if one.incident_id is not None]
+    if healthy:
+        newest = healthy[-1]
+        said = (
+            f"users went back to it in incident {newest.incident_id} ({instant(newest.at)}) in {lists.environment!r} "
+            "and it was shown to be healthy"
+        )
+        return _passed("served", said, (newest.seq,))
+    recent = found[-3:]
+    names = ", ".join(dict.fromkeys(one.release_id for one in recent))
+    who = ", ".join(dict.fromkeys(one.registered.registered_by for one in recent))
+    said = f"it is the baseline of {names} in {lists.environment!r} on the word of {who}, who registered it there"
+    return _passed("served", said, tuple(one.seq for one in recent))
+
+
+def _aged(lists: VersionLists, version: Version, now: datetime, max_age: timedelta) -> Finding:
+    newest = _known(lists, version)[-1]
+    since = f"it was last known to serve at {instant(newest.at)}; up to {format_duration(max_age)} ago is accepted"
+    old = now - newest.at > max_age
+    return Finding(
+        name="age", word=CheckWord.failed if old else CheckWord.passed, sentence=since, records=(newest.seq,)
     )
+
+
+def _known(lists: VersionLists, version: Version) -> list[Served]:
+    return [one for one in lists.served if one.registered.baseline_digest == version.digest]
 
 
 def _which(version: Version, denied: str) -> str:
@@ -150,11 +237,9 @@ def _which(version: Version, denied: str) -> str:
     return "it" if part is None or denied == version.digest else f"its {part.replace('_', ' ')}"
 
 
-def _passed(
-    name: Literal["deny_list", "quarantine", "served"], sentence: str, records: tuple[int, ...] = ()
-) -> Finding:
+def _passed(name: CheckName, sentence: str, records: tuple[int, ...] = ()) -> Finding:
     return Finding(name=name, word=CheckWord.passed, sentence=sentence, records=records)
 
 
-def _failed(name: Literal["deny_list", "quarantine"], said: Sequence[str], records: Sequence[int]) -> Finding:
+def _failed(name: CheckName, said: Sequence[str], records: Sequence[int]) -> Finding:
     return Finding(name=name, word=CheckWord.failed, sentence="; ".join(said), records=tuple(records))

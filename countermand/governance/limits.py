@@ -45,3 +45,7 @@ class Limits(Strict):
     rehearsed_within: Positive = Field(
         timedelta(days=90), description="How long a passed rehearsal of a playbook counts for acting without people."
     )
+    max_age: Positive | None = Field(
+        None,
+        description="A version last known to serve longer ago is not eligible; without it age does not count.",
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from countermand.canonical import digest
@@ -13,6 +15,7 @@ from countermand.ledger.bodies import (
     ConsentOpened,
     ConsentVote,
     DecisionMade,
+    IncidentClosed,
     QuarantineLifted,
     ReleaseRegistered,
     VersionAllowed,
@@ -30,6 +33,7 @@ KINDS = (
     Kind.version_allowed,
     Kind.version_quarantined,
     Kind.quarantine_lifted,
+    Kind.incident_closed,
 )
 #: The kinds that show who signed an allowance or a lifted quarantine.
 CONSENT_KINDS = (Kind.consent_opened, Kind.consent_vote, Kind.decision)
@@ -66,6 +70,18 @@ def rests_on(records: Sequence[Record]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+@dataclass(frozen=True)
+class Served:
+    """Why a version is known to serve: a person registered it as a baseline, or users went back to it and it was shown
+    to be healthy in `incident_id`. `seq` and `at` are those of the record that says so."""
+
+    seq: int
+    at: datetime
+    release_id: str
+    registered: ReleaseRegistered
+    incident_id: str | None = None
+
+
 class VersionLists:
     """What stands on the lists of one environment, each with the `seq` of its record.
 
@@ -82,7 +98,7 @@ class VersionLists:
         self._signed: dict[str, Decision] = {}
         self.denials: list[tuple[int, VersionDenied]] = []
         self.quarantines: list[tuple[int, str, VersionQuarantined]] = []
-        self.baselines: list[tuple[int, str, ReleaseRegistered]] = []
+        self.served: list[Served] = []
         for record in sorted(records, key=lambda one: one.seq):
             self._take(record)
 
@@ -95,7 +111,11 @@ class VersionLists:
             case DecisionMade(decision=decision):
                 self._signed.setdefault(decision.decision_id, decision)
             case ReleaseRegistered() as body if body.environment == self.environment:
-                self.baselines.append((record.seq, record.release_id or "", body))
+                self.served.append(Served(record.seq, record.at, record.release_id or "", body))
+            case IncidentClosed(outcome="reverted"):
+                known = next((one for one in self.served if one.release_id == record.release_id), None)
+                if known is not None:
+                    self.served.append(replace(known, seq=record.seq, at=record.at, incident_id=record.incident_id))
             case VersionDenied() as body if body.environment == self.environment:
                 self.denials.append((record.seq, body))
             case VersionQuarantined() as body if body.environment == self.environment:

@@ -22,6 +22,7 @@ from countermand.ledger.ask_bodies import (
 )
 from countermand.ledger.body import Body
 from countermand.ledger.bundle_bodies import BundleDescribed
+from countermand.ledger.guard_bodies import DestinationChecked, GuardState, RequarantineBreach, VersionMarked
 from countermand.ledger.incident_bodies import (
     FreezeCompleted,
     FreezeFailed,
@@ -44,6 +45,7 @@ from countermand.ledger.release_bodies import (
     QuarantineLifted,
     RehearsalPassed,
     ReleaseClosed,
+    ReleaseRefused,
     ReleaseRegistered,
     VerdictChanged,
     VersionAllowed,
@@ -89,6 +91,7 @@ __all__ = [
     "ConsentVote",
     "DecisionMade",
     "DecisionRefused",
+    "DestinationChecked",
     "FreezeCompleted",
     "FreezeFailed",
     "FreezeIncomplete",
@@ -97,6 +100,7 @@ __all__ = [
     "FrozenItem",
     "GateDecided",
     "GlassBroken",
+    "GuardState",
     "IncidentClosed",
     "IncidentOpened",
     "IncidentPhase",
@@ -104,7 +108,9 @@ __all__ = [
     "QuarantineLifted",
     "RehearsalPassed",
     "ReleaseClosed",
+    "ReleaseRefused",
     "ReleaseRegistered",
+    "RequarantineBreach",
     "ReviewClosed",
     "ReviewDrafted",
     "StageIntent",
@@ -119,6 +125,7 @@ __all__ = [
     "VerdictChanged",
     "VersionAllowed",
     "VersionDenied",
+    "VersionMarked",
     "VersionQuarantined",
     "parse_body",
 ]
@@ -136,7 +143,8 @@ BODIES: dict[Kind, type[Body]] = {
         ConcernRaised, FreezeStarted, GlassBroken,
         GateDecided, AskDefaulted, RehearsalPassed,
         AskSentTo,
-        VersionDenied, VersionAllowed, VersionQuarantined, QuarantineLifted,
+        VersionDenied, VersionAllowed, VersionQuarantined, QuarantineLifted, ReleaseRefused,
+        RequarantineBreach, GuardState, VersionMarked, DestinationChecked,
     )
 }  # fmt: skip
 

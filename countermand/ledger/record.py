@@ -30,6 +30,7 @@ class Kind(StrEnum):
     release_registered = "release.registered"
     release_closed = "release.closed"
     bundle_described = "bundle.described"
+    release_refused = "release.refused"
     verdict = "verdict"
     incident_opened = "incident.opened"
     incident_phase = "incident.phase"
@@ -76,6 +77,10 @@ class Kind(StrEnum):
     version_allowed = "version.allowed"
     version_quarantined = "version.quarantined"
     quarantine_lifted = "quarantine.lifted"
+    requarantine_breach = "requarantine.breach"
+    guard_state = "guard.state"
+    version_marked = "version.marked"
+    destination_checked = "destination.checked"
 
 
 class Entry(BaseModel):

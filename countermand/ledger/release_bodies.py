@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+from pydantic import Field
 
 from countermand.canonical import digest
 from countermand.detection.models import CriterionRecord, Verdict, VerdictWord, WatchVerdict
@@ -12,6 +14,8 @@ from countermand.ledger.record import Kind
 
 
 class ReleaseRegistered(Body):
+    """`baseline_parts`: digest of each part of the baseline by its name; records of earlier versions have none."""
+
     KIND: ClassVar[Kind] = Kind.release_registered
     environment: str
     service: str
@@ -22,11 +26,30 @@ class ReleaseRegistered(Body):
     playbook_digest: str
     registered_by: str
     owner: str
+    baseline_parts: dict[str, str] = Field(default_factory=dict)
 
 
 class ReleaseClosed(Body):
     KIND: ClassVar[Kind] = Kind.release_closed
     why: str
+
+
+class ReleaseRefused(Body):
+    """A release was not registered: nobody may be sent to its candidate (GOV-47). Nothing was started."""
+
+    KIND: ClassVar[Kind] = Kind.release_refused
+    release_id: str
+    environment: str
+    service: str
+    candidate_name: str
+    candidate_digest: str
+    word: Literal["denied", "quarantined"]
+    because: str
+    asked_by: str
+
+
+#: The trigger of a verdict that no watch measured and nobody said: a version in quarantine serves users again.
+BREACH = "requarantine_breach"
 
 
 class VerdictChanged(Body):
@@ -62,7 +85,7 @@ class VerdictChanged(Body):
     @property
     def by_person(self) -> bool:
         """Whether it is what a person said, not what a watch measured."""
-        return not self.verdicts
+        return not self.verdicts and self.trigger != BREACH
 
     @property
     def criteria(self) -> tuple[CriterionRecord, ...]:

@@ -139,6 +139,8 @@ def _checks(plan: Plan | None) -> Fact:
     used = {*plan.checks_before, *plan.checks_between, *plan.checks_after}
     lines = [CHECK_WORDS[check.kind] for check in plan.checks if check.id in used]
     lines.append("each stage must be seen in real traffic before the next; any doubt stops and asks")
+    if plan.readiness:
+        lines.append(plan.readiness)
     return Fact(title="Checked before, between and after", lines=tuple(lines))
 
 

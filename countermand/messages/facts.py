@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from countermand.governance.gates import CLEAR
+from countermand.ledger.release_bodies import BREACH
 from countermand.messages.fencing import fenced
 from countermand.messages.incident import AskView, IncidentView
 from countermand.plan.build import stage_sentence
@@ -110,6 +111,7 @@ def facts(
         "review": _review(view),
         "statement": view.statement.sentence if view.statement else None,
         "glass": _glass(view),
+        "breach": _breach(view),
     }
     return known
 
@@ -244,6 +246,13 @@ def _review(view: IncidentView) -> dict[str, Any] | None:
     if view.review is None:
         return None
     return {"due": utc(view.review.due), "owner": view.review.owner.replace("_", " ")}
+
+
+def _breach(view: IncidentView) -> str | None:
+    """That a version in quarantine is back: what opened this incident, or what was seen after it was over."""
+    if view.breach is not None:
+        return view.breach.sentence
+    return view.statement.sentence if view.statement and view.statement.trigger == BREACH else None
 
 
 #: What break-glass does, in words.

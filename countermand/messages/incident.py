@@ -122,6 +122,7 @@ class IncidentView:
     messages: list[tuple[datetime, b.CommsSent]] = field(default_factory=list)
     refusals: list[tuple[datetime, b.DecisionRefused]] = field(default_factory=list)
     statement: b.VerdictChanged | None = None
+    breach: b.RequarantineBreach | None = None
     glass: list[b.GlassBroken] = field(default_factory=list)
     promises: dict[str, Promise] = field(default_factory=dict)
     review: b.ReviewDrafted | None = None
@@ -186,7 +187,7 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
             line("bad", f"Incident opened: {body.trigger} ({body.severity})", body.sentence)
         case b.VerdictChanged():
             view.verdict = body
-            if body.by_person:
+            if not body.verdicts:
                 view.statement = body
             if body.sentence != view.opened.sentence:  # the first one opened the incident and stands there already
                 tone = "person" if body.by_person else "bad" if body.word == "trigger" else "info"
@@ -264,6 +265,13 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
         case b.ReviewClosed():
             view.review_closed = body
             line("good" if body.outcome == "signed" else "bad", f"Review {body.outcome}", ", ".join(body.by))
+        case b.RequarantineBreach():
+            view.breach = body
+            line("bad", "The version in quarantine is back", body.sentence)
+        case b.GuardState():
+            line("bad" if body.state == "blind" else "info", f"Guard: {body.state}", body.sentence)
+        case b.VersionMarked():
+            line("info" if body.ok else "bad", f"Tagged {body.status} at {body.target}", body.sentence)
         case b.ConsentOpened():
             line("ask", f"Consent asked of {', '.join(body.asked)}", body.subject)
         case b.ConsentVote():

@@ -50,6 +50,7 @@ def build_plan(
     governance_digest: str,
     severity: Severity,
     found: Sequence[Found],
+    readiness: str = "",
 ) -> Plan:
     """The Plan for what was just found at each of `members_of`. Raises NothingToRevert.
 
@@ -106,6 +107,7 @@ def build_plan(
         traffic_time_limit=playbook.revert.traffic.time_limit,
         playbook_digest=release.playbook_digest,
         governance_digest=governance_digest,
+        readiness=readiness,
         warnings=tuple(warnings),
     )
 

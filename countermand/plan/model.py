@@ -101,7 +101,8 @@ class PlannedStage(Value):
 class Plan(Value):
     """Exact content of a proposed revert; votes are for its digest (GOV-8).
 
-    `member` moves in stages; `followers` move with the last stage, in this order (TGT-19).
+    `member` moves in stages; `followers` move with the last stage, in this order (TGT-19). `readiness`: what was seen
+    when the way back was looked at ahead of need, and when (TGT-18).
     """
 
     incident_id: str
@@ -129,6 +130,7 @@ class Plan(Value):
     traffic_time_limit: Duration
     playbook_digest: str
     governance_digest: str
+    readiness: str = ""
     warnings: tuple[str, ...] = ()
 
     @property

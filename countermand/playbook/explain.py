@@ -77,7 +77,8 @@ def _decides(playbook: Playbook) -> Iterator[str]:
 
 def _way_back(playbook: Playbook) -> Iterator[str]:
     revert, integrity = playbook.revert, playbook.data_integrity
-    yield wrapped(f"THE WAY BACK on {revert.target}/{revert.member}", 0)
+    where = f"{revert.target}/{revert.member}"
+    yield wrapped(f"THE WAY BACK on {where}, guarded for {in_words(revert.guard)} afterwards", 0)
     freeze = in_words(playbook.evidence_freeze.time_limit)
     without = "people decide" if playbook.evidence_freeze.if_incomplete == "ask" else "nothing changes"
     yield f"  first, the evidence is frozen, within {freeze}; without it {without}"

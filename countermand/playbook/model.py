@@ -159,6 +159,7 @@ ALWAYS: dict[Step, tuple[Audience, ...]] = {
     Step.emergency_declared: (Audience.operator, Audience.approver, Audience.exec),
     Step.glass_broken: (Audience.operator, Audience.approver, Audience.exec),
     Step.automatic_started: (Audience.approver, Audience.operator, Audience.exec, Audience.support),
+    Step.requarantine_breach: (Audience.operator, Audience.approver, Audience.exec),
 }
 #: How soon people outside the responders hear again, where a playbook says nothing else.
 UPDATE_EVERY: dict[Severity, timedelta] = {

@@ -105,3 +105,4 @@ class Step(StrEnum):
     glass_broken = "glass_broken"
     automatic_started = "automatic_started"
     periodic_update = "periodic_update"
+    requarantine_breach = "requarantine_breach"

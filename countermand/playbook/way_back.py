@@ -81,6 +81,11 @@ class Revert(BundleMember):
     )
     stage_time_limit: Positive = Field(description="By when a whole stage must be over, else people are asked.")
     traffic: TrafficVerification = Field(description="How much must be seen before a stage counts as done.")
+    guard: Positive = Field(
+        timedelta(days=7),
+        description="How long after a rollback the target is watched for the bad version coming back: 7d.",
+        json_schema_extra={"default": "7d"},
+    )
 
     @model_validator(mode="after")
     def _downwards(self) -> Self:

@@ -3,10 +3,12 @@ what really stands in a Ledger on SQLite (GOV-45, GOV-47)."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from temporalio.testing import ActivityEnvironment
@@ -187,7 +189,7 @@ async def test_gov_47_the_effect_of_the_first_stage_and_the_quarantine_are_recor
     assert (await bench.effect(plan, key="k2")).result == "already"
     assert len(await bench.ledger.records(kinds=[Kind.version_quarantined])) == 1
     versions = EligibleVersions(bench.ledger, bench.keys, fakes.now)
-    found = await versions.judge(Version.of(plan.candidate), "test", shipped_rights())
+    found = await versions.judge(Version.of(plan.candidate), "test", bench.people.governance)
     assert found.word == "quarantined"
 
 
@@ -230,3 +232,38 @@ async def test_what_can_serve_and_is_on_no_list_is_ready_for_broken_glass(bench:
     assert (await ActivityEnvironment().run(bench.emergencies.eligible, request)).word is True
     bench.target.healthy = False
     assert (await ActivityEnvironment().run(bench.emergencies.eligible, request)).word is False
+
+
+async def test_gov_45_no_plan_and_a_stale_one_both_name_the_newest_version_that_people_may_choose(bench: Bench) -> None:
+    plan = await broken(bench)
+    other = bench.release.model_copy(
+        update={"release_id": "r-0", "baseline": cases.bundle("test-bot v5", index="sha256:index-5")}
+    )
+    await cases.register(bench.ledger, other)
+    await bench.deny()
+    named = "The newest eligible version of test-bot in 'test' is test-bot v5"
+    assert named in (await bench.planned()).impossible
+    assert named in (await bench.recheck(plan, first=True)).sentence
+    assert bench.target.effects == []
+
+
+async def test_a_version_last_known_to_serve_too_long_ago_makes_no_plan(bench: Bench) -> None:
+    document = bench.people.governance.model_dump(mode="json", by_alias=True) | {"limits": {"max_age": "1s"}}
+    bench.people.governance = type(bench.people.governance).model_validate(document)
+    await asyncio.sleep(1.1)
+    found = await bench.planned()
+    assert (found.plan, "it was last known to serve at" in found.impossible) == (None, True)
+
+
+async def test_tgt_14_a_ledger_that_cannot_be_read_makes_nothing_eligible(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unreadable(**_: object) -> NoReturn:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(bench.ledger, "records", unreadable)
+    versions = EligibleVersions(bench.ledger, bench.keys, fakes.now)
+    with pytest.raises(OSError, match="the disk is gone"):
+        await versions.judge(Version.of(bench.release.baseline), "test", bench.people.governance)
+    with pytest.raises(OSError, match="the disk is gone"):
+        await bench.planned()

@@ -7,21 +7,29 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from playwright.async_api import expect
 
+from console.guards import guards
 from countermand.canonical import digest
 from countermand.governance.denying import denial_digest
-from countermand.ledger.bodies import VersionQuarantined
+from countermand.ledger.bodies import (
+    DestinationChecked,
+    GuardState,
+    RequarantineBreach,
+    StageOutcome,
+    VersionQuarantined,
+)
 from countermand.ledger.record import Kind
 from tests import cases
 from tests.console.conftest import Person, Served
 from tests.console.test_security_keys import begin, register
 from tests.console.test_standing import confirmed, decide
-from tests.console.world import PASSWORD, Story, release
+from tests.console.world import BASE, PASSWORD, Story, release
 
 Serve = Callable[..., Awaitable[Served]]
 SignIn = Callable[..., Awaitable[Person]]
@@ -227,3 +235,113 @@ async def test_a_safety_lead_denies_the_baseline_on_the_page_with_a_security_key
     await expect(maria.page.locator("#versions")).to_contain_text("Maria Keller denied it in 'production'")
     assert (await asked(call))["word"] == "denied"
     assert (await asked(call, CANDIDATE))["word"] == "unknown"
+
+
+def registration(**changes: Any) -> dict[str, Any]:
+    known = release().model_dump(mode="json", exclude={"registered_by"})
+    return known | {"release_id": "support-assistant-v7-again"} | changes
+
+
+async def refused(served: Served) -> list[dict[str, Any]]:
+    return [one.body for one in await served.world.deps.ledger.records(kinds=[Kind.release_refused])]
+
+
+async def test_gov_47_a_release_with_a_candidate_in_quarantine_is_not_registered_and_that_is_recorded(
+    served: Served, call: Call
+) -> None:
+    await quarantined(served)
+    for _ in range(2):
+        answer = await call(cases.JONAS, "POST", "/releases", registration())
+        assert (answer.status_code, answer.json()["code"]) == (409, "candidate_quarantined")
+    assert "inc-1" in answer.json()["detail"]
+    assert "countermand release allow" in answer.json()["next"]
+    (body,) = await refused(served)
+    assert (body["candidate_digest"], body["asked_by"]) == (CANDIDATE, cases.JONAS)
+    assert await served.world.deps.catalogue.release("support-assistant-v7-again") is None
+
+
+async def test_gov_47_another_bundle_with_a_part_of_it_is_refused_too(served: Served, call: Call) -> None:
+    await quarantined(served)
+    other = release().candidate.model_copy(update={"name": "support-assistant v8", "prompt": digest("prompt 8")})
+    body = registration(candidate=other.model_dump(mode="json"))
+    answer = await call(cases.JONAS, "POST", "/releases", body)
+    assert (answer.json()["code"], "its index" in answer.json()["detail"]) == ("candidate_quarantined", True)
+
+
+async def test_gov_44_a_denied_candidate_is_refused_with_the_reason(served: Served, call: Call) -> None:
+    await deny(served, call)
+    body = registration(candidate=release().baseline.model_dump(mode="json"))
+    answer = await call(cases.JONAS, "POST", "/releases", body)
+    assert (answer.json()["code"], WHY in answer.json()["detail"]) == ("candidate_denied", True)
+
+
+async def test_r117_which_version_was_live_when_is_answered_with_who_moved_it(served: Served, call: Call) -> None:
+    release_id = release().release_id
+    state = served.world.story.target_state().model_copy(update={"read_at": BASE - timedelta(hours=2)})
+    body = StageOutcome(
+        revert=1, stage=1, result="applied", by="our_key", recovered=False, after=state, sentence="said."
+    )  # fmt: skip
+    entry = body.entry("outcome", "worker", incident_id="inc-1", release_id=release_id)
+    await served.world.deps.ledger.append(entry)
+    path = "/services/support-assistant/live?environment=production"
+    found = (await call(cases.LENA, "GET", path)).raise_for_status().json()
+    assert (found["schema"], found["live"]["candidate_bp"]) == ("countermand.live/v1", 5_000)
+    assert found["items"][0]["by"] == "Countermand, stage 1 of incident inc-1"
+    earlier = (await call(cases.LENA, "GET", f"{path}&at=2026-11-19T00:00:00Z")).raise_for_status().json()
+    assert earlier["live"] is None
+
+
+async def test_the_page_says_what_may_be_gone_back_to_instead_and_whether_the_way_back_is_open(
+    served: Served, call: Call, sign_in: SignIn
+) -> None:
+    looked = DestinationChecked(target="demo", member="split", ready=False, sentence="the baseline is not healthy.")
+    entry = looked.entry("looked", "worker", release_id=release().release_id)
+    await served.world.deps.ledger.append(entry)
+    await deny(served, call)
+    person = await sign_in(served, cases.LENA)
+    await person.open("/releases/support-assistant-v7")
+    section = person.page.locator("#versions")
+    await expect(section).to_contain_text("No other version of support-assistant is known to be eligible")
+    await expect(section).to_contain_text("the baseline is not healthy.")
+    shown = (await call(cases.LENA, "GET", "/releases/support-assistant-v7")).json()
+    assert shown["way_back"]["word"] == "not_ready"
+
+
+async def test_the_page_and_the_readiness_check_say_that_a_version_in_quarantine_is_back(
+    served: Served, sign_in: SignIn
+) -> None:
+    deps = served.world.deps
+    assert (await guards(deps))["ok"] is True
+    body = RequarantineBreach(
+        digest=CANDIDATE, name="support-assistant v7", environment="production", target="demo", member="split",
+        candidate_bp=500, left_bp=0, by="unknown", read_at=BASE, raw_sha256=digest("raw"),
+        sentence="support-assistant v7 is back in front of 5 % of users.",
+    )  # fmt: skip
+    ids_ = {"incident_id": "inc-1", "release_id": release().release_id}
+    blind = GuardState(state="blind", sentence="the target cannot be read.", until=BASE + timedelta(days=7))
+    await deps.ledger.append(blind.entry("blind", "worker", **ids_))
+    found = await guards(deps)
+    assert (found["ok"], "cannot be read" in str(found["sentence"])) == (False, True)
+    await deps.ledger.append(body.entry("breach", "worker", **ids_))
+    person = await sign_in(served, cases.LENA)
+    await person.open("/releases/support-assistant-v7")
+    await expect(person.page.locator("#guard")).to_contain_text("is back in front of 5 % of users")
+    await expect(person.page.locator("#moves")).to_contain_text("changed outside Countermand")
+
+
+async def test_the_command_line_lists_which_version_was_live_when(served: Served) -> None:
+    state = served.world.story.target_state().model_copy(update={"read_at": BASE - timedelta(hours=2)})
+    body = StageOutcome(
+        revert=1, stage=1, result="applied", by="our_key", recovered=False, after=state, sentence="said."
+    )  # fmt: skip
+    entry = body.entry("outcome", "worker", incident_id="inc-1", release_id=release().release_id)
+    await served.world.deps.ledger.append(entry)
+    settings = {"COUNTERMAND_URL": served.url, "COUNTERMAND_TOKEN": await token(served, cases.LENA), "COLUMNS": "200"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "countermand.cli", "release", "live", "support-assistant", "--environment", "production",
+        "--at", "2026-11-20T03:00:00Z", env=os.environ | settings, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    said = (await process.communicate())[0].decode()
+    assert process.returncode == 0, said
+    assert "50 %" in said
+    assert "stage 1 of incident inc-1" in said

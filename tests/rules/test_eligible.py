@@ -8,11 +8,26 @@ from typing import Any
 import pytest
 
 from countermand.canonical import digest
-from countermand.governance.eligible import Eligibility, Version, judge
+from countermand.governance.eligible import (
+    Alternative,
+    Eligibility,
+    Version,
+    alternative_sentence,
+    judge,
+    next_eligible,
+)
 from countermand.governance.rights import Action
 from countermand.governance.shipped import shipped_rights
 from countermand.governance.version_lists import allowance, lifting, rests_on
-from countermand.ledger.bodies import QuarantineLifted, VersionAllowed, VersionDenied, VersionQuarantined
+from countermand.ledger.bodies import (
+    IncidentClosed,
+    QuarantineLifted,
+    ReleaseRegistered,
+    VersionAllowed,
+    VersionDenied,
+    VersionQuarantined,
+)
+from countermand.ledger.record import parse_line
 from countermand.plan.target import CheckWord
 from countermand.playbook.terms import Severity
 from tests import cases, fakes
@@ -70,9 +85,23 @@ class Book:
         body = QuarantineLifted(digest=CANDIDATE.digest, environment="test", by_incident="inc-1", consent_id=consent)
         await self.ledger.append(body.entry("lifted", "worker"))
 
-    async def judged(self, version: Version = BASELINE, environment: str = "test", now: datetime = NOW) -> Eligibility:
+    async def closed(self, outcome: str, release_id: str = RELEASE.release_id) -> None:
+        body = IncidentClosed.model_validate({"outcome": outcome, "sentence": "Rolled back and shown to be healthy."})
+        await self.ledger.append(body.entry("closed", "worker", incident_id="inc-1", release_id=release_id))
+
+    async def judged(
+        self,
+        version: Version = BASELINE,
+        environment: str = "test",
+        now: datetime = NOW,
+        max_age: timedelta | None = None,
+    ) -> Eligibility:
         records = await self.ledger.records()
-        return judge(version, environment, records, self.keys.gateway_keys(), shipped_rights(), now)
+        return judge(version, environment, records, self.keys.gateway_keys(), shipped_rights(), now, max_age)
+
+    async def alternative(self, besides: str = BASELINE.digest, environment: str = "test") -> Alternative | None:
+        records, keys = await self.ledger.records(), self.keys.gateway_keys()
+        return next_eligible("test-bot", environment, besides, records, keys, shipped_rights(), NOW)
 
 
 @pytest.fixture
@@ -197,3 +226,78 @@ async def test_after_a_trigger_about_fairness_a_fairness_reviewer_has_to_sign_as
     await book.quarantine(fairness=True)
     await book.lift(*signers)
     assert (await book.judged(CANDIDATE)).word == word
+
+
+async def test_gov_44_whose_word_it_is_that_a_version_serves_is_said(book: Book) -> None:
+    assert "on the word of local|deployer" in (await book.judged()).because
+
+
+async def test_gov_44_a_version_that_was_measured_to_be_healthy_says_so_instead(book: Book) -> None:
+    await book.closed("reverted")
+    served = (await book.judged()).checks[2]
+    assert (served.word, served.records) == (CheckWord.passed, (1,))
+    assert "inc-1" in served.sentence
+    assert "shown to be healthy" in served.sentence
+
+
+@pytest.mark.parametrize(
+    ("outcome", "release_id"), [("reverted_not_verified", RELEASE.release_id), ("reverted", "another")]
+)
+async def test_a_rollback_without_proof_of_health_or_of_another_release_proves_nothing(
+    book: Book, outcome: str, release_id: str
+) -> None:
+    await book.closed(outcome, release_id)
+    assert "shown to be healthy" not in (await book.judged()).because
+
+
+async def test_gov_44_a_version_last_known_to_serve_too_long_ago_is_not_eligible(book: Book) -> None:
+    limit, registered = timedelta(days=90), (await book.ledger.records())[0].at
+    assert (await book.judged(now=registered + limit, max_age=limit)).eligible
+    found = await book.judged(now=registered + limit + timedelta(seconds=1), max_age=limit)
+    assert (found.word, found.eligible, found.checks[-1].name) == ("too_old", False, "age")
+    assert "up to 90d ago is accepted" in found.because
+    assert (await book.judged(now=registered + 10 * limit)).eligible, "without a limit age does not count"
+
+
+async def test_gov_45_the_newest_eligible_version_of_the_service_is_named_and_nothing_is_chosen(book: Book) -> None:
+    older, newer = cases.bundle("test-bot v4", model="sha256:model-4"), cases.bundle("test-bot v5", index="sha256:i-5")
+    for number, bundle in enumerate((older, newer)):
+        await cases.register(book.ledger, RELEASE.model_copy(update={"release_id": f"r-{number}", "baseline": bundle}))
+    found = await book.alternative()
+    assert found is not None
+    assert (found.name, found.found.digest) == ("test-bot v5", newer.digest)
+    said = alternative_sentence("test-bot", "test", found)
+    assert "test-bot v5" in said
+    assert "Nothing is chosen for you" in said
+    await book.deny("sha256:i-5", number=2)
+    passed_over = await book.alternative()
+    assert passed_over is not None
+    assert passed_over.name == "test-bot v4"
+
+
+@pytest.mark.parametrize("update", [{"service": "another-bot"}, {"environment": "production"}])
+async def test_a_version_of_another_service_or_environment_is_no_alternative(
+    book: Book, update: dict[str, str]
+) -> None:
+    other = cases.bundle("test-bot v5", index="sha256:i-5")
+    await cases.register(book.ledger, RELEASE.model_copy(update={"release_id": "r-2", "baseline": other} | update))
+    assert await book.alternative() is None
+    assert alternative_sentence("test-bot", "test", None).startswith("No other version of test-bot is known")
+
+
+async def test_a_version_whose_parts_are_not_on_record_is_no_alternative(book: Book) -> None:
+    other = RELEASE.model_copy(update={"release_id": "r-2", "baseline": cases.bundle("v5", index="sha256:i-5")})
+    await cases.register(book.ledger, other)
+    entry = parse_line(book.ledger.lines[-1])
+    body = ReleaseRegistered.model_validate(entry.body).model_copy(update={"baseline_parts": {}})
+    book.ledger.lines.pop()
+    await book.ledger.append(body.entry("r-2/registered", "local|deployer", release_id="r-2"))
+    assert await book.alternative() is None
+
+
+async def test_gov_45_deny_beats_what_people_allowed_before_and_what_was_shown_to_be_healthy(book: Book) -> None:
+    await book.closed("reverted")
+    await book.allow(cases.MARIA, LEGAL)
+    await book.deny()
+    found = await book.judged()
+    assert (found.word, found.barred) == ("denied", True)

@@ -22,7 +22,10 @@ from activities.communicating import CommunicatingActivities
 from activities.emergencies import EmergencyActivities
 from activities.freezing import FreezingActivities
 from activities.gating import GatingActivities
+from activities.guarding import GuardingActivities
+from activities.marking import MarkingActivities
 from activities.planning import PlanningActivities
+from activities.readying import ReadyingActivities
 from activities.recording import RecordingActivities
 from activities.reviewing import ReviewingActivities
 from activities.sealing import Sealer
@@ -117,6 +120,9 @@ class World:
         sealer = Sealer(self.signals, lambda _name: None)
         verifying = VerifyingActivities(self.signals, sealer, self.catalogue, self.ledger, self.targets, fakes.now)
         watching = WatchingActivities(self.signals, sealer, self.catalogue, fakes.now)
+        guarding = GuardingActivities(
+            self.target, self.ledger, self.people, self.keys, fakes.now, timedelta(milliseconds=200)
+        )
         async with (
             Worker(
                 self.env.client,
@@ -147,11 +153,13 @@ class World:
                     ShowingActivities(self.ledger, self.cards, self.people, fakes.now).show_ask,
                     reviewing.draft_review,
                     reviewing.close_release,
+                    MarkingActivities(self.target, self.ledger).mark_version,
+                    ReadyingActivities(self.target, self.catalogue, self.ledger).look_at_destination,
                 ],
                 graceful_shutdown_timeout=timedelta(seconds=1),
                 sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
             ) as worker,
-            Worker(self.env.client, task_queue=OBSERVE_QUEUE, activities=[watching.observe]),
+            Worker(self.env.client, task_queue=OBSERVE_QUEUE, activities=[watching.observe, guarding.guard]),
         ):
             yield worker
         await self.evidence_came_first()

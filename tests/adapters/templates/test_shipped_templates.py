@@ -70,6 +70,7 @@ FACTS: dict[str, Any] = {
     "state": "people are being taken back to the earlier version: 1 of 3 stages are complete",
     "review": {"due": "2026-11-25", "owner": "release owner"},
     "statement": "Maria Keller (safety lead) declared an emergency, sev1.",
+    "breach": "support-assistant v7 is back in front of 5 % of users of 'split' although it is in quarantine.",
     "glass": {
         "name": "Maria Keller",
         "does": "everything is held where it is",
