@@ -109,6 +109,32 @@ class FlagdSettings(SettingsEntry):
     members: Annotated[dict[_Name, FlagdMember], Field(min_length=1)]
 
 
+class Serving(SettingsEntry):
+    """Where a serving process answers a GET without side effects, and the header in which it names its digest."""
+
+    url: _HttpUrl
+    header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")]
+
+
+class MlflowMember(SettingsEntry):
+    """An alias of a registered model; a prompt is one too. Without `serving` nobody can be asked what users get."""
+
+    model: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f/:'\"`\\]{1,200}$")]
+    alias: _Name
+    what: Literal["model", "prompt"] = "model"
+    serving: Serving | None = None
+
+
+class MlflowRegistrySettings(SettingsEntry):
+    """An MLflow registry. The tokens are for a proxy that signs in; without them none is sent."""
+
+    kind: Literal["mlflow"]
+    url: _HttpUrl
+    read_token_file: Path | None = None
+    write_token_file: Path | None = None
+    members: Annotated[dict[_Name, MlflowMember], Field(min_length=1)]
+
+
 def _kind(entry: Any) -> Any:
     return entry.get("kind", "embedded") if isinstance(entry, dict) else getattr(entry, "kind", None)
 
@@ -117,7 +143,8 @@ TargetSettings = Annotated[
     Annotated[EmbeddedSettings, Tag("embedded")]
     | Annotated[HaproxySettings, Tag("haproxy")]
     | Annotated[EnvoySettings, Tag("envoy")]
-    | Annotated[FlagdSettings, Tag("flagd")],
+    | Annotated[FlagdSettings, Tag("flagd")]
+    | Annotated[MlflowRegistrySettings, Tag("mlflow")],
     Discriminator(_kind),
 ]
 

@@ -9,10 +9,18 @@ from adapters.embedded_target import EmbeddedTarget
 from adapters.envoy_target import EnvoyTarget
 from adapters.flagd_target import FlagdTarget
 from adapters.haproxy_target import HaproxyTarget
+from adapters.mlflow_target import MlflowTarget
 from adapters.target_http import Keep
-from adapters.target_settings import EmbeddedSettings, EnvoySettings, FlagdSettings, HaproxySettings, TargetSettings
+from adapters.target_settings import (
+    EmbeddedSettings,
+    EnvoySettings,
+    FlagdSettings,
+    HaproxySettings,
+    MlflowRegistrySettings,
+    TargetSettings,
+)
 
-_Adapter = EmbeddedTarget | EnvoyTarget | FlagdTarget | HaproxyTarget
+_Adapter = EmbeddedTarget | EnvoyTarget | FlagdTarget | HaproxyTarget | MlflowTarget
 
 
 class ConfiguredTargets:
@@ -43,6 +51,10 @@ class ConfiguredTargets:
                 return EnvoyTarget(entry.admin_url, entry.runtime_file, entry.layer, entry.members, keep=self._keep)
             case FlagdSettings():
                 return FlagdTarget(entry.file, entry.members, keep=self._keep)
+            case MlflowRegistrySettings():
+                files = (entry.read_token_file, entry.write_token_file)
+                read, write = (path.read_text().strip() if path else None for path in files)
+                return MlflowTarget(entry.url, entry.members, read, write, keep=self._keep)
 
     async def close(self) -> None:
         for target in self._open.values():

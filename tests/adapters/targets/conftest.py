@@ -17,8 +17,9 @@ from tests.adapters.targets.envoy import EnvoyHarness
 from tests.adapters.targets.flagd import FlagdHarness
 from tests.adapters.targets.haproxy import HaproxyHarness
 from tests.adapters.targets.harness import NEEDS, Harness
+from tests.adapters.targets.mlflow import MlflowHarness
 
-HARNESSES: tuple[type[Harness], ...] = (EmbeddedHarness, HaproxyHarness, EnvoyHarness, FlagdHarness)
+HARNESSES: tuple[type[Harness], ...] = (EmbeddedHarness, HaproxyHarness, EnvoyHarness, FlagdHarness, MlflowHarness)
 _HERE = "tests/adapters/targets/"
 
 
@@ -40,14 +41,14 @@ async def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture
 async def harness(system: Harness, request: pytest.FixtureRequest) -> Harness:
-    """The running system at 50 %, set by another hand, without faults."""
+    """The running system at the share where tests begin, set by another hand, without faults."""
     for marker in request.node.iter_markers("needs"):
         for need in marker.args:
             assert need in NEEDS, f"{need!r} is not one of {sorted(NEEDS)}"
             if need in system.lacks:
                 pytest.skip(f"not expressible: {need}: {system.lacks[need]}")
-    await system.seed(6_000)
-    await system.seed(5_000)
+    await system.seed(system.shares.edited)
+    await system.seed(system.shares.start)
     return system
 
 

@@ -18,7 +18,7 @@ from adapters.embedded_target import EmbeddedTarget
 from adapters.target_http import Keep
 from countermand.plan.target import Member
 from examples.demo.bundles import BASELINE, CANDIDATE, SERVICE
-from tests.adapters.targets.harness import Wire
+from tests.adapters.targets.harness import Shares, Wire
 
 
 def free_port() -> int:
@@ -36,6 +36,8 @@ class EmbeddedHarness:
 
     name = "embedded"
     lacks: ClassVar[Mapping[str, str]] = {}
+    shares = Shares()
+    patience = 0.4
     stranger: Literal["external", "unknown"] = "external"
     unknown_member = "404"
     denied = "403"

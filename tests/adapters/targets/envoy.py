@@ -17,7 +17,7 @@ from adapters.target_settings import EnvoyMember
 from countermand.plan.target import Member
 from tests.adapters.targets import routers_environment
 from tests.adapters.targets.embedded import free_port
-from tests.adapters.targets.harness import Wire
+from tests.adapters.targets.harness import Shares, Wire
 from tests.adapters.targets.upstreams import Upstreams, ask, start_quietly, until
 
 _HTTP = "envoy.extensions.filters"
@@ -133,6 +133,8 @@ class EnvoyHarness:
         "fixed routing": "Envoy chooses by chance for every request",
         "stuck router": "test_envoy.py has a route that reads no runtime key",
     }
+    shares = Shares()
+    patience = 0.4
     stranger: Literal["external", "unknown"] = "unknown"
     unknown_member = "no member"
     denied = ""
