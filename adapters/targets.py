@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from activities.ports import Target, TargetRejected
 from adapters.embedded_target import EmbeddedTarget
@@ -52,10 +53,13 @@ class ConfiguredTargets:
             case FlagdSettings():
                 return FlagdTarget(entry.file, entry.members, keep=self._keep)
             case MlflowRegistrySettings():
-                files = (entry.read_token_file, entry.write_token_file)
-                read, write = (path.read_text().strip() if path else None for path in files)
-                return MlflowTarget(entry.url, entry.members, read, write, keep=self._keep)
+                tokens = _token(entry.read_token_file), _token(entry.write_token_file)
+                return MlflowTarget(entry.url, entry.members, *tokens, keep=self._keep)
 
     async def close(self) -> None:
         for target in self._open.values():
             await target.close()
+
+
+def _token(path: Path | None) -> str | None:
+    return path.read_text().strip() if path else None

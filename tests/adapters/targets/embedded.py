@@ -35,7 +35,7 @@ class EmbeddedHarness:
     """Starts `python -m examples.demo.service --faults`; it must end with 0 within 5 s of SIGTERM."""
 
     name = "embedded"
-    lacks: ClassVar[Mapping[str, str]] = {}
+    lacks: ClassVar[Mapping[str, str]] = {"restricted": "its write token is for the whole service, which has one split"}
     shares = Shares()
     patience = 0.4
     stranger: Literal["external", "unknown"] = "external"

@@ -132,6 +132,7 @@ class EnvoyHarness:
         "users": "Envoy counts requests",
         "fixed routing": "Envoy chooses by chance for every request",
         "stuck router": "test_envoy.py has a route that reads no runtime key",
+        "restricted": "the right to write is the right to write the file, with every route in it",
     }
     shares = Shares()
     patience = 0.4

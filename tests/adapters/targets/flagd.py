@@ -64,6 +64,7 @@ class FlagdHarness:
         "users": _NOBODY_COUNTS,
         "fixed routing": _NOBODY_COUNTS,
         "stuck router": _NOBODY_COUNTS,
+        "restricted": "the right to write is the right to write the file, with every flag in it",
     }
     shares = Shares()
     patience = 0.4

@@ -79,6 +79,7 @@ class HaproxyHarness:
         "digest": "servers have no digests",
         "users": "HAProxy counts requests",
         "stuck router": _HERE_READS,
+        "restricted": "HAProxy has no rights per backend",
     }
     shares = Shares()
     patience = 0.4

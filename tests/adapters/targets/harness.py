@@ -32,7 +32,7 @@ NEEDS = {
     "missing arm": "an arm that can be taken away",
     "digest": "knowledge of the digest that an arm serves",
     "wrong digest": "an arm that can serve another digest than the one asked for",
-    "restricted": "a credential for one object that may not write another",
+    "restricted": "a write credential for one object only; the member `second` is another one, above 0 %",
     "counters": "counters of who is served",
     "users": "counters of users and not of requests",
     "fixed routing": "a choice of arms without chance, so that shares can be judged without false alarms",

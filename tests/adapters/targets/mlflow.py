@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -205,7 +206,7 @@ class MlflowHarness:
             response: httpx.Response = await send(request)
             await response.aread()
             if response.is_success:
-                self._effects.append(await self._key())
+                self._effects.append(await self._key(str(json.loads(request.content)["name"])))
         script["written"] = True
         if due:
             await asyncio.sleep(float(script.get("delay_after_apply", 0)))
@@ -239,11 +240,10 @@ class MlflowHarness:
         assert answer.is_success, answer.text
         return dict(answer.json())
 
-    async def _key(self) -> str:
-        answer = await self.api.get("registered-models/get", params={"name": "assistant"})
-        tags = {tag["key"]: tag["value"] for tag in answer.json()["registered_model"].get("tags", [])}
-        key: str = httpx.Response(200, content=tags["countermand.alias.live"]).json()["key"]
-        return key
+    async def _key(self, model: str) -> str:
+        answer = await self.api.get("registered-models/get", params={"name": model})
+        tags = {tag["key"]: tag["value"] for tag in answer.json()["registered_model"]["tags"]}
+        return str(json.loads(tags["countermand.alias.live"])["key"])
 
     async def _digest(self, version: str, digest: str) -> None:
         await self.post(

@@ -202,6 +202,15 @@ async def test_c16_tgt16_tgt23_a_credential_that_may_only_read_is_found_before_p
     assert harness.denied in found.problems[0]
 
 
+@pytest.mark.needs("restricted")
+async def test_c18_tgt23_the_credential_for_one_object_cannot_change_another(harness: Harness, target: Target) -> None:
+    second = harness.member.model_copy(update={"name": "second"})
+    before = await target.read(second)
+    with pytest.raises(TargetRejected, match=harness.denied):
+        await target.set(second, Split.candidate(0), idempotency_key="c18", fence=99, expected_revision=None)
+    assert (await target.read(second)).revision == before.revision
+
+
 async def test_c16_an_unknown_split_is_not_ready(harness: Harness, target: Target) -> None:
     nobody = harness.member.model_copy(update={"name": "nobody"})
     found = await target.preflight(nobody, Split.candidate(0))

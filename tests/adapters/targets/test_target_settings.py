@@ -11,6 +11,7 @@ from adapters.embedded_target import EmbeddedTarget
 from adapters.envoy_target import EnvoyTarget
 from adapters.flagd_target import FlagdTarget
 from adapters.haproxy_target import HaproxyTarget
+from adapters.mlflow_target import MlflowTarget
 from adapters.settings import SettingsInvalid
 from adapters.target_settings import target_settings
 from adapters.targets import ConfiguredTargets
@@ -46,6 +47,14 @@ targets:
         baseline: stable
         candidate_health: http://127.0.0.1:8101/healthz
         baseline_health: http://127.0.0.1:8102/healthz
+  registry:
+    kind: mlflow
+    url: http://127.0.0.1:5001
+    members:
+      model:
+        model: support assistant
+        alias: live
+        serving: {{url: http://127.0.0.1:8101/healthz, header: x-model-digest}}
 """
 
 
@@ -63,11 +72,17 @@ async def keep(raw: bytes, media_type: str) -> str:
 
 async def test_every_kind_is_opened_once_on_first_use_and_embedded_needs_no_kind(file: Path) -> None:
     targets = ConfiguredTargets(target_settings(file), keep)
-    kinds = {"demo": EmbeddedTarget, "balancer": HaproxyTarget, "mesh": EnvoyTarget, "flags": FlagdTarget}
+    kinds = {
+        "demo": EmbeddedTarget,
+        "balancer": HaproxyTarget,
+        "mesh": EnvoyTarget,
+        "flags": FlagdTarget,
+        "registry": MlflowTarget,
+    }
     for name, kind in kinds.items():
         assert isinstance(targets(name), kind)
         assert targets(name) is targets(name)
-    with pytest.raises(TargetRejected, match="balancer, demo, flags, mesh"):
+    with pytest.raises(TargetRejected, match="balancer, demo, flags, mesh, registry"):
         targets("nobody")
     await targets.close()
 
@@ -79,13 +94,19 @@ def test_a_missing_file_means_no_targets(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("kind: haproxy", "kind: nginx", r"targets\.balancer = .*'nginx'.*'embedded', 'haproxy', 'envoy', 'flagd'"),
+        (
+            "kind: haproxy",
+            "kind: nginx",
+            r"targets\.balancer = .*'nginx'.*'embedded', 'haproxy', 'envoy', 'flagd', 'mlflow'",
+        ),
         ("backend: chat", "backend: 'a b'", r"balancer\.haproxy\.members\.chat\.backend = 'a b'"),
         ("backend: chat", "backend: 'chat;quit'", r"backend = 'chat;quit'"),
         ("baseline: stable, routing", "baseline: canary, routing", "both 'canary'; two different names are needed"),
         (", routing: per_request", "", r"mesh\.envoy\.members\.chat\.routing = .*Field required"),
         ("routing: per_request", "routing: often", "'often': Input should be 'per_request' or 'sticky'"),
         ("http://127.0.0.1:9901", "http://me:secret@127.0.0.1", r"mesh\.envoy\.admin_url"),
+        ("model: support assistant", "model: a' OR name = 'b", r"registry\.mlflow\.members\.model\.model"),
+        ("header: x-model-digest", "header: 'a: b'", r"serving\.header = 'a: b'"),
         ("        flag: assistant\n", "", r"flags\.flagd\.members\.chat\.flag"),
         (
             "    members:\n      chat: {{backend",
@@ -113,4 +134,10 @@ def test_the_documented_file_can_be_used(tmp_path: Path) -> None:
     example = DOCUMENT.read_text().split("```yaml\n")[1].split("```")[0]
     path = tmp_path / "targets.yaml"
     path.write_text(example)
-    assert {entry.kind for entry in target_settings(path).values()} == {"embedded", "haproxy", "envoy", "flagd"}
+    assert {entry.kind for entry in target_settings(path).values()} == {
+        "embedded",
+        "haproxy",
+        "envoy",
+        "flagd",
+        "mlflow",
+    }
