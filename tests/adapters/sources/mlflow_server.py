@@ -62,7 +62,7 @@ class MlflowServer:
             except httpx.TransportError:
                 return False
 
-        await until(answers, "the MLflow server answers", within=90)
+        await until(answers, "the MLflow server answers", within=180)
 
     def kill(self) -> None:
         """The server and its workers are gone at once."""
