@@ -8,21 +8,18 @@ from pathlib import Path
 
 from countermand.cli import environment
 from countermand.cli.client import unreachable
-from countermand.cli.demo_display import Display, print_events
-from countermand.cli.demo_proof import Evidence, Proof, proofs
+from countermand.cli.demo_display import Display, print_events, print_proofs
+from countermand.cli.demo_people import APPROVERS, REGISTRAR
+from countermand.cli.demo_proof import Evidence, proofs
 from countermand.cli.demo_story import Event, Story, tell
-from countermand.cli.demo_world import REGISTRAR, RELEASE, SERVICE, World
+from countermand.cli.demo_world import RELEASE, SERVICE, World
 from countermand.cli.environment import Place
 from countermand.cli.exits import Exit, Failure
 from countermand.cli.output import say
 from countermand.cli.processes import Supervisor
-from countermand.ledger.record import Record, parse_line
+from countermand.ledger.record import Record
 from countermand.playbook.load import parse
 
-_APPROVERS = {
-    "local|maria": "The evidence is clear and the plan is small; I read both.",
-    "local|jonas": "Our users get wrong answers; the old version is healthy.",
-}
 _HEALTHY_SECONDS = 12.0
 #: Two blocks of the demo's playbook, and time to see that nothing comes of it.
 _SPIKE_SECONDS = 4.0
@@ -32,7 +29,6 @@ _CALM_LOOKS = 5
 _SPIKE, _LASTING = 0.6, 0.06
 _AUTO_SECONDS = 300.0
 _PAUSE = 0.3
-_PAGE = 500
 
 
 class Demo:
@@ -168,29 +164,14 @@ class Demo:
             await self._wait(_PAUSE)
 
     async def _read(self) -> Story:
-        """The story so far; each record is read once. A console that is being started again is waited for."""
-        import httpx
-
-        more = True
-        while more:
-            after = self._records[-1].seq if self._records else -1
-            try:
-                page = await self._world.call("GET", f"/api/v1/ledger/records?after={after}&limit={_PAGE}")
-            except httpx.TransportError:
-                break
-            self._records += [parse_line(item["line"]) for item in page["items"]]
-            more = len(page["items"]) == _PAGE
+        """The story so far; each record is read once."""
+        self._records += await self._world.records_after(self._records)
         return tell(self._records, self._playbook, self._went_bad)
 
     async def _vote(self, ask_id: str) -> None:
-        for subject, reason in _APPROVERS.items():
-            try:
-                await self._world.approve(ask_id, subject, reason)
-            except Failure as failure:
-                if failure.code is not Exit.refused:
-                    raise
-                self._display.note(failure.wrong)  # newer evidence made it stale: the next request shows it
-                return
+        refused = await self._world.approve_all(ask_id)
+        if refused is not None:
+            self._display.note(refused)
 
     def _footer(self, story: Story) -> tuple[str, ...]:
         view, place = story.view, self._place
@@ -202,7 +183,7 @@ class Demo:
         return (
             "▲ Two different people have to approve. Open the request, sign in as each of them, decide:",
             f"    {place.console_url}/asks/{story.pending_ask}",
-            *(f"    account {subject.removeprefix('local|')} {passwords[subject]}" for subject in _APPROVERS),
+            *(f"    account {subject.removeprefix('local|')} {passwords[subject]}" for subject in APPROVERS),
             "  or in a shell, once per person:",
             f"    export COUNTERMAND_URL={place.console_url}; countermand login maria",
             f"    countermand ask show {story.pending_ask}   # prints the approve command",
@@ -239,12 +220,5 @@ class Demo:
         )
         self._display.close()
         print_events("What happened", self._display.events)
-        print_events("What was proved", [_as_event(proof) for proof in found])
-        broken = [proof.claim for proof in found if not proof.holds]
-        if broken:
-            raise Failure(Exit.failed, "not proved: " + "; ".join(broken), next=f"see {self._place.data / 'logs'}")
+        print_proofs(found, self._place.data / "logs")
         say("", f"✓ all {len(found)} proofs hold, {self._display.elapsed:.0f} s after the start")
-
-
-def _as_event(proof: Proof) -> Event:
-    return Event(proof.claim, None, datetime.now(UTC), proof.sentence, failed=not proof.holds)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from countermand.cli.demo_proof import Proof
 from countermand.cli.demo_story import Event
+from countermand.cli.exits import Exit, Failure
 from countermand.cli.output import on_terminal, say, screen
 
 if TYPE_CHECKING:
@@ -120,6 +123,15 @@ class Display:
 def print_events(title: str, events: Sequence[Event]) -> None:
     """A title and the steps, whole: how long each took, and what was found."""
     say("", title, *_rows(events))
+
+
+def print_proofs(found: Sequence[Proof], logs: Path) -> None:
+    """The proofs, whole. Raises Failure, which names the logs, when one does not hold."""
+    now = datetime.now(UTC)
+    print_events("What was proved", [Event(one.claim, None, now, one.sentence, failed=not one.holds) for one in found])
+    broken = [proof.claim for proof in found if not proof.holds]
+    if broken:
+        raise Failure(Exit.failed, "not proved: " + "; ".join(broken), next=f"see {logs}")
 
 
 def _rows(events: Sequence[Event]) -> list[Text]:

@@ -89,6 +89,11 @@ def says(line: str) -> Ready:
     return ready
 
 
+async def at_once(_: Child) -> bool:
+    """Ready as soon as it was started."""
+    return True
+
+
 def free_port(wanted: int) -> int:
     """`wanted` if nobody listens there, else a free port of this machine."""
     for port in (wanted, 0):
@@ -107,7 +112,7 @@ class Supervisor:
         self._running: list[tuple[Child, Process]] = []
         self._guards: list[asyncio.Task[None]] = []
 
-    async def start(self, child: Child, *, within: float = 30.0) -> None:
+    async def start(self, child: Child, *, within: float = 60.0) -> None:
         """Start it and wait until it is ready. Raises Failure with the end of its log when it is not."""
         process = await self._spawn(child)
         deadline = time.monotonic() + within
