@@ -32,7 +32,7 @@ _HEALTHY_SECONDS = 10.0
 #: Share of questions that the candidate cannot answer.
 _RARE = 0.15
 _AFTER_SECONDS = 4.0
-_TIME_LIMIT = 420.0
+_TIME_LIMIT = 300.0
 _MLFLOW_SECONDS = 180.0
 _PAUSE = 0.3
 
@@ -62,14 +62,9 @@ class Example:
         """Until it is over and proved. Raises Failure."""
         with environment.locked(self._place.data):
             try:
-                async with httpx.AsyncClient(trust_env=False, timeout=20) as client, asyncio.timeout(_TIME_LIMIT):
+                async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
                     self._people = People(self._place, client)
                     await self._play()
-            except TimeoutError:
-                late = next((event.label for event in self._display.events if event.ended is None), "the end")
-                raise Failure(
-                    Exit.failed, f"not within {_TIME_LIMIT:.0f} s: {late}", next=f"see {self._place.data / 'logs'}"
-                ) from None
             finally:
                 self._display.close()
                 await self._stack.stop()
@@ -79,8 +74,14 @@ class Example:
         await self._start()
         watching = asyncio.create_task(self._world.watch(self._named))
         try:
-            story = await self._roll_back()
-            await self._wait(_AFTER_SECONDS)
+            async with asyncio.timeout(_TIME_LIMIT):
+                story = await self._roll_back()
+                await self._wait(_AFTER_SECONDS)
+        except TimeoutError:
+            late = next((event.label for event in self._display.events if event.ended is None), "the end")
+            raise Failure(
+                Exit.failed, f"not within {_TIME_LIMIT:.0f} s: {late}", next=f"see {self._place.data / 'logs'}"
+            ) from None
         finally:
             watching.cancel()
         found = [*self._proofs(story, await self._world.served()), await self._ledger()]
