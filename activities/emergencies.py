@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.briefing import Brief
 from activities.eligible import EligibleVersions
+from activities.looking import look
 from activities.ports import KeyRing, Ledger, RoleDirectory, TargetRejected, Targets, TargetUnavailable
 from countermand.governance import break_glass, declaring
 from countermand.governance.break_glass import BreakGlass, Emergency
@@ -21,9 +22,9 @@ from countermand.governance.rights import Action
 from countermand.governance.shipped import rights_in_force
 from countermand.governance.working_time import WorkingTime
 from countermand.ledger.bodies import DecisionMade, GlassBroken, PlanMade, VerdictChanged
-from countermand.plan.build import NothingToRevert, at_once, build_plan, member_of
+from countermand.plan.build import NothingToRevert, at_once, build_plan
 from countermand.plan.model import Plan
-from countermand.plan.target import Split, Value
+from countermand.plan.target import Value
 from countermand.playbook.model import Severity
 
 #: Business days of an organisation that has not said otherwise (GOV-39).
@@ -108,11 +109,11 @@ class EmergencyActivities:
         if lost := await self._not_eligible(request.brief, await self._people.snapshot()):
             return Eligible(word=False, sentence=lost)
         try:
-            target = self._targets(playbook.revert.target)
-            ready = await target.preflight(member_of(request.brief.release, playbook), Split.candidate(0))
+            found = await look(self._targets, request.brief.release, playbook)
         except (TargetRejected, TargetUnavailable) as error:
             return Eligible(word=None, sentence=str(error))
-        return Eligible(word=ready.ready, sentence="; ".join(ready.problems))
+        problems = [problem for one in found for problem in one.preflight.problems]
+        return Eligible(word=all(one.preflight.ready for one in found), sentence="; ".join(problems))
 
     @activity.defn(name="break_glass")
     async def break_glass(self, request: GlassRequest) -> GlassTaken:
@@ -156,18 +157,14 @@ class EmergencyActivities:
         release, playbook = request.brief.release, request.brief.playbook
         if lost := await self._not_eligible(request.brief, await self._people.snapshot()):
             return None, f"nobody is moved: {lost}"
-        member = member_of(release, playbook)
         try:
-            target = self._targets(playbook.revert.target)
             plan = build_plan(
                 incident_id=request.incident_id,
                 release=release,
                 playbook=playbook,
                 governance_digest=request.brief.directory.digest,
                 severity=request.severity,
-                state=await target.read(member),
-                preflight=await target.preflight(member, Split.candidate(0)),
-                capabilities=target.capabilities,
+                found=await look(self._targets, release, playbook),
             )
         except NothingToRevert as error:
             return None, f"nobody is moved: {error}."

@@ -13,7 +13,7 @@ from activities.ports import Catalogue, Ledger, RoleDirectory, Targets
 from activities.signal_ports import SignalStore
 from countermand.canonical import digest_bytes
 from countermand.ledger.bodies import FreezeCompleted, FrozenItem
-from countermand.plan.build import member_of
+from countermand.plan.build import members_of
 from countermand.plan.target import Value
 
 
@@ -77,7 +77,7 @@ class FreezingActivities:
         release = status.release
         playbook_bytes = await self._catalogue.playbook_bytes(release.playbook_digest)
         playbook = await self._catalogue.playbook(release.playbook_digest)
-        target_state = await self._targets(playbook.revert.target).read(member_of(release, playbook))
+        states = [await self._targets(one.target).read(one) for one in members_of(release, playbook)]
         directory = await self._people.snapshot()
         rows = await self._signals.rows(release_id)
         return [
@@ -91,7 +91,7 @@ class FreezingActivities:
             ),
             (
                 "target_state.json",
-                _json(target_state.model_dump(mode="json")),
+                _json([state.model_dump(mode="json") for state in states]),
                 "application/json",
                 playbook.revert.target,
             ),

@@ -17,7 +17,6 @@ from countermand.governance.standing_proof import KINDS as PROOF_KINDS
 from countermand.governance.standing_proof import Known, lacking_standing
 from countermand.ledger.record import Kind
 from countermand.plan.model import Plan
-from countermand.plan.target import Split
 
 _DAY = timedelta(days=1)
 #: Between the request for an authorisation and its beginning.
@@ -56,11 +55,11 @@ class Lately:
             right=rights_in_force(directory.governance).row(Action.standing_authorisation, plan.severity),
         )
 
-    async def lacking(self, plan: Plan, desired: Split, directory: Directory, now: datetime) -> str:
-        """Why no standing authorisation carries this effect of the plan; empty when one does. Raises NotKnown."""
+    async def lacking(self, plan: Plan, directory: Directory, now: datetime, *, undo: bool = False) -> str:
+        """Why no standing authorisation carries the plan, or undoing it; empty when one does. Raises NotKnown."""
         records = await self._ledger.records(incident_id=plan.incident_id, kinds=PROOF_KINDS)
         known = await self.known(plan, directory, now)
-        return lacking_standing(plan, desired, records, known, self._keys.gateway_keys(), now)
+        return lacking_standing(plan, records, known, now, undo=undo)
 
     async def _before(self, at: datetime) -> int:
         """`seq` of the newest record before `at`, -1 if there is none: by halving, a read of one record each."""

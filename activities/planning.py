@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.briefing import Brief
 from activities.eligible import EligibleVersions
+from activities.looking import look
 from activities.ports import KeyRing, Ledger, TargetRejected, Targets, TargetUnavailable
 from countermand.governance.approval import RULES, Ask
 from countermand.governance.decision import SignatureClass
@@ -20,9 +21,9 @@ from countermand.governance.eligible import Version
 from countermand.ledger.bodies import AskOpened, ConcernRaised, PlanMade
 from countermand.ledger.record import Kind
 from countermand.messages.facts import in_words, spoken
-from countermand.plan.build import NothingToRevert, build_plan, member_of
+from countermand.plan.build import NothingToRevert, build_plan
 from countermand.plan.model import Plan
-from countermand.plan.target import Split, Value
+from countermand.plan.target import Value
 from countermand.playbook.model import ApprovalPolicy, Rung, Severity
 
 
@@ -62,20 +63,17 @@ class PlanningActivities:
 
     @activity.defn(name="make_plan")
     async def make_plan(self, request: PlanRequest) -> PlanResult:
-        """Read the target, check the destination, plan the stages; the Plan goes into the Ledger.
+        """Read the targets, check the destination, plan the stages; the Plan goes into the Ledger.
 
         No plan leads to a baseline that is not eligible: people are told why, and nothing is second best (GOV-45).
         """
         release, playbook = request.brief.release, request.brief.playbook
-        found = await self._eligible.judge(Version.of(release.baseline), release.environment, request.brief.rights)
-        if not found.eligible:
-            why = f"{release.baseline.name} is not eligible: {found.because}."
+        judged = await self._eligible.judge(Version.of(release.baseline), release.environment, request.brief.rights)
+        if not judged.eligible:
+            why = f"{release.baseline.name} is not eligible: {judged.because}."
             return PlanResult(plan=None, impossible=why)
-        member = member_of(release, playbook)
         try:
-            target = self._targets(playbook.revert.target)
-            state = await target.read(member)
-            preflight = await target.preflight(member, Split.candidate(0))
+            found = await look(self._targets, release, playbook)
         except TargetRejected as error:
             return PlanResult(plan=None, impossible=str(error))
         except TargetUnavailable as error:
@@ -87,9 +85,7 @@ class PlanningActivities:
                 playbook=playbook,
                 governance_digest=request.brief.directory.digest,
                 severity=request.severity,
-                state=state,
-                preflight=preflight,
-                capabilities=target.capabilities,
+                found=found,
             )
         except NothingToRevert as error:
             return PlanResult(plan=None, impossible=str(error))

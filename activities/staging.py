@@ -36,7 +36,7 @@ from countermand.governance.directory import Directory
 from countermand.governance.eligible import Version
 from countermand.governance.gating import fired
 from countermand.governance.past import NotKnown
-from countermand.governance.proof import lacking_approval, lacking_break_glass
+from countermand.governance.proof import lacking_approval, lacking_break_glass, lacking_undo
 from countermand.governance.rights import Action
 from countermand.governance.shipped import rights_in_force
 from countermand.ledger.bodies import (
@@ -50,31 +50,31 @@ from countermand.ledger.bodies import (
 )
 from countermand.ledger.record import Entry, Kind
 from countermand.plan.evidence import judge_check, judge_configured, judge_traffic
-from countermand.plan.model import Plan
+from countermand.plan.model import Moving, Plan
 from countermand.plan.target import CheckResult, CheckWord, SetOutcome, Split, TargetState, Value
 from countermand.playbook.model import Check, Severity
-from countermand.playbook.units import Duration, format_percent
+from countermand.playbook.units import Duration
 
 _POLL = timedelta(milliseconds=700)
 
 
 class RecheckRequest(Value):
-    """`revision` is what the target must still say: the Plan's before the first stage, ours afterwards; None
-    when a person resumes after an unclear write, where `set` itself compares. Without an ask the plan rests on
-    break-glass, which `set_stage` proves from the Ledger, or on a standing authorisation."""
+    """`revisions`: what members must still say, by position in the plan: the Plan's before the first stage, ours
+    afterwards; None when a person resumes after an unclear write, where `set` itself compares. Without an ask the plan
+    rests on break-glass, which `set_stage` proves from the Ledger, or on a standing authorisation."""
 
     plan: Plan
     ask: Ask | None
     approval: ApprovalState | None
-    revision: str | None
+    revisions: dict[int, str | None]
     first: bool
     glass: str | None = None
 
 
 class SetRequest(Value):
-    """`key` names the effect and never an attempt; `attempt` counts people's resumes. `expected_revision` None:
-    after an unclear write, the fence protects instead. What carries the plan is `ask_id`, or `glass`: the id of the
-    decision that broke it."""
+    """`member`: position in the plan's members. `key` names the effect and never an attempt; `attempt` counts people's
+    resumes. `expected_revision` None: after an unclear write, the fence protects instead. What carries the plan is
+    `ask_id`, or `glass`: the id of the decision that broke it."""
 
     plan: Plan
     ask_id: str | None
@@ -86,6 +86,7 @@ class SetRequest(Value):
     expected_revision: str | None
     attempt: int
     glass: str | None = None
+    member: int = 0
 
 
 class TrafficRequest(Value):
@@ -97,6 +98,7 @@ class TrafficRequest(Value):
     time_limit: Duration
     key: str
     attempt: int
+    member: int = 0
 
 
 class CheckRequest(Value):
@@ -125,8 +127,8 @@ class StagingActivities:
 
     @activity.defn(name="recheck")
     async def recheck(self, request: RecheckRequest) -> Recheck:
-        """Before an effect: same Plan as approved, people still in their roles, baseline still eligible, target as we
-        left it (GOV-4, 10, 45)."""
+        """Before an effect: same Plan as approved, people still in their roles, baseline still eligible, targets as we
+        left them (GOV-4, 10, 45)."""
         plan = request.plan
         if request.ask is not None and plan.digest != request.ask.plan_digest:
             return Recheck(word="stale", sentence="the plan is not the one that was approved.")
@@ -134,23 +136,30 @@ class StagingActivities:
             return Recheck(word="stale", sentence=lacking)
         if lost := await self._not_eligible(plan):
             return Recheck(word="stale", sentence=lost)
+        for position, revision in request.revisions.items():
+            if stop := await self._changed(plan.members[position], revision, first=request.first):
+                return stop
+        return Recheck(word="go", sentence="plan, people and target are as approved.")
+
+    async def _changed(self, moving: Moving, revision: str | None, *, first: bool) -> Recheck | None:
+        """Why this member may not be moved now; None when it is as we left it and ready."""
         try:
-            target = self._targets(plan.member.target)
-            state = await target.read(plan.member)
-            preflight = await target.preflight(plan.member, Split.candidate(0))
+            target = self._targets(moving.member.target)
+            state = await target.read(moving.member)
+            preflight = await target.preflight(moving.member, Split.candidate(0))
         except TargetUnavailable as error:
             raise ApplicationError(str(error), type="TargetUnavailable") from error
         except TargetRejected as error:
             return Recheck(word="stop", sentence=str(error))
-        if request.revision is not None and state.revision != request.revision:
+        if revision is not None and state.revision != revision:
             return Recheck(
-                word="stale" if request.first else "stop",
-                sentence=f"somebody changed the split since ({format_percent(state.split.candidate_bp)} candidate, "
-                f"revision {state.revision} instead of {request.revision}).",
+                word="stale" if first else "stop",
+                sentence=f"somebody changed {moving.name} since: {moving.says(state.split)}, "
+                f"revision {state.revision} instead of {revision}.",
             )
         if not preflight.ready:
             return Recheck(word="stop", sentence="the destination is not ready: " + "; ".join(preflight.problems))
-        return Recheck(word="go", sentence="plan, people and target are as approved.")
+        return None
 
     async def _not_eligible(self, plan: Plan) -> str:
         """Why users may not be sent to the plan's baseline now; empty when they may."""
@@ -172,7 +181,7 @@ class StagingActivities:
                 return ""
         if request.glass is not None:
             return ""
-        return await self._lacking_standing(plan, plan.stages[0].desired, directory)
+        return await self._lacking_standing(plan, directory)
 
     @activity.defn(name="set_stage")
     async def set_stage(self, request: SetRequest) -> StageOutcome:
@@ -182,8 +191,8 @@ class StagingActivities:
         if done is not None:
             return StageOutcome.model_validate(done.body)
         plan = request.plan
-        back = request.desired.baseline_bp > plan.before.baseline_bp  # people may always undo what was done
-        lacking = await self._lacking(request) or (back and await self._not_eligible(plan))
+        back = request.desired in plan.asks_of(request.member)
+        lacking = await self._lacking(request, undo=not back) or (back and await self._not_eligible(plan))
         if lacking:
             outcome = _no_effect(request, "rejected", lacking)
         else:
@@ -218,14 +227,14 @@ class StagingActivities:
         return [body.entry(key, "worker", incident_id=plan.incident_id, release_id=plan.release_id)]
 
     async def _effect(self, request: SetRequest) -> StageOutcome:
-        plan = request.plan
+        member = request.plan.members[request.member].member
         known = await self._ledger.find(f"{request.key}/intent")
         try:
-            target = self._targets(plan.member.target)
+            target = self._targets(member.target)
             if known is None:
-                await self._record_intent(request, await target.read(plan.member))
+                await self._record_intent(request, await target.read(member))
             done = await target.set(
-                plan.member,
+                member,
                 request.desired,
                 idempotency_key=request.key,
                 fence=request.fence,
@@ -239,8 +248,9 @@ class StagingActivities:
         except TargetAmbiguous as error:
             return _no_effect(request, "ambiguous", str(error))
 
-    async def _lacking(self, request: SetRequest) -> str:
-        """Why the Ledger holds nothing that carries this effect; empty when it does (I2).
+    async def _lacking(self, request: SetRequest, *, undo: bool) -> str:
+        """Why the Ledger holds nothing that carries this effect; empty when it does (I2). `undo`: the plan does not ask
+        for it, so that it can only bring back the state before.
 
         Nothing in the request is believed: the request for approval and its end, the use of break-glass or the gate
         and its standing authorisation, and the signed decisions are read from the Ledger, and signatures are checked
@@ -248,7 +258,14 @@ class StagingActivities:
         """
         plan, keys = request.plan, self._keys.gateway_keys()
         kinds = [Kind.ask_opened, Kind.ask_closed, Kind.decision, Kind.glass_broken]
+        kinds += [Kind.stage_intent, Kind.stage_outcome]
         records = await self._ledger.records(incident_id=plan.incident_id, kinds=kinds)
+        if undo:
+            moving = plan.members[request.member]
+            if request.desired != moving.before:
+                return f"the plan does not ask for this: {moving.name} {moving.says(request.desired)}."
+            if lacking := lacking_undo(plan, records, keys):
+                return lacking
         by_votes = "nobody was asked to vote on this plan."
         if request.ask_id is not None:
             by_votes = lacking_approval(plan.digest, request.ask_id, records, keys)
@@ -257,13 +274,13 @@ class StagingActivities:
         directory = await self._people.snapshot()
         if request.glass is not None:
             right = rights_in_force(directory.governance).row(Action.break_glass, Severity.sev1)
-            return lacking_break_glass(plan, request.glass, request.desired, records, keys, directory, right)
-        by_standing = await self._lacking_standing(plan, request.desired, directory)
+            return lacking_break_glass(plan, request.glass, records, keys, directory, right)
+        by_standing = await self._lacking_standing(plan, directory, undo=undo)
         return by_standing and f"{by_votes} {by_standing}"
 
-    async def _lacking_standing(self, plan: Plan, desired: Split, directory: Directory) -> str:
+    async def _lacking_standing(self, plan: Plan, directory: Directory, *, undo: bool = False) -> str:
         try:
-            return await self._lately.lacking(plan, desired, directory, self._clock())
+            return await self._lately.lacking(plan, directory, self._clock(), undo=undo)
         except NotKnown as error:
             return f"what ran under standing authorisations lately is not known: {error}."
 
@@ -277,6 +294,7 @@ class StagingActivities:
             key=request.key,
             fence=request.fence,
             plan_digest=plan.digest,
+            member=_follower(plan, request.member),
         )
         await self._ledger.append(
             intent.entry(f"{request.key}/intent", "worker", incident_id=plan.incident_id, release_id=plan.release_id)
@@ -287,14 +305,15 @@ class StagingActivities:
         """Configured and observed, never merged (TGT-8). Waits for enough users until the Plan's time limit;
         what is unknown then stays unknown."""
         plan = request.plan
-        target = self._targets(plan.member.target)
+        moving = plan.members[request.member]
+        target = self._targets(moving.member.target)
         deadline = self._clock() + request.time_limit
         async with heartbeating():
             await asyncio.sleep(plan.settle.total_seconds())
             while True:
                 try:
-                    configured = judge_configured(request.desired, await target.read(plan.member))
-                    seen = await target.observe(plan.member)
+                    configured = judge_configured(request.desired, await target.read(moving.member), moving.kind)
+                    seen = await target.observe(moving.member)
                     observed = judge_traffic(request.desired, seen, request.revision, plan.residual_bp)
                 except TargetUnavailable as error:
                     configured = observed = _unreadable(CheckWord.unknown, error)
@@ -336,6 +355,7 @@ class StagingActivities:
                 name=result.name,
                 word=result.word.value,
                 sentence=result.sentence,
+                member=_follower(request.plan, request.member) if isinstance(request, TrafficRequest) else None,
             )
             for result in results
         }
@@ -347,18 +367,22 @@ def _unreadable(word: CheckWord, error: Exception, name: str = "observed") -> Ch
     return CheckResult(name=name, word=word, sentence=f"the target cannot be read: {error}")
 
 
+def _follower(plan: Plan, position: int) -> str | None:
+    """Name of the follower at this position; None for the member that moves in stages."""
+    return plan.members[position].name if position else None
+
+
 def _outcome(request: SetRequest, done: SetOutcome, *, recovered: bool) -> StageOutcome:
-    share = format_percent(done.after.split.candidate_bp)
+    moving = request.plan.members[request.member]
+    says, revision = moving.says(done.after.split), done.after.revision
     match done.result:
         case "applied":
-            sentence = f"candidate now {share} of users, read back (revision {done.after.revision})."
+            sentence = f"{moving.name} now: {says}, read back (revision {revision})."
         case "already":
             who = {"our_key": "by this stage before a crash", "external": "by somebody else"}.get(done.by, "by unknown")
-            sentence = f"candidate was already {share} of users, {who} (revision {done.after.revision})."
+            sentence = f"{moving.name} already: {says}, {who} (revision {revision})."
         case "conflict":
-            sentence = (
-                f"somebody changed the split to {share} candidate (revision {done.after.revision}); not overwritten."
-            )
+            sentence = f"somebody changed {moving.name} to: {says} (revision {revision}); not overwritten."
     return StageOutcome(
         revert=request.revert,
         stage=request.stage,
@@ -367,6 +391,7 @@ def _outcome(request: SetRequest, done: SetOutcome, *, recovered: bool) -> Stage
         recovered=recovered and done.result == "already" and done.by == "our_key",
         after=done.after,
         sentence=sentence,
+        member=_follower(request.plan, request.member),
     )
 
 
@@ -379,4 +404,5 @@ def _no_effect(request: SetRequest, result: Literal["rejected", "ambiguous"], wh
         recovered=False,
         after=None,
         sentence=why,
+        member=_follower(request.plan, request.member),
     )

@@ -10,6 +10,7 @@ from countermand.governance.decision import DecisionKind, SignatureClass
 from countermand.governance.directory import Directory
 from countermand.governance.rights import Action
 from countermand.governance.shipped import rights_in_force
+from countermand.messages.facts import spoken
 from countermand.messages.incident import IncidentView
 from countermand.playbook.terms import Severity
 from countermand.playbook.units import format_percent
@@ -74,6 +75,8 @@ def _does(view: IncidentView) -> dict[str, str]:
     before = "the recorded share"
     if view.plan is not None:
         before = f"{format_percent(view.plan.before.candidate_bp)} of users, as recorded before the first stage"
+        if view.plan.followers:
+            before += f", and bring back {spoken(tuple(one.name for one in view.plan.followers))}"
     verifying = view.status == "not_verified"
     resume = "Verify again with new answers." if verifying else "Go on with this stage."
     abort = "Stop here for good. Users stay where they are now; a review follows."
@@ -90,4 +93,5 @@ def _does(view: IncidentView) -> dict[str, str]:
 def waits_for_people(view: IncidentView) -> bool:
     """Whether nothing more happens until a person gives a command, or until the time for it is over."""
     stage = active_stage(view)
-    return view.status in ("held", "not_verified") or (stage is not None and stage.state in ("held", "stopped"))
+    stopped = stage is not None and stage.state in ("held", "stopped", "partial")
+    return stopped or view.status in ("held", "not_verified")

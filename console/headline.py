@@ -19,6 +19,8 @@ _DOING = {
     "stopped": "has stopped",
     "aborted": "was aborted",
     "reversed": "was reversed",
+    "partial": "left the bundle divided",
+    "compensated": "was taken back",
 }
 
 
@@ -88,6 +90,8 @@ def _of_stage(view: IncidentView, stage: StageView) -> Headline:
         + (", and the service is verified." if last else ", and the next stage begins."),
         "held": "If nobody resumes, aborts or reverses it by then, it is planned and asked again.",
         "stopped": "If nobody resumes, aborts or reverses it by then, it is planned and asked again.",
+        "partial": "If nobody resumes, aborts or reverses it by then, it is planned and asked again.",
+        "compensated": "It is planned and asked again.",
         "completed": "Now the service is verified." if last else f"Stage {stage.number + 1} follows.",
     }.get(stage.state, "It counts only once it is seen in real traffic.")
     sentence = f"Stage {stage.number} of {len(view.stages)} {_DOING[stage.state]}: {detail}"

@@ -35,7 +35,19 @@ router = APIRouter()
 
 Deps = Annotated[Console, Depends(console)]
 
-REGIONS = ("now", "ask", "stages", "verification", "timeline", "messages", "facts", "evidence", "commands", "glass")
+REGIONS = (
+    "now",
+    "ask",
+    "stages",
+    "members",
+    "verification",
+    "timeline",
+    "messages",
+    "facts",
+    "evidence",
+    "commands",
+    "glass",
+)
 
 
 @router.get("/incidents/{incident_id}")

@@ -63,6 +63,8 @@ MARKS: dict[str, Mark] = {
     "completed": Mark("check", "good", "set, seen in traffic, all checks passed"),
     "resumed": Mark("work", "busy", "going on after a stop"),
     "stopped": Mark("alarm", "bad", "a doubt stopped it; people are asked"),
+    "partial": Mark("alarm", "bad", "members of the bundle differ from each other now; people are asked"),
+    "compensated": Mark("back", "bad", "one member did not follow, so the others were brought back"),
     "pass": Mark("check", "good", "passed"),
     "fail": Mark("cross", "bad", "failed"),
     # consents and standing authorisations

@@ -43,13 +43,15 @@ def _of(body: b.Body) -> str:
             return f"plan {_short(body.plan_digest)}"
         case b.StageIntent():
             share = format_percent(body.desired.candidate_bp)
-            return f"stage {body.stage}: about to set the candidate to {share} of users"
+            what = f"{body.member}, " if body.member else ""
+            return f"stage {body.stage}: about to set {what}the candidate to {share} of users"
         case b.StageOutcome():
             return f"stage {body.stage} {body.result}: {body.sentence}"
         case b.StageState():
             return f"stage {body.stage} {body.state}: {body.sentence}"
         case b.CheckDone():
-            return f"{_words(body.name)} {body.word}: {body.sentence}"
+            what = f"{body.member}, " if body.member else ""
+            return f"{what}{_words(body.name)} {body.word}: {body.sentence}"
         case b.CommsSent():
             return f"{body.audience}: {body.subject}"
         case b.CommsFailed():

@@ -185,6 +185,27 @@ class FakeTarget:
         )  # fmt: skip
 
 
+class FakeAlias(FakeTarget):
+    """An alias in memory: it names the candidate (100 %) or the baseline (0 %)."""
+
+    capabilities = FakeTarget.capabilities.model_copy(update={"kind": "alias", "granularity_bp": 10_000})
+
+    def __init__(self, baseline_digest: str) -> None:
+        super().__init__(10_000, baseline_digest)
+
+
+class FakeTargets:
+    """Targets by name."""
+
+    def __init__(self, **targets: FakeTarget) -> None:
+        self.named = targets
+
+    def __call__(self, name: str) -> FakeTarget:
+        if name not in self.named:
+            raise TargetRejected(f"no target {name!r} is configured; configured are: {', '.join(self.named)}")
+        return self.named[name]
+
+
 class FakeCatalogue:
     """One playbook, one release."""
 

@@ -10,11 +10,10 @@ from temporalio import workflow
 from activities.recording import Checked
 from activities.staging import CheckRequest, SetRequest, StagingActivities, TrafficRequest
 from countermand import ids
-from countermand.ledger.bodies import StageOutcome, StageState
+from countermand.ledger.bodies import StageOutcome, StageState, StageWord
 from countermand.plan.model import Plan, PlannedStage
 from countermand.plan.target import Split
 from countermand.playbook.model import Playbook
-from countermand.playbook.units import format_percent
 from workflows import policies
 from workflows.scribe import Scribe
 
@@ -34,9 +33,17 @@ class StageSteps:
         self.notes = 0
 
     async def effect(
-        self, stage: int, desired: Split, revision: str | None, attempt: int, limit: timedelta, summary: str
+        self,
+        stage: int,
+        member: int,
+        desired: Split,
+        revision: str | None,
+        attempt: int,
+        limit: timedelta,
+        summary: str,
     ) -> StageOutcome:
-        """Intent, set, read back, outcome."""
+        """Intent, set, read back, outcome, of the member at this position in the plan."""
+        moving = self._plan.members[member]
         return await workflow.execute_activity_method(
             StagingActivities.set_stage,
             SetRequest(
@@ -45,8 +52,9 @@ class StageSteps:
                 revert=self._number,
                 stage=stage,
                 desired=desired,
-                key=self._key(stage),
-                fence=ids.fence(self._plan.before_fence, stage),
+                member=member,
+                key=self._key(stage, moving.name),
+                fence=ids.fence(moving.before_fence, stage),
                 expected_revision=revision,
                 attempt=attempt,
                 glass=self._glass,
@@ -55,8 +63,11 @@ class StageSteps:
             **policies.effect(limit),
         )
 
-    async def traffic(self, stage: int, desired: Split, revision: str, attempt: int, limit: timedelta) -> Checked:
+    async def traffic(
+        self, stage: int, member: int, desired: Split, revision: str, attempt: int, limit: timedelta
+    ) -> Checked:
         """Configured and observed, from the target itself, within the plan's time limit for it and `limit`."""
+        moving = self._plan.members[member]
         time_limit = min(self._plan.traffic_time_limit, limit)
         return await workflow.execute_activity_method(
             StagingActivities.verify_traffic,
@@ -67,10 +78,11 @@ class StageSteps:
                 desired=desired,
                 revision=revision,
                 time_limit=time_limit,
-                key=self._key(stage),
+                member=member,
+                key=self._key(stage, moving.name),
                 attempt=attempt,
             ),
-            summary=f"Does traffic follow? Candidate {format_percent(desired.candidate_bp)} of users",
+            summary=f"Does traffic follow? {moving.name}: {moving.says(desired)}",
             **policies.wait_for_evidence(self._plan.settle + time_limit),
         )
 
@@ -87,7 +99,7 @@ class StageSteps:
                 stage=stage.number,
                 phase=phase,
                 checks=checks,
-                key=self._key(stage.number),
+                key=self._key(stage.number, self._plan.members[0].name),
                 attempt=attempt,
             ),
             summary=f"Data integrity {phase} stage {stage.number}: {', '.join(check.id for check in checks)}",
@@ -97,7 +109,7 @@ class StageSteps:
     async def note(
         self,
         stage: PlannedStage,
-        state: Literal["started", "soaking", "completed", "held", "resumed", "stopped", "aborted", "reversed"],
+        state: StageWord,
         sentence: str,
         *,
         by: str | None = None,
@@ -111,5 +123,5 @@ class StageSteps:
             f"Stage {stage.number} {state}",
         )
 
-    def _key(self, stage: int) -> str:
-        return ids.effect_key(workflow.info().workflow_id, self._plan.digest, stage, self._plan.member.name)
+    def _key(self, stage: int, member: str) -> str:
+        return ids.effect_key(workflow.info().workflow_id, self._plan.digest, stage, member)

@@ -20,14 +20,15 @@ from countermand import ids
 from countermand.governance.approval import ApprovalState, Ask
 from countermand.governance.commands import CommandBox
 from countermand.governance.decision import Decision, DecisionKind
+from countermand.ledger.bodies import StageWord
 from countermand.messages.facts import in_words
 from countermand.plan.build import stage_sentence
 from countermand.plan.model import Plan, PlannedStage
 from countermand.plan.target import Value
 from countermand.playbook.model import Step
-from countermand.playbook.units import format_percent
 from workflows import policies
 from workflows.decisions import Answer, refuse_in_words
+from workflows.members import Failed, Members
 from workflows.scribe import Scribe
 from workflows.stage_steps import StageSteps
 from workflows.visibility import show
@@ -68,12 +69,15 @@ class RevertResult(Value):
     completed_at: datetime | None = None
 
 
-StopKind = Literal["hold", "resume", "abort", "reverse", "problem", "stale", "overruled"]
+StopKind = Literal["hold", "resume", "abort", "reverse", "problem", "partial", "parted", "stale", "overruled"]
 
 
 @dataclass(frozen=True)
 class Stop:
-    """Why a stage does not simply go on, and what people said about it."""
+    """Why a stage does not simply go on, and what people said about it.
+
+    `partial`: members of the bundle differ from each other now; `parted`: the same, and this plan cannot go on.
+    """
 
     kind: StopKind
     sentence: str
@@ -88,9 +92,6 @@ class StagedRevert:
     def __init__(self, request: RevertInput) -> None:
         self._plan = request.plan
         self._request = request
-        self._revision = request.plan.before_revision
-        self._set_done: set[int] = set()
-        self._unclear = False
         self._commands = CommandBox(workflow.info().workflow_id, request.plan.incident_id)
         self._commands.trust(request.brief.keys, request.brief.directory)
         self._commands.open(RUNNING)
@@ -101,6 +102,7 @@ class StagedRevert:
         self._steps = StageSteps(
             request.plan, ask_id, request.glass, request.number, request.brief.playbook, self._scribe
         )
+        self._members = Members(request.plan, self._steps)
         self._deadline = datetime.max.replace(tzinfo=UTC)
         self._reversals = 0
         self._overruled = ""
@@ -174,17 +176,18 @@ class StagedRevert:
         return max(self._deadline - workflow.now(), timedelta(seconds=1))
 
     async def _set(self, stage: PlannedStage, attempt: int) -> Stop | None:
-        if stage.number in self._set_done:
+        due = self._members.due(stage)
+        if not due:
             return None
-        request = self._request
+        request, first = self._request, self._members.untouched
         recheck = await workflow.execute_activity_method(
             StagingActivities.recheck,
             RecheckRequest(
                 plan=self._plan,
                 ask=request.ask,
                 approval=request.approval,
-                revision=None if self._unclear else self._revision,
-                first=not self._set_done,
+                revisions=self._members.expected(stage),
+                first=first,
                 glass=request.glass,
             ),
             summary=f"Stage {stage.number}: plan, people and target still as approved?",
@@ -192,22 +195,37 @@ class StagedRevert:
         )
         if recheck.word != "go":
             return Stop("stale" if recheck.word == "stale" else "problem", recheck.sentence)
-        if not self._set_done:
+        if first:
             checked = await self._steps.checks(stage, "before", attempt, self._left)
             if not checked.passed:
                 return Stop("problem", checked.sentence)
         await self._steps.note(stage, "started", stage_sentence(self._plan, stage))
-        self._unclear = True  # until the outcome is known
         self._announce()
-        outcome = await self._steps.effect(
-            stage.number, stage.desired, self._revision, attempt, self._left, stage_sentence(self._plan, stage)
-        )
-        self._unclear = outcome.result == "ambiguous"
-        if outcome.after is None or outcome.result not in ("applied", "already"):
-            return Stop("problem", outcome.sentence)
-        self._revision = outcome.after.revision
-        self._set_done.add(stage.number)
+        for position in due:
+            words = stage_sentence(self._plan, stage)
+            failed = await self._members.move(stage, position, attempt, self._left, words)
+            if failed is not None:
+                return await self._part(stage, failed) if position else Stop("problem", failed.sentence)
         return None
+
+    async def _part(self, stage: PlannedStage, failed: Failed) -> Stop:
+        """A follower did not follow: bring back what moved, where the plan says so and nobody else is behind it; else
+        leave it for people (TGT-20, TGT-21)."""
+        if self._plan.on_member_failure == "hold" or not failed.unmoved:
+            return Stop("partial", f"{failed.sentence} The bundle is divided now: {self._members.table}.")
+        self._reversals += 1
+        not_back = await self._members.bring_back(self._reversals, workflow.now() + stage.time_limit)
+        if not not_back:
+            not_back = await self._members.seen(
+                ids.REVERSE_STAGE, self._members.back, self._reversals, stage.time_limit
+            )
+        if not_back:
+            sentence = f"{failed.sentence} {not_back} The bundle is divided now: {self._members.table}."
+            await self._steps.note(stage, "partial", sentence)
+            return Stop("parted", sentence)
+        sentence = f"{failed.sentence} What had moved was brought back: {self._members.table}."
+        await self._steps.note(stage, "compensated", sentence)
+        return Stop("parted", sentence)
 
     def _announce(self) -> None:
         """Tell everybody who would have been asked, while the first stage begins and not after it (GOV-29)."""
@@ -216,8 +234,9 @@ class StagedRevert:
             self._announcing = asyncio.create_task(telling)
 
     async def _see_in_traffic(self, stage: PlannedStage, attempt: int) -> Stop | None:
-        checked = await self._steps.traffic(stage.number, stage.desired, self._revision, attempt, self._left)
-        return None if checked.passed else Stop("problem", checked.sentence)
+        wanted = {one: self._plan.desired(stage, one) for one in self._plan.due(stage.number)}
+        why_not = await self._members.seen(stage.number, wanted, attempt, self._left)
+        return Stop("problem", why_not) if why_not else None
 
     async def _soak(self, stage: PlannedStage) -> Stop | None:
         """Let the stage stand; a command ends the soak at once."""
@@ -241,10 +260,7 @@ class StagedRevert:
         return None if checked.passed else Stop("problem", checked.sentence)
 
     async def _complete(self, stage: PlannedStage) -> None:
-        share = format_percent(stage.desired.candidate_bp)
-        await self._steps.note(
-            stage, "completed", f"candidate at {share} of users, seen in traffic, all checks passed."
-        )
+        await self._steps.note(stage, "completed", f"{self._members.table}; seen in traffic, all checks passed.")
         await self._scribe.tell(Step.stage_completed, f"{self._request.number}/{stage.number}")
 
     # --- stopping ---------------------------------------------------------------------------------------------
@@ -284,7 +300,11 @@ class StagedRevert:
                     if isinstance(reversed_, RevertResult):
                         return reversed_
                     stop = reversed_
-                case "hold" | "problem":
+                case "parted":
+                    self._commands.open(())
+                    await self._scribe.tell(Step.revert_stopped, f"{self._request.number}/{stage.number}/parted")
+                    return RevertResult(outcome="stopped", sentence=stop.sentence)
+                case "hold" | "problem" | "partial":
                     answer = await self._wait_for_people(stage, stop)
                     if self._overruled:
                         continue
@@ -301,7 +321,8 @@ class StagedRevert:
         patience = playbook.policy(self._plan.severity).ask_again_every
         limit = max(self._request.ends_by - workflow.now(), patience) if held else patience
         until = workflow.now() + limit
-        await self._steps.note(stage, "held" if held else "stopped", stop.sentence, by=stop.by, until=until)
+        word: StageWord = "held" if held else "partial" if stop.kind == "partial" else "stopped"
+        await self._steps.note(stage, word, stop.sentence, by=stop.by, until=until)
         if not held:
             await self._scribe.tell(Step.revert_stopped, f"{self._request.number}/{stage.number}/{self._steps.notes}")
         self._say(stage, "held" if held else "stopped", waiting_for="incident_commander")
@@ -318,27 +339,18 @@ class StagedRevert:
 
         What cannot be reversed becomes a problem that people are asked about; their command is not lost silently.
         """
-        before = self._plan.before
-        share = format_percent(before.candidate_bp)
         self._deadline = workflow.now() + stage.time_limit
         self._reversals += 1
         try:
-            outcome = await self._steps.effect(
-                ids.REVERSE_STAGE,
-                before,
-                None if self._unclear else self._revision,
-                self._reversals,
-                self._left,
-                f"Back to the recorded state: candidate {share}",
-            )
-            if outcome.after is None or outcome.result not in ("applied", "already"):
-                return Stop("problem", f"{stop.by} wanted to reverse, but: {outcome.sentence}")
-            self._revision = outcome.after.revision
-            seen = await self._steps.traffic(ids.REVERSE_STAGE, before, self._revision, self._reversals, self._left)
+            not_back = await self._members.bring_back(self._reversals, self._deadline)
+            if not_back:
+                return Stop("problem", f"{stop.by} wanted to reverse, but: {not_back}")
+            back = self._members.back
+            not_seen = await self._members.seen(ids.REVERSE_STAGE, back, self._reversals, self._left)
         except ActivityError as error:
             return Stop("problem", f"{stop.by} wanted to reverse, but: {error.cause or error}")
-        words = "seen in traffic" if seen.passed else f"not seen in traffic: {seen.sentence}"
-        sentence = f"candidate is back at {share} of users, {words}. Reason: {stop.sentence}"
+        words = f"not seen in traffic: {not_seen}" if not_seen else "seen in traffic"
+        sentence = f"back as it was: {self._members.table}; {words}. Reason: {stop.sentence}"
         await self._steps.note(stage, "reversed", sentence, by=stop.by)
         return RevertResult(outcome="reversed", sentence=f"reversed by {stop.by}: {sentence}")
 

@@ -12,7 +12,15 @@ from countermand.governance.directory import Directory
 from countermand.governance.quorum import quorum_state
 from countermand.governance.rights import Right
 from countermand.governance.signature import satisfies
-from countermand.ledger.bodies import AskClosed, AskOpened, DecisionMade, GlassBroken, parse_body
+from countermand.ledger.bodies import (
+    AskClosed,
+    AskOpened,
+    DecisionMade,
+    GlassBroken,
+    StageIntent,
+    StageOutcome,
+    parse_body,
+)
 from countermand.ledger.record import Record
 from countermand.plan.model import Plan
 from countermand.plan.target import Split
@@ -66,26 +74,18 @@ def lacking_approval(plan_digest: str, ask_id: str, records: Sequence[Record], k
 def lacking_break_glass(
     plan: Plan,
     decision_id: str,
-    desired: Split,
     records: Sequence[Record],
     keys: GatewayKeys,
     directory: Directory,
     right: Right,
 ) -> str:
-    """Why no use of break-glass carries this effect; empty when one does.
+    """Why no use of break-glass carries this plan; empty when one does.
 
     It carries one thing: all users back to the baseline at once, by the plan that was recorded when the glass was
-    broken. Undoing that needs a signed `reverse` of this incident as well. `right`: the row `break_glass` in force.
+    broken. `right`: the row `break_glass` in force.
     """
     bodies = [parse_body(record) for record in records]
-    signed = {
-        body.decision.decision_id: body.decision
-        for body in bodies
-        if isinstance(body, DecisionMade)
-        and body.decision.incident_id == plan.incident_id
-        and _is_signed(body.decision, keys)
-    }
-    decision = signed.get(decision_id)
+    decision = _signed(plan, bodies, keys).get(decision_id)
     if decision is None:
         return f"the ledger holds no signed decision {decision_id!r} of this incident."
     wanted = break_glass.asked_for(decision, target_eligible=True)  # it was checked before the use was recorded
@@ -102,10 +102,51 @@ def lacking_break_glass(
         return f"the ledger holds no use of break-glass {decision_id!r} with this plan."
     if [stage.desired for stage in plan.stages] != [Split.candidate(0)]:
         return "break-glass moves all users to the baseline at once, and nothing else."
-    if desired == Split.candidate(0):
+    return ""
+
+
+def lacking_undo(plan: Plan, records: Sequence[Record], keys: GatewayKeys) -> str:
+    """Why members may not be brought back to the state before the plan; empty when they may.
+
+    Either a person signed `reverse` for this incident, or the plan says that what moved is brought back when a follower
+    does not follow, and the Ledger shows one that was tried and did not.
+    """
+    bodies = [parse_body(record) for record in records]
+    if any(one.kind is DecisionKind.reverse for one in _signed(plan, bodies, keys).values()):
         return ""
-    reversed_ = any(one.kind is DecisionKind.reverse for one in signed.values())
-    return "" if desired == plan.before and reversed_ else "nobody signed that this is undone."
+    if plan.on_member_failure == "compensate" and _left_behind(plan, bodies):
+        return ""
+    return "nobody signed that this is undone."
+
+
+def _left_behind(plan: Plan, bodies: Sequence[object]) -> bool:
+    """Whether a follower of this plan was tried and is known not to have moved."""
+    tried = {
+        (body.revert, body.member)
+        for body in bodies
+        if isinstance(body, StageIntent)
+        and (body.plan_digest, body.stage) == (plan.digest, plan.stages[-1].number)
+        and body.member is not None
+    }
+    moved = {
+        (body.revert, body.member)
+        for body in bodies
+        if isinstance(body, StageOutcome)
+        and body.stage == plan.stages[-1].number
+        and body.result in ("applied", "already", "ambiguous")
+    }
+    return bool(tried - moved)
+
+
+def _signed(plan: Plan, bodies: Sequence[object], keys: GatewayKeys) -> dict[str, Decision]:
+    """Decisions of the plan's incident that our key signed."""
+    return {
+        body.decision.decision_id: body.decision
+        for body in bodies
+        if isinstance(body, DecisionMade)
+        and body.decision.incident_id == plan.incident_id
+        and _is_signed(body.decision, keys)
+    }
 
 
 def _is_signed(decision: Decision, keys: GatewayKeys) -> bool:

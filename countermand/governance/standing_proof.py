@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from countermand.governance.decision import DecisionKind, GatewayKeys, Refused
 from countermand.governance.past import PastRevert, runs
 from countermand.governance.rights import Right
 from countermand.governance.standing import NONE_ISSUED, PlanFacts, StandingAuthorisation, Validity, valid
-from countermand.ledger.bodies import AskClosed, AskDefaulted, DecisionMade, GateDecided, StageIntent, parse_body
+from countermand.ledger.bodies import AskClosed, AskDefaulted, GateDecided, StageIntent, parse_body
 from countermand.ledger.record import Kind, Record
 from countermand.plan.model import Plan
-from countermand.plan.target import Split, Value
+from countermand.plan.target import Value
 
 #: Kinds of records of the plan's incident that `lacking_standing` reads.
-KINDS = (Kind.gate_decided, Kind.ask_defaulted, Kind.ask_closed, Kind.stage_intent, Kind.decision)
+KINDS = (Kind.gate_decided, Kind.ask_defaulted, Kind.ask_closed, Kind.stage_intent)
 
 #: A run that began longer ago is judged as if it began now.
 _ONE_RUN = timedelta(days=1)
@@ -57,13 +56,11 @@ def covering(plan: Plan, triggers: Sequence[str], known: Known, now: datetime) -
     return Covered(validity=Validity(ok=False, reasons=reasons))
 
 
-def lacking_standing(
-    plan: Plan, desired: Split, records: Sequence[Record], known: Known, keys: GatewayKeys, now: datetime
-) -> str:
-    """Why no standing authorisation carries this effect; empty when one does.
+def lacking_standing(plan: Plan, records: Sequence[Record], known: Known, now: datetime, *, undo: bool = False) -> str:
+    """Why no standing authorisation carries this plan; empty when one does.
 
     records: those of the plan's incident, of `KINDS`. A run is judged as of its first stage, so that it does not end
-    in the middle; only a revocation counts at once. Undoing it needs a signed `reverse` of this incident.
+    in the middle; only a revocation counts at once. `undo`: what began may be undone whatever became of it since.
     """
     bodies = [(record.at, parse_body(record)) for record in records]
     approved = {body.ask_id for _, body in bodies if isinstance(body, AskClosed) and body.status == "approved"}
@@ -77,10 +74,8 @@ def lacking_standing(
     if not named:
         return "no standing authorisation is named for this plan."
     began = [at for at, body in bodies if isinstance(body, StageIntent) and body.plan_digest == plan.digest]
-    if desired == plan.before and began and any(_reverses(body, plan, keys) for _, body in bodies):
+    if undo and began:
         return ""
-    if desired not in [stage.desired for stage in plan.stages]:
-        return f"the plan has no stage that leaves the candidate {desired.candidate_bp} basis points."
     cause = named[-1]
     found = next((one for one in known.authorisations if one.authorisation_id == cause.authorisation_id), None)
     if found is None:
@@ -110,13 +105,3 @@ def _valid(
 
 def _proceeds(body: AskDefaulted, approved: set[str]) -> bool:
     return body.action == "proceed" and body.ask_id in approved
-
-
-def _reverses(body: object, plan: Plan, keys: GatewayKeys) -> bool:
-    if not isinstance(body, DecisionMade) or body.decision.kind is not DecisionKind.reverse:
-        return False
-    try:
-        keys.verify(body.decision)
-    except Refused:
-        return False
-    return body.decision.incident_id == plan.incident_id

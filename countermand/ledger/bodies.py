@@ -52,6 +52,7 @@ from countermand.ledger.stage_bodies import (
     StageIntent,
     StageOutcome,
     StageState,
+    StageWord,
 )
 from countermand.ledger.told_bodies import (
     CommsCorrected,
@@ -103,6 +104,7 @@ __all__ = [
     "StageIntent",
     "StageOutcome",
     "StageState",
+    "StageWord",
     "StandingIssued",
     "StandingRevoked",
     "UpdateKept",

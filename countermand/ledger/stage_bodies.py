@@ -9,9 +9,18 @@ from countermand.ledger.body import Body
 from countermand.ledger.record import Kind
 from countermand.plan.target import Split, TargetState
 
+#: Life of a stage. `partial`: members of the bundle differ from each other now; `compensated`: those that had moved
+#: were brought back.
+StageWord = Literal[
+    "started", "soaking", "completed", "held", "resumed", "stopped", "aborted", "reversed", "partial", "compensated"
+]
+
 
 class StageIntent(Body):
-    """What is about to be done, and the state before it, enough to restore it (TGT-6)."""
+    """What is about to be done, and the state before it, enough to restore it (TGT-6).
+
+    member: which of the plan's followers; None: the member that moves in stages.
+    """
 
     KIND: ClassVar[Kind] = Kind.stage_intent
     revert: int
@@ -21,6 +30,7 @@ class StageIntent(Body):
     key: str
     fence: int
     plan_digest: str
+    member: str | None = None
 
 
 class StageOutcome(Body):
@@ -32,6 +42,7 @@ class StageOutcome(Body):
     recovered: bool
     after: TargetState | None
     sentence: str
+    member: str | None = None
 
 
 class StageState(Body):
@@ -40,7 +51,7 @@ class StageState(Body):
     KIND: ClassVar[Kind] = Kind.stage_state
     revert: int
     stage: int
-    state: Literal["started", "soaking", "completed", "held", "resumed", "stopped", "aborted", "reversed"]
+    state: StageWord
     sentence: str
     by: str | None = None
     until: datetime | None = None
@@ -54,3 +65,4 @@ class CheckDone(Body):
     name: str
     word: Literal["pass", "fail", "unknown"]
     sentence: str
+    member: str | None = None

@@ -97,8 +97,20 @@ def _what(view: IncidentView, plan: Plan | None) -> Fact:
         lines.append(f"from {plan.candidate.name} ({_short(plan.candidate.digest)})")
         lines.append(f"to {plan.baseline.name} ({_short(plan.baseline.digest)})")
         lines.append(f"what differs between them: {changed}")
-        lines.append(f"changed on target {plan.member.target}, split {plan.member.name}")
+        lines += _changed(plan)
     return Fact(title="What", lines=tuple(lines))
+
+
+def _changed(plan: Plan) -> list[str]:
+    """What is changed where, and what happens when the members of a bundle do not all follow."""
+    if not plan.followers:
+        return [f"changed on target {plan.member.target}, {plan.kind} {plan.member.name}"]
+    named = [f"{one.name} ({one.part or 'traffic'})" for one in plan.members]
+    then = {
+        "hold": "what moved stays, and people are asked",
+        "compensate": "what moved is brought back, and people are asked",
+    }[plan.on_member_failure]
+    return [f"changed together: {', then '.join(named)}", f"if one of them does not follow: {then}"]
 
 
 def _why(view: IncidentView) -> Fact:

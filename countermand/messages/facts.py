@@ -230,7 +230,8 @@ def _stage(view: IncidentView) -> dict[str, Any] | None:
 
 
 def _stop(view: IncidentView) -> dict[str, Any] | None:
-    stopped = next((s for s in reversed(view.stages) if s.state in ("stopped", "held", "aborted", "reversed")), None)
+    words = ("stopped", "held", "aborted", "reversed", "partial", "compensated")
+    stopped = next((stage for stage in reversed(view.stages) if stage.state in words), None)
     if stopped is None:
         return None
     phase = view.phase.sentence if view.phase else "people are asked what to do"

@@ -13,6 +13,7 @@ from typing import Literal
 
 from countermand.ledger import bodies as b
 from countermand.ledger.record import Record
+from countermand.messages import moving
 from countermand.messages.fencing import fenced
 from countermand.plan.model import Plan
 
@@ -112,6 +113,7 @@ class IncidentView:
     asks: list[AskView] = field(default_factory=list)
     revert: int = 0
     stages: list[StageView] = field(default_factory=list)
+    members: list[moving.MemberView] = field(default_factory=list)
     before_bp: int | None = None
     candidate_bp: int | None = None
     verification: list[b.CheckDone] = field(default_factory=list)
@@ -202,6 +204,7 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
             line("bad", "Evidence could not be frozen", body.reason)
         case b.PlanMade():
             view.plan = Plan.model_validate(body.plan)
+            view.members = moving.members_of(view.plan)
             line("info", "Plan made", body.plan_digest)
         case b.GateDecided():
             view.gate = body
@@ -218,6 +221,7 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
         case b.StageIntent() | b.StageOutcome() | b.StageState():
             _apply_stage(view, record, body, line)
         case b.CheckDone():
+            moving.note(view.members, body)
             stage = view.stage(body.stage)
             if body.phase == "verification":
                 view.verification.append(body)
@@ -307,7 +311,13 @@ def _apply_ask(view: IncidentView, record: Record, body: b.Body, line: Callable[
 
 def _apply_stage(view: IncidentView, record: Record, body: b.Body, line: Callable[..., None]) -> None:
     match body:
+        case b.StageIntent() | b.StageOutcome() if body.member is not None:
+            moving.note(view.members, body)
+            if isinstance(body, b.StageOutcome):
+                ok = body.result in ("applied", "already")
+                line("info" if ok else "bad", f"Stage {body.stage}: {body.result}", body.sentence)
         case b.StageIntent():
+            moving.note(view.members, body)
             if body.revert != view.revert:
                 view.revert, view.before_bp = body.revert, body.before.split.candidate_bp
                 view.stages = [
@@ -319,6 +329,7 @@ def _apply_stage(view: IncidentView, record: Record, body: b.Body, line: Callabl
             if stage is not None:
                 stage.state, stage.started_at = "setting", stage.started_at or record.at
         case b.StageOutcome():
+            moving.note(view.members, body)
             stage = view.stage(body.stage)
             if body.after is not None:
                 view.candidate_bp = body.after.split.candidate_bp
@@ -330,8 +341,9 @@ def _apply_stage(view: IncidentView, record: Record, body: b.Body, line: Callabl
             stage = view.stage(body.stage)
             if stage is not None:
                 stage.state, stage.sentence, stage.until = body.state, body.sentence, body.until
-                if body.state in ("completed", "stopped", "aborted", "reversed"):
+                if body.state in ("completed", "stopped", "aborted", "reversed", "partial", "compensated"):
                     stage.ended_at = record.at
-            tone = {"completed": "good", "stopped": "bad", "aborted": "bad", "reversed": "bad"}.get(body.state, "info")
+            bad = ("stopped", "aborted", "reversed", "partial", "compensated")
+            tone = "good" if body.state == "completed" else "bad" if body.state in bad else "info"
             who = f" by {body.by}" if body.by else ""
             line("person" if body.by else tone, f"Stage {body.stage} {body.state}{who}", body.sentence)

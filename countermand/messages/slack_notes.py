@@ -18,6 +18,7 @@ from countermand.plan.target import Value
 
 _VERB = {"approve": "approved", "reject": "rejected", "retract": "took back their vote"}
 _STAGE = {"completed": "is done", "stopped": "stopped", "aborted": "was aborted", "reversed": "was reversed"}
+_STAGE |= {"partial": "left the bundle divided", "compensated": "was taken back"}
 
 
 class Note(Value):

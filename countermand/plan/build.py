@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
-from countermand.plan.model import Plan, PlannedStage, Release
-from countermand.plan.target import Capabilities, Member, Preflight, Split, TargetState
+from countermand.plan.model import Bundle, Moving, Plan, PlannedStage, Release
+from countermand.plan.target import Capabilities, Member, Preflight, Split, TargetState, Value
 from countermand.playbook.model import Playbook, Severity
+from countermand.playbook.terms import Part
 from countermand.playbook.units import format_percent
 
 
@@ -14,14 +16,30 @@ class NothingToRevert(ValueError):
     """The candidate already serves nobody."""
 
 
-def member_of(release: Release, playbook: Playbook) -> Member:
-    """The controllable thing this release lives in."""
-    return Member(
-        target=playbook.revert.target,
-        name=playbook.revert.member,
-        candidate_digest=release.candidate.digest,
-        baseline_digest=release.baseline.digest,
+class Found(Value):
+    """What a target said about one member: its state, whether it may take the change, what the system can do."""
+
+    state: TargetState
+    preflight: Preflight
+    capabilities: Capabilities
+
+
+def members_of(release: Release, playbook: Playbook) -> tuple[Member, ...]:
+    """The controllable things this release lives in; the one that moves in stages comes first."""
+    revert = playbook.revert
+    return tuple(
+        Member(
+            target=one.target,
+            name=one.member,
+            candidate_digest=_digest(release.candidate, one.part),
+            baseline_digest=_digest(release.baseline, one.part),
+        )
+        for one in (revert, *revert.together)
     )
+
+
+def _digest(bundle: Bundle, part: Part | None) -> str:
+    return bundle.digest if part is None else str(getattr(bundle, part))
 
 
 def build_plan(
@@ -31,24 +49,25 @@ def build_plan(
     playbook: Playbook,
     governance_digest: str,
     severity: Severity,
-    state: TargetState,
-    preflight: Preflight,
-    capabilities: Capabilities,
+    found: Sequence[Found],
 ) -> Plan:
-    """The Plan for the state just read. Raises NothingToRevert.
+    """The Plan for what was just found at each of `members_of`. Raises NothingToRevert.
 
     Each stage leaves the candidate `before × (1 − give_back)`, rounded down to what the target can express
-    (TGT-22); stages that change nothing after rounding are dropped.
+    (TGT-22); stages that change nothing after rounding are dropped. Where only followers are left to move, one stage
+    moves them.
     """
-    before = state.split.candidate_bp
-    if before == 0:
+    lead, followers = _moving(release, playbook, found)
+    before = lead.before.candidate_bp
+    if not any(one.before.candidate_bp for one in (lead, *followers)):
         raise NothingToRevert(f"the candidate of {release.release_id!r} already serves 0 % of users")
     stages: list[PlannedStage] = []
     share = before
-    for spec in playbook.revert.stages:
+    at_one_time = lead.kind == "alias" or not before
+    for spec in playbook.revert.stages[-1:] if at_one_time else playbook.revert.stages:
         left = before * (10_000 - spec.give_back) // 10_000
-        left -= left % capabilities.granularity_bp
-        if left >= share:
+        left -= left % found[0].capabilities.granularity_bp
+        if left >= share and before:
             continue
         share = left
         stages.append(
@@ -60,9 +79,7 @@ def build_plan(
                 time_limit=playbook.revert.stage_time_limit,
             )
         )
-    warnings = list(preflight.problems)
-    if not capabilities.durable:
-        warnings.append(f"target {playbook.revert.target!r} forgets the change when it restarts")
+    warnings = [warning for one, at in zip((lead, *followers), found, strict=True) for warning in _warnings(one, at)]
     return Plan(
         incident_id=incident_id,
         release_id=release.release_id,
@@ -71,10 +88,14 @@ def build_plan(
         severity=severity,
         candidate=release.candidate,
         baseline=release.baseline,
-        member=member_of(release, playbook),
-        before=state.split,
-        before_revision=state.revision,
-        before_fence=state.fence,
+        member=lead.member,
+        before=lead.before,
+        before_revision=lead.before_revision,
+        before_fence=lead.before_fence,
+        kind=lead.kind,
+        part=lead.part,
+        followers=followers,
+        on_member_failure=playbook.revert.on_member_failure or "hold",
         stages=tuple(stages),
         checks=playbook.data_integrity.checks,
         checks_before=playbook.data_integrity.before,
@@ -89,6 +110,33 @@ def build_plan(
     )
 
 
+def _moving(release: Release, playbook: Playbook, found: Sequence[Found]) -> tuple[Moving, tuple[Moving, ...]]:
+    wanted = (playbook.revert, *playbook.revert.together)
+    lead, *followers = (
+        Moving(
+            member=member,
+            kind=at.capabilities.kind,
+            part=one.part,
+            before=at.state.split,
+            before_revision=at.state.revision,
+            before_fence=at.state.fence,
+        )
+        for one, member, at in zip(wanted, members_of(release, playbook), found, strict=True)
+    )
+    return lead, tuple(followers)
+
+
+def _warnings(one: Moving, found: Found) -> list[str]:
+    warnings = list(found.preflight.problems)
+    if not found.capabilities.durable:
+        warnings.append(f"target {one.member.target!r} forgets the change when it restarts")
+    if found.capabilities.compare_and_swap == "none":
+        warnings.append(f"target {one.member.target!r} cannot tell whether somebody else changes it meanwhile")
+    if one.kind == "alias":
+        warnings.append(f"{one.name} changes for all users at once")
+    return warnings
+
+
 def at_once(plan: Plan, time_limit: timedelta) -> Plan:
     """The same way back in one stage without soak: everybody returns to the baseline now (GOV-38)."""
     stage = PlannedStage(
@@ -98,10 +146,17 @@ def at_once(plan: Plan, time_limit: timedelta) -> Plan:
 
 
 def stage_sentence(plan: Plan, stage: PlannedStage) -> str:
-    """`10 % of the candidate's users go back (candidate 50 % → 45 % of all users)`."""
+    """`10 % of the candidate's users go back (candidate 50 % → 45 % of all users)`, and what moves with them."""
+    lead = plan.members[0]
+    moved = [f"{one.name} {one.says(Split.candidate(0))}" for one in plan.followers if plan.due(stage.number)[1:]]
+    if lead.kind == "alias":
+        return "; ".join([f"{lead.name} {lead.says(stage.desired)}", *moved])
+    if not lead.before.candidate_bp:
+        return "; ".join(moved)
     earlier = [plan.before, *(other.desired for other in plan.stages if other.number < stage.number)]
-    return (
+    users = (
         f"{format_percent(stage.give_back_bp)} of the candidate's users go back "
         f"(candidate {format_percent(earlier[-1].candidate_bp)} → "
         f"{format_percent(stage.desired.candidate_bp)} of all users)"
     )
+    return "; ".join([users, *moved])

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from countermand.detection.models import Arm, BlockState, Row
 from countermand.detection.positive import n_min, share_interval, upper_bound
+from countermand.plan.model import MemberKind, says
 from countermand.plan.target import CheckResult, CheckWord, Observation, Preflight, Split, TargetState
 from countermand.playbook.model import Check, HealthEvidence
 from countermand.playbook.units import format_percent, plain
@@ -20,23 +21,28 @@ def users_needed(desired: Split, residual_bp: int) -> int:
     return MIN_USERS if desired.candidate_bp else n_min(residual_bp / 10_000)
 
 
-def judge_configured(desired: Split, state: TargetState) -> CheckResult:
+def judge_configured(desired: Split, state: TargetState, kind: MemberKind = "split") -> CheckResult:
     """Does the system say what was asked of it? Read back from the system, never from our own record."""
-    share = format_percent(state.split.candidate_bp)
+    said = says(kind, state.split)
     if state.split == desired:
         return CheckResult(
             name="configured",
             word=CheckWord.passed,
-            sentence=f"the target says {share} candidate, as asked (revision {state.revision}).",
+            sentence=f"the target says: {said}, as asked (revision {_short(state.revision)}).",
             raw_sha256=state.raw_sha256,
         )
     return CheckResult(
         name="configured",
         word=CheckWord.failed,
-        sentence=f"the target says {share} candidate instead of {format_percent(desired.candidate_bp)}: "
-        f"somebody or something else changed it (revision {state.revision}).",
+        sentence=f"the target says: {said}, instead of {says(kind, desired)}: "
+        f"somebody or something else changed it (revision {_short(state.revision)}).",
         raw_sha256=state.raw_sha256,
     )
+
+
+def _short(revision: str) -> str:
+    """A revision as people can compare it: digests of contents are long."""
+    return revision if len(revision) <= 24 else f"{revision[:24]}…"
 
 
 def judge_traffic(desired: Split, seen: Observation, revision: str, residual_bp: int) -> CheckResult:

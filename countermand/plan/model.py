@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
 from countermand.canonical import digest
 from countermand.plan.target import Member, Split, Value
 from countermand.playbook.model import Check, Severity
-from countermand.playbook.units import Duration
+from countermand.playbook.terms import Part
+from countermand.playbook.units import Duration, format_percent
 
 #: One line without control characters.
 Short = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -52,6 +53,41 @@ class Release(Value):
     owner: str
 
 
+#: How a member takes shares: a split any share, an alias all or nothing.
+MemberKind = Literal["split", "alias"]
+
+
+def says(kind: MemberKind, split: Split) -> str:
+    """What a member of this kind says at this share, in words."""
+    if kind == "alias":
+        return f"names the {'candidate' if split.candidate_bp else 'baseline'}"
+    return f"candidate {format_percent(split.candidate_bp)} of users"
+
+
+class Moving(Value):
+    """One member of the bundle that a plan moves, and the state before it, enough to restore it (TGT-6).
+
+    kind: a `split` takes any share; an `alias` names the candidate (100 %) or the baseline (0 %) and nothing between.
+    part: the part of the bundle that the member holds; None: the whole bundle.
+    """
+
+    member: Member
+    kind: MemberKind
+    part: Part | None
+    before: Split
+    before_revision: str
+    before_fence: int
+
+    @property
+    def name(self) -> str:
+        """How people and records call it: `registry/chat-prompt`."""
+        return f"{self.member.target}/{self.member.name}"
+
+    def says(self, split: Split) -> str:
+        """What the member says at this share, in words."""
+        return says(self.kind, split)
+
+
 class PlannedStage(Value):
     """One step: the split to set, how long to soak, and by when the whole stage must be over."""
 
@@ -63,7 +99,10 @@ class PlannedStage(Value):
 
 
 class Plan(Value):
-    """Exact content of a proposed revert; votes are for its digest (GOV-8)."""
+    """Exact content of a proposed revert; votes are for its digest (GOV-8).
+
+    `member` moves in stages; `followers` move with the last stage, in this order (TGT-19).
+    """
 
     incident_id: str
     release_id: str
@@ -76,6 +115,10 @@ class Plan(Value):
     before: Split
     before_revision: str
     before_fence: int
+    kind: MemberKind = "split"
+    part: Part | None = None
+    followers: tuple[Moving, ...] = ()
+    on_member_failure: Literal["hold", "compensate"] = "hold"
     stages: tuple[PlannedStage, ...]
     checks: tuple[Check, ...]
     checks_before: tuple[str, ...]
@@ -91,6 +134,32 @@ class Plan(Value):
     @property
     def digest(self) -> str:
         return digest(self)
+
+    @property
+    def members(self) -> tuple[Moving, ...]:
+        """Everything that moves; the member that moves in stages comes first."""
+        lead = Moving(
+            member=self.member,
+            kind=self.kind,
+            part=self.part,
+            before=self.before,
+            before_revision=self.before_revision,
+            before_fence=self.before_fence,
+        )
+        return (lead, *self.followers)
+
+    def due(self, stage: int) -> tuple[int, ...]:
+        """Positions in `members` of what this stage moves."""
+        last = stage == self.stages[-1].number
+        return tuple(range(len(self.followers) + 1)) if last else (0,)
+
+    def desired(self, stage: PlannedStage, position: int) -> Split:
+        """What this stage asks of the member at this position."""
+        return stage.desired if position == 0 else Split.candidate(0)
+
+    def asks_of(self, position: int) -> set[Split]:
+        """Every state that the plan ever asks of the member at this position."""
+        return {self.desired(stage, position) for stage in self.stages if position in self.due(stage.number)}
 
     @property
     def expected_duration(self) -> timedelta:

@@ -50,6 +50,10 @@ def repeated(values: Sequence[str]) -> list[int]:
     return [index for index, value in enumerate(values) if value in values[:index]]
 
 
+#: Parts of a bundle that a member of a target can hold alone.
+Part = Literal["model", "prompt", "decoding", "guardrail", "index", "harness"]
+
+
 class Context(StrEnum):
     """Deployment contexts a playbook is written for."""
 

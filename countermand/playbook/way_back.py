@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from countermand.playbook.terms import Faults, Misfit, Name, SignalName, Strict, Text, repeated
+from countermand.playbook.terms import Faults, Misfit, Name, Part, SignalName, Strict, Text, repeated
 from countermand.playbook.units import BasisPoints, Duration, Number, Positive, format_percent, within
 
 
@@ -61,11 +61,25 @@ class TrafficVerification(Strict):
     )
 
 
-class Revert(Strict):
-    """The staged way back on one named target."""
+class BundleMember(Strict):
+    """One controllable thing that the bundle lives in."""
 
     target: Name = Field(description="The release-control system, as named in the target settings.")
-    member: Name = Field(description="The split inside the target that is changed.")
+    member: Name = Field(description="The split or alias inside the target that is changed.")
+    part: Part | None = Field(None, description="The part of the bundle that it holds; without it the whole bundle.")
+
+
+class Revert(BundleMember):
+    """The staged way back on one named target, and what moves together with it (TGT-19)."""
+
+    together: tuple[BundleMember, ...] = Field(
+        (), description="Members that move with the last stage, in this order: the last one released comes first."
+    )
+    on_member_failure: Literal["hold", "compensate"] | None = Field(
+        None,
+        description="When one of `together` cannot be moved: hold = leave what moved and ask people; "
+        "compensate = bring back what moved, then ask.",
+    )
     stages: Annotated[tuple[StageSpec, ...], Field(min_length=1)] = Field(
         description="Steps in rising order; the last gives back 100%."
     )
@@ -76,6 +90,16 @@ class Revert(Strict):
     def _downwards(self) -> Self:
         shares = [stage.give_back for stage in self.stages]
         faults = Faults()
+        members: tuple[BundleMember, ...] = (self, *self.together)
+        names = [f"{one.target}/{one.member}" for one in members]
+        for i in repeated(names):
+            faults.add(f"{names[i]!r} is moved already; name each member once", "together", i - 1, "member")
+        if self.together and self.on_member_failure is None:
+            faults.add(
+                "say what happens when one of `together` cannot be moved: hold or compensate", "on_member_failure"
+            )
+        if not self.together and self.on_member_failure is not None:
+            faults.add("nothing moves together here; leave this out or list `together`", "on_member_failure")
         for i, (earlier, later) in enumerate(pairwise(shares), start=1):
             if later <= earlier:
                 faults.add(

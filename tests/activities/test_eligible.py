@@ -87,7 +87,7 @@ class Bench:
         return await ActivityEnvironment().run(self.emergencies.break_glass, request)
 
     async def recheck(self, plan: Plan, *, first: bool) -> Recheck:
-        request = RecheckRequest(plan=plan, ask=None, approval=None, revision=None, first=first, glass="d-1")
+        request = RecheckRequest(plan=plan, ask=None, approval=None, revisions={0: None}, first=first, glass="d-1")
         return await ActivityEnvironment().run(self.staging.recheck, request)
 
     async def effect(self, plan: Plan, desired: Split | None = None, key: str = "k") -> StageOutcome:

@@ -10,6 +10,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.looking import look
 from activities.staging import Recheck, RecheckRequest, StagingActivities
 from adapters.directory_file import FileDirectory
 from adapters.directory_sources import SourcedDirectory
@@ -18,8 +19,7 @@ from countermand.governance.approval import ApprovalState, apply
 from countermand.governance.ask import ApprovalStatus
 from countermand.governance.decision import DecisionKind, Refusal, Refused
 from countermand.governance.mandates import actor
-from countermand.plan.build import build_plan, member_of
-from countermand.plan.target import Split
+from countermand.plan.build import build_plan
 from tests import cases, fakes
 from tests.rules.governance.asking import SCOPE, a_decision, an_ask
 
@@ -63,16 +63,14 @@ async def approved(tmp_path: Path) -> Approved:
 
     release, playbook = cases.release(), cases.playbook()
     target = fakes.FakeTarget(5_000, release.baseline.digest)
-    state = await target.read(member_of(release, playbook))
+    found = await look(target, release, playbook)
     plan = build_plan(
         incident_id="inc-1",
         release=release,
         playbook=playbook,
         governance_digest=directory.digest,
         severity="sev2",
-        state=state,
-        preflight=await target.preflight(member_of(release, playbook), Split.candidate(0)),
-        capabilities=target.capabilities,
+        found=found,
     )
     ask, votes = an_ask(plan_digest=plan.digest, directory=directory, scope=SCOPE), ApprovalState()
     for number, who in enumerate((cases.MARIA, cases.JONAS)):
@@ -82,7 +80,7 @@ async def approved(tmp_path: Path) -> Approved:
     ledger = fakes.FakeLedger()
     await cases.register(ledger, release)
     staging = StagingActivities(target, ledger, people, fakes.FakeKeys(), fakes.now)
-    request = RecheckRequest(plan=plan, ask=ask, approval=votes, revision=state.revision, first=True)
+    request = RecheckRequest(plan=plan, ask=ask, approval=votes, revisions={0: found[0].state.revision}, first=True)
     return Approved(group, people, staging, request)
 
 

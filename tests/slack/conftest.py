@@ -155,7 +155,7 @@ async def slack(
             given = {"teams": (TEAM,), "channel": channel, "api_url": proxy.url, **changes}
             settings = SlackSettings(bot_token_file=token, signing_secret_files=(secrets,), **given)
             inbound = mount(served.server.config.app, served.world.deps, settings)  # type: ignore[arg-type]
-            web = SlackWeb(BOT_TOKEN, proxy.url, timeout=2, pace=0)
+            web = SlackWeb(BOT_TOKEN, proxy.url, timeout=6, pace=0)
             world = served.world
             cards = SlackCards(
                 world.deps.database, web, settings, world.story.people, served.url, world.deps.clock, look_back=0.3

@@ -128,7 +128,7 @@ async def whole(
     listener.bind(("127.0.0.1", 0))
     console_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     world.ledger = SqlLedger(database)  # type: ignore[assignment]  # the real store instead of the fake one
-    web = SlackWeb(BOT_TOKEN, proxy.url, timeout=2, pace=0)
+    web = SlackWeb(BOT_TOKEN, proxy.url, timeout=6, pace=0)
     world.cards = SlackCards(database, web, settings, world.people, console_url, utc_now, look_back=0.3)  # type: ignore[assignment]
     links = SlackLinks(database, utc_now)
     for name, subject in (("maria", cases.MARIA), ("jonas", cases.JONAS)):

@@ -92,6 +92,7 @@ class World:
     def __post_init__(self) -> None:
         self.release = cases.release().model_copy(update={"release_id": f"r-{uuid.uuid4().hex[:8]}"})
         self.target = fakes.FakeTarget(5_000, self.release.baseline.digest)
+        self.targets = fakes.FakeTargets(fake=self.target)
         self.catalogue = fakes.FakeCatalogue(self.playbook, self.release)
         self.signals = fakes.FakeSignals(self.playbook.detection.block)
         self.people = fakes.FakePeople(cases.governance())
@@ -107,10 +108,10 @@ class World:
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[Worker]:
         await cases.register(self.ledger, self.release)
-        planning = PlanningActivities(self.target, self.ledger, self.keys, fakes.now)
-        staging = StagingActivities(self.target, self.ledger, self.people, self.keys, fakes.now)
-        emergencies = EmergencyActivities(self.target, self.ledger, self.people, self.keys, fakes.now)
-        gating = GatingActivities(self.target, self.ledger, self.keys, self.trust, fakes.now)
+        planning = PlanningActivities(self.targets, self.ledger, self.keys, fakes.now)
+        staging = StagingActivities(self.targets, self.ledger, self.people, self.keys, fakes.now)
+        emergencies = EmergencyActivities(self.targets, self.ledger, self.people, self.keys, fakes.now)
+        gating = GatingActivities(self.targets, self.ledger, self.keys, self.trust, fakes.now)
         reviewing = ReviewingActivities(self.ledger, fakes.FakeRenderer(), self.catalogue, fakes.now)
         sealer = Sealer(self.signals, lambda _name: None)
         watching = WatchingActivities(self.signals, sealer, self.catalogue, fakes.now)
@@ -123,7 +124,7 @@ class World:
                     RecordingActivities(self.ledger).record,
                     BriefingActivities(self.catalogue, self.people, self.keys).brief,
                     FreezingActivities(
-                        self.ledger, self.catalogue, self.signals, self.target, self.people, fakes.now
+                        self.ledger, self.catalogue, self.signals, self.targets, self.people, fakes.now
                     ).freeze,
                     planning.make_plan,
                     planning.open_ask,
