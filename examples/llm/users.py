@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--service", required=True, help="address of the service")
     parser.add_argument("--console", required=True, help="address of the console")
     parser.add_argument("--release", required=True, help="release id of the labels")
-    parser.add_argument("--rate", type=float, default=60.0, help="questions per second")
+    parser.add_argument("--rate", type=float, default=25.0, help="questions per second")
     parser.add_argument("--rare-file", type=Path, required=True, help="holds the share of rare questions, 0 to 1")
     asyncio.run(_run(parser.parse_args()))
 
