@@ -22,7 +22,7 @@ from countermand.cli.processes import Supervisor
 from countermand.detection.models import Arm
 from countermand.governance.shipped import rights_in_force
 from countermand.ledger.bodies import Body, IncidentOpened, PlanMade, VerdictChanged
-from countermand.plan.build import build_plan
+from countermand.plan.build import Found, build_plan
 from countermand.plan.model import Plan, Release
 from countermand.plan.target import Preflight, Split, TargetState
 from countermand.playbook.model import Playbook, Severity
@@ -175,9 +175,13 @@ def _plan(incident_id: str, release: Release, governance_digest: str) -> Plan:
         playbook=_PLAYBOOK,
         governance_digest=governance_digest,
         severity=Severity.sev2,
-        state=state,
-        preflight=Preflight(ready=True, problems=(), destination_digest=None, write_permitted=True),
-        capabilities=FakeTarget.capabilities,
+        found=[
+            Found(
+                state=state,
+                preflight=Preflight(ready=True, problems=(), destination_digest=None, write_permitted=True),
+                capabilities=FakeTarget.capabilities,
+            )
+        ],
     )
 
 

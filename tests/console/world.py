@@ -45,7 +45,7 @@ from countermand.ledger import bodies as b
 from countermand.messages.facts import facts
 from countermand.messages.incident import incident
 from countermand.messages.review import review_facts
-from countermand.plan.build import build_plan
+from countermand.plan.build import Found, build_plan
 from countermand.plan.model import Plan, Release
 from countermand.plan.target import Preflight, Split, TargetState
 from countermand.playbook.model import Step
@@ -344,9 +344,13 @@ class Story:
             playbook=await self.catalogue.playbook(self.release.playbook_digest),
             governance_digest=(await self.people.snapshot()).digest,
             severity="sev2",
-            state=self.target_state(),
-            preflight=Preflight(ready=True, problems=(), destination_digest=None, write_permitted=True),
-            capabilities=self._target.capabilities,
+            found=[
+                Found(
+                    state=self.target_state(),
+                    preflight=Preflight(ready=True, problems=(), destination_digest=None, write_permitted=True),
+                    capabilities=self._target.capabilities,
+                )
+            ],
         )
 
     def target_state(self) -> TargetState:

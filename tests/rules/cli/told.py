@@ -10,7 +10,7 @@ from countermand.detection.models import Arm, WatchVerdict
 from countermand.governance.decision import Actor, Decision, DecisionKind
 from countermand.ledger import bodies as b
 from countermand.ledger.record import GENESIS_PREV, Entry, Record, build_line, line_hash, parse_line
-from countermand.plan.build import build_plan
+from countermand.plan.build import Found, build_plan
 from countermand.plan.model import Plan
 from countermand.plan.target import Capabilities, Preflight, Split, TargetState
 from countermand.playbook.model import Severity, Step
@@ -44,17 +44,21 @@ def plan() -> Plan:
         playbook=PLAYBOOK,
         governance_digest="sha256:governance",
         severity=Severity.sev2,
-        state=state(5_000, 1),
-        preflight=Preflight(ready=True, problems=(), destination_digest="sha256:x", write_permitted=True),
-        capabilities=Capabilities(
-            kind="split",
-            granularity_bp=1,
-            compare_and_swap="native",
-            durable=True,
-            stores_fence=True,
-            observes="counters",
-            dry_run="server",
-        ),
+        found=[
+            Found(
+                state=state(5_000, 1),
+                preflight=Preflight(ready=True, problems=(), destination_digest="sha256:x", write_permitted=True),
+                capabilities=Capabilities(
+                    kind="split",
+                    granularity_bp=1,
+                    compare_and_swap="native",
+                    durable=True,
+                    stores_fence=True,
+                    observes="counters",
+                    dry_run="server",
+                ),
+            )
+        ],
     )
 
 
