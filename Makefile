@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo example-envoy test test-approval-full test-detection-full test-flood-full test-unleash test-kubernetes check bench bench-detection mlflow-env routers-env lock histories schema screenshots clean
+.PHONY: help demo example-envoy example-llm test test-approval-full test-detection-full test-flood-full test-unleash test-kubernetes check bench bench-detection mlflow-env routers-env lock histories schema screenshots clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ demo: $(BIN)/.app ## a bad release is rolled back before your eyes (AUTO=1: unat
 
 example-envoy: $(BIN)/.dev ## a rollback over a real Envoy at 200 requests per second, unattended (first: make routers-env)
 	@$(BIN)/python -m examples.envoy
+
+example-llm: $(BIN)/.app .venv-mlflow/bin/.installed ## a model and its prompt in MLflow, taken back together (FAIL=prompt: or not at all)
+	@$(BIN)/python -m examples.llm $(if $(FAIL),--fail $(FAIL))
 
 test: $(BIN)/.dev ## the whole test suite: files side by side, then whole stacks
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore tests/end_to_end

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from countermand.governance.decision import GatewayKeys
 from countermand.governance.directory import Directory
@@ -153,6 +153,15 @@ class Target(Protocol):
         A system whose counters know no revisions is counted from the first look after that. What it cannot say at all
         is an Observation with `unknown`. Raises TargetUnavailable, TargetRejected.
         """
+        ...
+
+
+@runtime_checkable
+class Marks(Protocol):
+    """What a Target may offer besides: a mark on a version that others who deploy from it can read (GOV-47)."""
+
+    async def mark(self, member: Member, digest: str, status: str) -> None:
+        """Write `status` on the version with this digest; idempotent. Raises TargetUnavailable, TargetRejected."""
         ...
 
 

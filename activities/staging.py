@@ -344,7 +344,7 @@ class StagingActivities:
         except TargetRejected as error:
             refused = tuple(_unreadable(CheckWord.failed, error, check.id) for check in request.checks)
             return await self._keep(request, request.phase, refused)
-        results = tuple(judge_check(check, preflight, seen, plan.baseline.digest) for check in request.checks)
+        results = tuple(judge_check(check, preflight, seen, plan.member.baseline_digest) for check in request.checks)
         return await self._keep(request, request.phase, results)
 
     async def _keep(

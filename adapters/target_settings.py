@@ -162,6 +162,32 @@ class HttpRouteSettings(SettingsEntry):
     members: Annotated[dict[_Name, HttpRouteMember], Field(min_length=1)]
 
 
+class Serving(SettingsEntry):
+    """Where a serving process answers a GET without side effects, and the header in which it names its digest."""
+
+    url: _HttpUrl
+    header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")]
+
+
+class MlflowMember(SettingsEntry):
+    """An alias of a registered model; a prompt is one too. Without `serving` nobody can be asked what users get."""
+
+    model: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f/:'\"`\\]{1,200}$")]
+    alias: _Name
+    what: Literal["model", "prompt"] = "model"
+    serving: Serving | None = None
+
+
+class MlflowRegistrySettings(SettingsEntry):
+    """An MLflow registry. The tokens are for a proxy that signs in; without them none is sent."""
+
+    kind: Literal["mlflow"]
+    url: _HttpUrl
+    read_token_file: Path | None = None
+    write_token_file: Path | None = None
+    members: Annotated[dict[_Name, MlflowMember], Field(min_length=1)]
+
+
 def _kind(entry: Any) -> Any:
     return entry.get("kind", "embedded") if isinstance(entry, dict) else getattr(entry, "kind", None)
 
@@ -172,7 +198,8 @@ TargetSettings = Annotated[
     | Annotated[EnvoySettings, Tag("envoy")]
     | Annotated[FlagdSettings, Tag("flagd")]
     | Annotated[UnleashSettings, Tag("unleash")]
-    | Annotated[HttpRouteSettings, Tag("kubernetes_httproute")],
+    | Annotated[HttpRouteSettings, Tag("kubernetes_httproute")]
+    | Annotated[MlflowRegistrySettings, Tag("mlflow")],
     Discriminator(_kind),
 ]
 

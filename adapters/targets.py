@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from activities.ports import Target, TargetRejected
 from adapters.embedded_target import EmbeddedTarget
@@ -10,6 +11,7 @@ from adapters.envoy_target import EnvoyTarget
 from adapters.flagd_target import FlagdTarget
 from adapters.haproxy_target import HaproxyTarget
 from adapters.kubernetes_target import HttpRouteTarget
+from adapters.mlflow_target import MlflowTarget
 from adapters.target_http import Keep
 from adapters.target_settings import (
     EmbeddedSettings,
@@ -17,12 +19,13 @@ from adapters.target_settings import (
     FlagdSettings,
     HaproxySettings,
     HttpRouteSettings,
+    MlflowRegistrySettings,
     TargetSettings,
     UnleashSettings,
 )
 from adapters.unleash_target import UnleashTarget
 
-_Adapter = EmbeddedTarget | EnvoyTarget | FlagdTarget | HaproxyTarget | HttpRouteTarget | UnleashTarget
+_Adapter = EmbeddedTarget | EnvoyTarget | FlagdTarget | HaproxyTarget | HttpRouteTarget | MlflowTarget | UnleashTarget
 
 
 class ConfiguredTargets:
@@ -59,7 +62,14 @@ class ConfiguredTargets:
                 )
             case HttpRouteSettings():
                 return HttpRouteTarget(entry, keep=self._keep)
+            case MlflowRegistrySettings():
+                tokens = _token(entry.read_token_file), _token(entry.write_token_file)
+                return MlflowTarget(entry.url, entry.members, *tokens, keep=self._keep)
 
     async def close(self) -> None:
         for target in self._open.values():
             await target.close()
+
+
+def _token(path: Path | None) -> str | None:
+    return path.read_text().strip() if path else None

@@ -34,6 +34,7 @@ from console.guards import guards
 from console.ladders import ladders
 from console.people_check import people_check
 from console.problems import Problem
+from console.targets_check import targets_check
 from console.temporal import OutcomeUnknown
 from countermand import __version__
 from countermand.governance.decision import Refused
@@ -74,13 +75,15 @@ def create_app(deps: Console) -> FastAPI:
     async def readyz() -> JSONResponse:
         """Ready when the database passes its self-check and Temporal answers.
 
-        What nobody can decide is listed beside them; it is no reason to take the console away from people.
+        What nobody can decide and targets that do not answer are listed beside them; they are no reason to take the
+        console away from people.
         """
         checks = [check.model_dump(mode="json") for check in await selfcheck(deps.database)]
         temporal = await deps.workflows.ready()
         checks.append({"name": "temporal", "ok": temporal, "sentence": "answers" if temporal else "does not answer"})
         ready = all(check["ok"] for check in checks)
         checks.append(await people_check(deps))
+        checks += await targets_check(deps)
         if ready:  # shown only: an overdue ladder is no reason to take the console away from people who must decide
             checks.append(await ladders(deps))
             checks.append(await guards(deps))

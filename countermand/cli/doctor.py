@@ -32,7 +32,7 @@ class Finding(NamedTuple):
 
 
 def doctor(output: FormatOption = Format.table) -> None:
-    """Check settings, ports, the temporal binary, the console, clocks and the database. Exit 5 or 6 if not well."""
+    """Check settings, ports, the temporal binary, console, clocks, database and targets. Exit 5 or 6 if not well."""
     findings = [*_here(), *_console()]
     items({"schema": "countermand.doctor/v1", "items": [_json(finding) for finding in findings]}, _COLUMNS, output)
     failed = [finding for finding in findings if finding.state == "fail"]

@@ -34,6 +34,11 @@ TARGETS = """\
 #     url: http://127.0.0.1:8890
 #     read_token_file: /path/to/read.token
 #     write_token_file: /path/to/write.token
+#   my-registry:
+#     kind: mlflow
+#     url: http://127.0.0.1:5001
+#     members: {model: {model: my-model, alias: live, serving: {url: http://127.0.0.1:8101/healthz, header: x-digest}}}
+# More kinds: see docs/targets.md. `countermand doctor` says for each target whether it answers.
 targets: {}
 """
 

@@ -62,6 +62,8 @@ def judge_traffic(desired: Split, seen: Observation, revision: str, residual_bp:
         return answer(CheckWord.unknown, seen.unknown)
     if seen.revision != revision:
         return answer(CheckWord.unknown, f"the router still counts revision {seen.revision}, not {revision}.")
+    if seen.neither is not None:
+        return answer(CheckWord.failed, f"{seen.neither} was served, which is neither the candidate nor the baseline.")
     if desired.candidate_bp == 0 and seen.candidate_users:
         return answer(
             CheckWord.failed, f"{seen.candidate_users} of {users} {seen.counts} were still served by the candidate."

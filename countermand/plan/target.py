@@ -89,8 +89,10 @@ class SetOutcome(Value):
 class Observation(Value):
     """Who was seen per arm since the current revision took effect, and errors among requests.
 
-    counts: what the numbers per arm are; requests stand for users only where each request is routed for itself.
+    counts: what the numbers per arm are; requests stand for users only where each request is routed for itself, and
+    probes are requests of ours, not of users.
     unknown: why nothing can be said of the arms, in a sentence; requests and errors count all the same.
+    neither: a digest that was served and belongs to neither arm.
     """
 
     revision: str
@@ -99,8 +101,9 @@ class Observation(Value):
     requests: int
     errors: int
     at: datetime
-    counts: Literal["users", "requests"] = "users"
+    counts: Literal["users", "requests", "probes"] = "users"
     unknown: str | None = None
+    neither: str | None = None
 
 
 class CheckWord(StrEnum):

@@ -45,6 +45,10 @@ class StageSpec(Strict):
     soak: Duration = Field(description="How long the stage is watched before the next, for example 10m.")
 
 
+#: Whether a share that nobody could see in traffic stops a stage (TGT-9).
+Observing = Literal["required", "best_effort"]
+
+
 class TrafficVerification(Strict):
     """How much must be seen before a stage counts as done (TGT-8, TGT-11)."""
 
@@ -55,6 +59,10 @@ class TrafficVerification(Strict):
     )
     settle: Duration = Field(description="Time the traffic gets to move before it is counted.")
     time_limit: Positive = Field(description="By when the seen share must fit, else the stage stops.")
+    observed: Observing = Field(
+        "required",
+        description="best_effort: when traffic is unknown at the time limit, the stage counts as configured only.",
+    )
 
 
 class BundleMember(Strict):

@@ -28,7 +28,7 @@ def installed() -> bool:
 
 
 class MlflowServer:
-    """Start it once, `kill` or `stop` it once; tests keep apart by experiments of their own."""
+    """Start it, `kill` it and start it `again`, `stop` it once; tests keep apart by experiments of their own."""
 
     def __init__(self, folder: Path) -> None:
         with socket.socket() as free:
@@ -39,21 +39,19 @@ class MlflowServer:
         self._client = httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=20)
         store = ("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--artifacts-destination", str(folder))
         self._log = (folder / "log").open("wb")
+        self._command = [_PROGRAMS / "mlflow", "server", "--host=127.0.0.1", f"--port={port}", "--workers=1", *store]
+        self._writer: subprocess.Popen[str] | None = None
+        self._start()
+
+    def _start(self) -> None:
         self._server = subprocess.Popen(
-            [_PROGRAMS / "mlflow", "server", "--host=127.0.0.1", f"--port={port}", "--workers=1", *store],
-            env=self._environment,
-            stdout=self._log,
-            stderr=self._log,
-            start_new_session=True,
+            self._command, env=self._environment, stdout=self._log, stderr=self._log, start_new_session=True
         )
-        self._writer = subprocess.Popen(
-            [_PROGRAMS / "python", Path(__file__).with_name("mlflow_writer.py")],
-            env={**self._environment, "MLFLOW_TRACKING_URI": self.url},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-        )
+
+    async def again(self) -> None:
+        """Start it with what it stored, and return when it answers."""
+        self._start()
+        await self.ready()
 
     async def ready(self) -> None:
         """Returns when the server answers."""
@@ -64,7 +62,7 @@ class MlflowServer:
             except httpx.TransportError:
                 return False
 
-        await until(answers, "the MLflow server answers", within=90)
+        await until(answers, "the MLflow server answers", within=180)
 
     def kill(self) -> None:
         """The server and its workers are gone at once."""
@@ -73,7 +71,8 @@ class MlflowServer:
 
     async def stop(self) -> None:
         """End everything that was started."""
-        self._writer.communicate()
+        if self._writer is not None:
+            self._writer.communicate()
         if self._server.poll() is None:
             self.kill()
         self._log.close()
@@ -85,11 +84,23 @@ class MlflowServer:
 
     async def by_library(self, traces: list[dict[str, Any]]) -> list[str]:
         """Write traces with MLflow's own library; returns their ids. See `mlflow_writer.py` for the keys."""
+        if self._writer is None:
+            self._writer = self._library()
         assert self._writer.stdin is not None
         assert self._writer.stdout is not None
         self._writer.stdin.write(json.dumps(traces) + "\n")
         self._writer.stdin.flush()
         return list(json.loads(await asyncio.to_thread(self._writer.stdout.readline)))
+
+    def _library(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [_PROGRAMS / "python", Path(__file__).with_name("mlflow_writer.py")],
+            env={**self._environment, "MLFLOW_TRACKING_URI": self.url},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+        )
 
     async def trace(self, experiment: str, at: datetime, tags: dict[str, str], *labels: dict[str, Any]) -> str:
         """Write one trace over REST with these assessments; returns its id."""

@@ -18,6 +18,7 @@ from tests.adapters.targets.flagd import FlagdHarness
 from tests.adapters.targets.haproxy import HaproxyHarness
 from tests.adapters.targets.harness import NEEDS, Harness, asked_for
 from tests.adapters.targets.kubernetes import HttpRouteHarness
+from tests.adapters.targets.mlflow import MlflowHarness
 from tests.adapters.targets.unleash import UnleashHarness
 
 #: Systems that are only run when `COUNTERMAND_TEST_TARGETS` names them, because they are large.
@@ -27,6 +28,7 @@ HARNESSES: tuple[type[Harness], ...] = (
     HaproxyHarness,
     EnvoyHarness,
     FlagdHarness,
+    MlflowHarness,
     *(harness for harness in OPT_IN if asked_for(harness.name)),
 )
 _HERE = "tests/adapters/targets/"
@@ -50,14 +52,14 @@ async def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture
 async def harness(system: Harness, request: pytest.FixtureRequest) -> Harness:
-    """The running system at 50 %, set by another hand, without faults."""
+    """The running system at the share where tests begin, set by another hand, without faults."""
     for marker in request.node.iter_markers("needs"):
         for need in marker.args:
             assert need in NEEDS, f"{need!r} is not one of {sorted(NEEDS)}"
             if need in system.lacks:
                 pytest.skip(f"not expressible: {need}: {system.lacks[need]}")
-    await system.seed(6_000)
-    await system.seed(5_000)
+    await system.seed(system.shares.edited)
+    await system.seed(system.shares.start)
     return system
 
 

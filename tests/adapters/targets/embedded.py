@@ -18,7 +18,7 @@ from adapters.embedded_target import EmbeddedTarget
 from adapters.target_http import Keep
 from countermand.plan.target import Member
 from examples.demo.bundles import BASELINE, CANDIDATE, SERVICE
-from tests.adapters.targets.harness import Wire
+from tests.adapters.targets.harness import Shares, Wire
 
 
 def free_port() -> int:
@@ -35,7 +35,9 @@ class EmbeddedHarness:
     """Starts `python -m examples.demo.service --faults`; it must end with 0 within 5 s of SIGTERM."""
 
     name = "embedded"
-    lacks: ClassVar[Mapping[str, str]] = {}
+    lacks: ClassVar[Mapping[str, str]] = {"restricted": "its write token is for the whole service, which has one split"}
+    shares = Shares()
+    patience = 0.4
     stranger: Literal["external", "unknown"] = "external"
     unknown_member = "404"
     denied = "403"

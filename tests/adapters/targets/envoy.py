@@ -17,7 +17,7 @@ from adapters.target_settings import EnvoyMember
 from countermand.plan.target import Member
 from tests.adapters.targets import routers_environment
 from tests.adapters.targets.embedded import free_port
-from tests.adapters.targets.harness import Wire
+from tests.adapters.targets.harness import Shares, Wire
 from tests.adapters.targets.upstreams import Upstreams, ask, start_quietly, until
 
 _HTTP = "envoy.extensions.filters"
@@ -132,7 +132,10 @@ class EnvoyHarness:
         "users": "Envoy counts requests",
         "fixed routing": "Envoy chooses by chance for every request",
         "stuck router": "test_envoy.py has a route that reads no runtime key",
+        "restricted": "the right to write is the right to write the file, with every route in it",
     }
+    shares = Shares()
+    patience = 0.4
     stranger: Literal["external", "unknown"] = "unknown"
     unknown_member = "no member"
     denied = ""

@@ -11,7 +11,7 @@ from adapters.flagd_target import FlagdTarget
 from adapters.target_http import Keep
 from adapters.target_settings import FlagdMember
 from countermand.plan.target import Member
-from tests.adapters.targets.harness import Wire
+from tests.adapters.targets.harness import Shares, Wire
 from tests.adapters.targets.upstreams import Upstreams
 
 _FILE_WRITE = "a write is a rename of a file on this machine, which has no answer that could be lost"
@@ -64,7 +64,10 @@ class FlagdHarness:
         "users": _NOBODY_COUNTS,
         "fixed routing": _NOBODY_COUNTS,
         "stuck router": _NOBODY_COUNTS,
+        "restricted": "the right to write is the right to write the file, with every flag in it",
     }
+    shares = Shares()
+    patience = 0.4
     stranger: Literal["external", "unknown"] = "unknown"
     unknown_member = "no member"
     denied = ""

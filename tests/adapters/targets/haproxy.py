@@ -19,6 +19,7 @@ from adapters.target_http import Keep
 from adapters.target_settings import HaproxyMember
 from countermand.plan.target import Member
 from tests.adapters.targets.embedded import free_port
+from tests.adapters.targets.harness import Shares
 from tests.adapters.targets.upstreams import Upstreams, ask, start_quietly, until
 
 CONFIGURATION = """
@@ -78,7 +79,10 @@ class HaproxyHarness:
         "digest": "servers have no digests",
         "users": "HAProxy counts requests",
         "stuck router": _HERE_READS,
+        "restricted": "HAProxy has no rights per backend",
     }
+    shares = Shares()
+    patience = 0.4
     stranger: Literal["external", "unknown"] = "unknown"
     unknown_member = "no member"
     denied = "Permission denied"

@@ -6,7 +6,7 @@ import os
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import httpx
 
@@ -33,6 +33,8 @@ NEEDS = {
     "credentials": "secrets that must not leak",
     "missing arm": "an arm that can be taken away",
     "digest": "knowledge of the digest that an arm serves",
+    "wrong digest": "an arm that can serve another digest than the one asked for",
+    "restricted": "a write credential for one object only; the member `second` is another one, above 0 %",
     "counters": "counters of who is served",
     "users": "counters of users and not of requests",
     "fixed routing": "a choice of arms without chance, so that shares can be judged without false alarms",
@@ -43,6 +45,20 @@ NEEDS = {
 def asked_for(name: str) -> bool:
     """Whether a target that is only run on demand is named in COUNTERMAND_TEST_TARGETS."""
     return name in os.environ.get("COUNTERMAND_TEST_TARGETS", "").split(",")
+
+
+class Shares(NamedTuple):
+    """Shares of the candidate that the suite uses, in basis points: an alias knows only 0 and 10,000.
+
+    start: where tests begin. down, further: two sets one after the other. edited: by another hand, neither `start` nor
+    `further`. journey: all sets of a way down and back up, ending at `start`.
+    """
+
+    start: int = 5_000
+    down: int = 2_500
+    further: int = 0
+    edited: int = 7_000
+    journey: tuple[int, ...] = (2_500, 1_000, 0, 1_000, 5_000)
 
 
 class Wire(httpx.AsyncBaseTransport):
@@ -72,6 +88,9 @@ class Harness(Protocol):
     name: str
     lacks: Mapping[str, str]
     """Needs that it cannot meet, and why."""
+    shares: Shares
+    patience: float
+    """Seconds after which an impatient test gives up on a call of this system, which answers well before."""
     member: Member
     stranger: Literal["external", "unknown"]
     """Who is named for a change by another hand, as far as this target lets that be known."""

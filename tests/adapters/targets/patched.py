@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 import httpx
 
 from activities.ports import Target
-from tests.adapters.targets.harness import Wire
+from tests.adapters.targets.harness import Shares, Wire
 from tests.adapters.targets.upstreams import Upstreams
 
 CANDIDATE, BASELINE = "sha256:" + "c" * 64, "sha256:" + "b" * 64
@@ -31,6 +31,7 @@ _NOBODY_COUNTS = "the system counts nobody in a way that can be used"
 LACKS = {
     "missing arm": "the system knows no arms of its own; a flag or route without them is refused when it is read",
     "digest": "the system knows no digests",
+    "wrong digest": "the system knows no digests",
     "counters": _NOBODY_COUNTS,
     "users": _NOBODY_COUNTS,
     "fixed routing": _NOBODY_COUNTS,
@@ -85,6 +86,8 @@ class PatchedHarness:
 
     name: ClassVar[str]
     lacks: ClassVar[Mapping[str, str]] = LACKS
+    shares = Shares()
+    patience = 0.4
     stranger: Literal["external", "unknown"] = "unknown"
     unknown_member = "no member"
     denied = "403"

@@ -15,12 +15,15 @@ from countermand.plan.target import SetOutcome, Split, TargetState
 from tests.adapters.targets.harness import Harness
 from tests.adapters.targets.test_setting import ours
 
-DOWN = Split.candidate(2_500)
+
+def down(harness: Harness) -> Split:
+    """What the first set asks for."""
+    return Split.candidate(harness.shares.down)
 
 
 async def put(harness: Harness, target: Target, key: str, start: TargetState) -> SetOutcome:
     return await target.set(
-        harness.member, DOWN, idempotency_key=key, fence=start.fence + 1, expected_revision=start.revision
+        harness.member, down(harness), idempotency_key=key, fence=start.fence + 1, expected_revision=start.revision
     )
 
 
@@ -30,9 +33,9 @@ async def start(harness: Harness, target: Target) -> TargetState:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls are given up after 0.4 s instead of 10 s, reading back after 0.1 s instead of 1.4 s."""
-    monkeypatch.setattr(target_http, "_CALL_SECONDS", 0.4)
+def impatient(system: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls are given up within 2 s instead of 10 s, reading back after 0.1 s instead of 1.4 s."""
+    monkeypatch.setattr(target_http, "_CALL_SECONDS", system.patience)
     monkeypatch.setattr(haproxy_socket, "_CALL_SECONDS", 0.4)
     monkeypatch.setattr(target_writes, "_READ_BACK_PAUSES", (0.0, 0.03, 0.07))
 
@@ -41,7 +44,7 @@ async def restarted(harness: Harness, target: Target) -> None:
     """Running again, with the split as it was: by another hand, where the target forgets."""
     await harness.restart()
     if not target.capabilities.durable:
-        await harness.seed(5_000)
+        await harness.seed(harness.shares.start)
 
 
 @pytest.mark.needs("halt")
@@ -58,7 +61,7 @@ async def test_c9_a_refused_connection_is_unavailable_and_a_later_try_takes_effe
 
 @pytest.mark.needs("lost response")
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("fault", [{"apply_then_drop_response": True}, {"delay_after_apply": 1.0}])
+@pytest.mark.parametrize("fault", [{"apply_then_drop_response": True}, {"delay_after_apply": 3.0}])
 async def test_c9_f8_a_lost_response_is_resolved_by_reading_back(
     harness: Harness, target: Target, start: TargetState, fault: dict[str, object]
 ) -> None:
@@ -124,7 +127,7 @@ async def test_f8_a_write_that_is_applied_twice_still_ends_as_wanted(
 ) -> None:
     await harness.fault(apply_twice=True)
     outcome = await put(harness, target, "f8-twice", start)
-    assert (outcome.result, outcome.after.split) == ("applied", DOWN)
+    assert (outcome.result, outcome.after.split) == ("applied", down(harness))
     assert await harness.effects("f8-twice") == 2
 
 
@@ -132,7 +135,7 @@ async def test_f8_a_write_that_is_applied_twice_still_ends_as_wanted(
 async def test_f8_a_read_back_that_lags_is_awaited(harness: Harness, target: Target, start: TargetState) -> None:
     await harness.fault(stale_read_back=2)
     outcome = await put(harness, target, "f8-stale", start)
-    assert (outcome.result, outcome.after.split) == ("applied", DOWN)
+    assert (outcome.result, outcome.after.split) == ("applied", down(harness))
 
 
 @pytest.mark.needs("stale reads")
@@ -172,11 +175,11 @@ async def test_c15_c21_a_target_that_forgets_says_so_and_the_loss_is_seen_and_no
 ) -> None:
     first = await put(harness, target, "c15-lost/1", start)
     await harness.restart()
-    kept = (await target.read(harness.member)).split == DOWN
+    kept = (await target.read(harness.member)).split == down(harness)
     assert kept is target.capabilities.durable
     second = await target.set(
         harness.member,
-        Split.candidate(0),
+        Split.candidate(harness.shares.further),
         idempotency_key="c15-lost/2",
         fence=start.fence + 2,
         expected_revision=first.after.revision,
@@ -192,11 +195,11 @@ async def test_c15_a_restart_between_two_stages_loses_nothing(
     first = await put(harness, target, "c15/1", start)
     await harness.restart()
     state = await target.read(harness.member)
-    assert (state.split, state.revision) == (DOWN, first.after.revision)
+    assert (state.split, state.revision) == (down(harness), first.after.revision)
     assert (state.idempotency_key, state.fence) == ("c15/1", start.fence + 1)
     second = await target.set(
         harness.member,
-        Split.candidate(0),
+        Split.candidate(harness.shares.further),
         idempotency_key="c15/2",
         fence=start.fence + 2,
         expected_revision=first.after.revision,

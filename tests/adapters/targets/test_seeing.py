@@ -39,7 +39,7 @@ async def judged(harness: Harness, target: Target, desired_bp: int, revision: st
 
 async def test_c11_a_value_that_somebody_overrides_fails_the_configured_check(harness: Harness, target: Target) -> None:
     revision = await down_to(harness, target, 0)
-    await harness.external_edit(3_000)
+    await harness.external_edit(harness.shares.start)
     configured, _ = await judged(harness, target, 0, revision)
     assert configured == CheckWord.failed
 
@@ -156,7 +156,7 @@ async def test_c16_a_good_destination_is_ready_and_nothing_is_changed(harness: H
 
 @pytest.mark.needs("digest")
 async def test_c16_going_back_up_the_destination_is_the_candidate(harness: Harness, target: Target) -> None:
-    found = await target.preflight(harness.member, Split.candidate(9_000))
+    found = await target.preflight(harness.member, Split.candidate(10_000))
     assert found.destination_digest == harness.member.candidate_digest
 
 
@@ -179,10 +179,10 @@ async def test_c16_an_ailing_candidate_does_not_stand_in_the_way_of_leaving_it(
     harness: Harness, target: Target
 ) -> None:
     await harness.fault(arms={"candidate": "unhealthy"})
-    assert (await target.preflight(harness.member, Split.candidate(2_500))).ready
+    assert (await target.preflight(harness.member, Split.candidate(harness.shares.down))).ready
 
 
-@pytest.mark.needs("digest")
+@pytest.mark.needs("digest", "wrong digest")
 async def test_c16_a_destination_with_another_digest_is_not_ready(harness: Harness, target: Target) -> None:
     other = harness.member.model_copy(update={"baseline_digest": "sha256:" + "0" * 64})
     found = await target.preflight(other, Split.candidate(0))
@@ -200,6 +200,15 @@ async def test_c16_tgt16_tgt23_a_credential_that_may_only_read_is_found_before_p
     assert not found.ready
     assert not found.write_permitted
     assert harness.denied in found.problems[0]
+
+
+@pytest.mark.needs("restricted")
+async def test_c18_tgt23_the_credential_for_one_object_cannot_change_another(harness: Harness, target: Target) -> None:
+    second = harness.member.model_copy(update={"name": "second"})
+    before = await target.read(second)
+    with pytest.raises(TargetRejected, match=harness.denied):
+        await target.set(second, Split.candidate(0), idempotency_key="c18", fence=99, expected_revision=None)
+    assert (await target.read(second)).revision == before.revision
 
 
 async def test_c16_an_unknown_split_is_not_ready(harness: Harness, target: Target) -> None:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from activities.ports import Target, TargetRejected
 from countermand.canonical import canonical, digest_bytes
-from countermand.plan.target import SetOutcome, Split, TargetState
+from countermand.plan.target import WHOLE, SetOutcome, Split, TargetState
 from tests.adapters.targets.harness import Harness
 
 # Raw answers also hold counters and ages, in any order.
@@ -45,15 +45,15 @@ def ours(target: Target) -> str:
 
 async def test_c1_reading_twice_gives_one_revision_and_a_change_gives_another(harness: Harness, target: Target) -> None:
     first, second = await target.read(harness.member), await target.read(harness.member)
-    assert first.split == Split.candidate(5_000)
+    assert first.split == Split.candidate(harness.shares.start)
     assert first.revision == second.revision
-    await harness.external_edit(4_000)
+    await harness.external_edit(harness.shares.edited)
     assert (await target.read(harness.member)).revision != first.revision
 
 
 async def test_c2_tgt2_a_set_reports_what_it_read_back(harness: Harness, target: Target) -> None:
     start = await target.read(harness.member)
-    outcome = await put(harness, target, 2_500, start=start, key="c2", expected_revision=start.revision)
+    outcome = await put(harness, target, harness.shares.down, start=start, key="c2", expected_revision=start.revision)
     assert (outcome.result, outcome.by, outcome.resolved_by) == ("applied", "our_key", "response")
     assert outcome.before.split == start.split
     after = await target.read(harness.member)
@@ -63,7 +63,7 @@ async def test_c2_tgt2_a_set_reports_what_it_read_back(harness: Harness, target:
 @pytest.mark.needs("transcript")
 async def test_c2_tgt2_a_set_reads_writes_once_and_reads_again(harness: Harness, target: Target) -> None:
     start = await target.read(harness.member)
-    await put(harness, target, 2_500, start=start, expected_revision=start.revision)
+    await put(harness, target, harness.shares.down, start=start, expected_revision=start.revision)
     assert harness.transcript() == ["read", "read", "write", "read"]
 
 
@@ -77,16 +77,16 @@ async def test_c2_raw_answers_are_kept_by_digest_before_they_are_believed(harnes
 
     target = harness.target(keep=keep)
     start = await target.read(harness.member)
-    outcome = await put(harness, target, 2_500, start=start)
+    outcome = await put(harness, target, harness.shares.down, start=start)
     assert start.raw_sha256 != outcome.after.raw_sha256
     assert {outcome.before.raw_sha256, outcome.after.raw_sha256} <= set(kept)
-    assert harness.shows(2_500) in kept[outcome.after.raw_sha256]
+    assert harness.shows(harness.shares.down) in kept[outcome.after.raw_sha256]
 
 
 async def test_c3_tgt1_the_same_set_again_is_already_and_changes_nothing(harness: Harness, target: Target) -> None:
     start = await target.read(harness.member)
-    first = await put(harness, target, 2_500, start=start, key="c3", expected_revision=start.revision)
-    again = await put(harness, target, 2_500, start=start, key="c3", expected_revision=start.revision)
+    first = await put(harness, target, harness.shares.down, start=start, key="c3", expected_revision=start.revision)
+    again = await put(harness, target, harness.shares.down, start=start, key="c3", expected_revision=start.revision)
     assert (again.result, again.by) == ("already", ours(target))
     assert again.after.revision == first.after.revision
     assert await harness.effects("c3") == 1
@@ -94,7 +94,7 @@ async def test_c3_tgt1_the_same_set_again_is_already_and_changes_nothing(harness
 
 async def test_c3_rel4_a_state_that_somebody_else_set_is_already_by_external(harness: Harness, target: Target) -> None:
     start = await target.read(harness.member)
-    outcome = await put(harness, target, 5_000, start=start, key="c3-external")
+    outcome = await put(harness, target, harness.shares.start, start=start, key="c3-external")
     assert (outcome.result, outcome.by) == ("already", harness.stranger)
     assert await harness.effects("c3-external") == 0
 
@@ -102,27 +102,33 @@ async def test_c3_rel4_a_state_that_somebody_else_set_is_already_by_external(har
 async def test_c4_twenty_sets_at_once_end_as_wanted(harness: Harness, target: Target) -> None:
     start = await target.read(harness.member)
     outcomes = await asyncio.gather(
-        *(put(harness, target, 1_000, start=start, key="c4", expected_revision=start.revision) for _ in range(20))
+        *(
+            put(harness, target, harness.shares.down, start=start, key="c4", expected_revision=start.revision)
+            for _ in range(20)
+        )
     )
     assert {outcome.result for outcome in outcomes} <= {"applied", "already", "conflict"}
-    assert (await target.read(harness.member)).split == Split.candidate(1_000)
+    assert (await target.read(harness.member)).split == Split.candidate(harness.shares.down)
 
 
 @pytest.mark.needs("one effect")
 async def test_c4_twenty_sets_at_once_take_effect_once(harness: Harness, target: Target) -> None:
     start = await target.read(harness.member)
     await asyncio.gather(
-        *(put(harness, target, 1_000, start=start, key="c4-once", expected_revision=start.revision) for _ in range(20))
+        *(
+            put(harness, target, harness.shares.down, start=start, key="c4-once", expected_revision=start.revision)
+            for _ in range(20)
+        )
     )
     assert await harness.effects("c4-once") == 1
 
 
 async def test_c5_a_stale_revision_is_a_conflict_and_nothing_is_overwritten(harness: Harness, target: Target) -> None:
     start = await target.read(harness.member)
-    await harness.external_edit(7_000)
-    outcome = await put(harness, target, 2_500, start=start, expected_revision=start.revision)
+    await harness.external_edit(harness.shares.edited)
+    outcome = await put(harness, target, harness.shares.further, start=start, expected_revision=start.revision)
     assert (outcome.result, outcome.by) == ("conflict", harness.stranger)
-    assert (await target.read(harness.member)).split == Split.candidate(7_000)
+    assert (await target.read(harness.member)).split == Split.candidate(harness.shares.edited)
 
 
 @pytest.mark.needs("native compare")
@@ -142,15 +148,15 @@ async def test_c6_a_late_duplicate_that_knows_its_revision_does_not_raise_exposu
     harness: Harness, target: Target
 ) -> None:
     start = await target.read(harness.member)
-    first = await put(harness, target, 2_500, start=start, step=1, expected_revision=start.revision)
-    await put(harness, target, 0, start=start, step=2, expected_revision=first.after.revision)
+    first = await put(harness, target, harness.shares.down, start=start, step=1, expected_revision=start.revision)
+    await put(harness, target, harness.shares.further, start=start, step=2, expected_revision=first.after.revision)
     if target.capabilities.stores_fence:
         with pytest.raises(TargetRejected, match="fence"):
-            await put(harness, target, 2_500, start=start, step=1, expected_revision=start.revision)
+            await put(harness, target, harness.shares.down, start=start, step=1, expected_revision=start.revision)
     else:
-        late = await put(harness, target, 2_500, start=start, step=1, expected_revision=start.revision)
+        late = await put(harness, target, harness.shares.down, start=start, step=1, expected_revision=start.revision)
         assert late.result == "conflict"
-    assert (await target.read(harness.member)).split == Split.candidate(0)
+    assert (await target.read(harness.member)).split == Split.candidate(harness.shares.further)
 
 
 @pytest.mark.needs("fence")
@@ -159,18 +165,26 @@ async def test_c6_tgt3_a_late_duplicate_of_stage_one_does_not_raise_exposure_aft
 ) -> None:
     assert target.capabilities.stores_fence
     start = await target.read(harness.member)
-    first = await put(harness, target, 2_500, start=start, step=1, key="c6/1")
-    second = await put(harness, target, 0, start=start, step=2, key="c6/2", expected_revision=first.after.revision)
+    first = await put(harness, target, harness.shares.down, start=start, step=1, key="c6/1")
+    second = await put(
+        harness,
+        target,
+        harness.shares.further,
+        start=start,
+        step=2,
+        key="c6/2",
+        expected_revision=first.after.revision,
+    )
     assert (second.after.idempotency_key, second.after.fence) == ("c6/2", start.fence + 2)
     for revision in (start.revision, second.after.revision, None):
         with pytest.raises(TargetRejected, match="fence"):
-            await put(harness, target, 2_500, start=start, step=1, key="c6/1", expected_revision=revision)
-    assert (await target.read(harness.member)).split == Split.candidate(0)
+            await put(harness, target, harness.shares.down, start=start, step=1, key="c6/1", expected_revision=revision)
+    assert (await target.read(harness.member)).split == Split.candidate(harness.shares.further)
 
 
 async def test_c7_tgt5_a_dry_run_changes_nothing_and_says_whose_it_was(harness: Harness, target: Target) -> None:
     start = await target.read(harness.member)
-    outcome = await put(harness, target, 2_500, start=start, dry_run=True)
+    outcome = await put(harness, target, harness.shares.down, start=start, dry_run=True)
     assert (outcome.result, outcome.dry_run) == ("applied", target.capabilities.dry_run)
     assert outcome.after.revision == start.revision
     assert (await target.read(harness.member)).revision == start.revision
@@ -178,7 +192,9 @@ async def test_c7_tgt5_a_dry_run_changes_nothing_and_says_whose_it_was(harness: 
 
 async def test_c7_a_dry_run_still_refuses_what_a_set_refuses(harness: Harness, target: Target) -> None:
     start = await target.read(harness.member)
-    stale = await put(harness, target, 2_500, start=start, expected_revision="no such revision", dry_run=True)
+    stale = await put(
+        harness, target, harness.shares.down, start=start, expected_revision="no such revision", dry_run=True
+    )
     assert stale.result == "conflict"
     with pytest.raises(TargetRejected, match=harness.unknown_member):
         await target.set(
@@ -195,7 +211,7 @@ async def test_c7_a_dry_run_still_refuses_what_a_set_refuses(harness: Harness, t
 async def test_c7_a_dry_run_with_a_credential_that_may_only_read_is_refused(harness: Harness, target: Target) -> None:
     start = await target.read(harness.member)
     with pytest.raises(TargetRejected, match=harness.denied):
-        await put(harness, harness.reader(), 2_500, start=start, dry_run=True)
+        await put(harness, harness.reader(), harness.shares.down, start=start, dry_run=True)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +240,7 @@ async def test_c8_tgt7_a_share_that_the_target_cannot_express_is_rejected_and_ch
     harness: Harness, target: Target
 ) -> None:
     start = await target.read(harness.member)
-    finer = target.capabilities.granularity_bp + 1
+    finer = target.capabilities.granularity_bp - 1 or 2
     if finer == 2:
         outcome = await put(harness, target, finer, start=start)
         assert outcome.after.split == Split.candidate(finer)
@@ -245,7 +261,7 @@ async def test_c8_an_unknown_object_is_rejected(harness: Harness, target: Target
 async def test_c14_down_to_zero_and_back_up_ends_byte_for_byte_where_it_began(harness: Harness, target: Target) -> None:
     start = await target.read(harness.member)
     revision = start.revision
-    for step, candidate_bp in enumerate((2_500, 1_000, 0, 1_000, 5_000), start=1):
+    for step, candidate_bp in enumerate(harness.shares.journey, start=1):
         outcome = await put(harness, target, candidate_bp, start=start, step=step, expected_revision=revision)
         assert (outcome.result, outcome.after.split.candidate_bp) == ("applied", candidate_bp)
         revision = outcome.after.revision
@@ -254,15 +270,16 @@ async def test_c14_down_to_zero_and_back_up_ends_byte_for_byte_where_it_began(ha
 
 
 async def test_c21_the_finest_share_that_is_claimed_can_be_set(harness: Harness, target: Target) -> None:
-    assert target.capabilities.kind == "split"
-    start = await target.read(harness.member)
     finest = target.capabilities.granularity_bp
+    assert (target.capabilities.kind == "alias") is (finest == WHOLE)
+    await put(harness, target, 0, start=await target.read(harness.member))
+    start = await target.read(harness.member)
     outcome = await put(harness, target, finest, start=start)
     assert outcome.after.split == Split.candidate(finest)
 
 
 async def test_c21_a_target_that_stores_no_fence_says_so_and_shows_none(harness: Harness, target: Target) -> None:
     start = await target.read(harness.member)
-    outcome = await put(harness, target, 2_500, start=start, key="c21")
+    outcome = await put(harness, target, harness.shares.down, start=start, key="c21")
     stored = (outcome.after.idempotency_key, outcome.after.fence)
     assert stored == (("c21", start.fence + 1) if target.capabilities.stores_fence else (None, 0))

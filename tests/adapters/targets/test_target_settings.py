@@ -12,6 +12,7 @@ from adapters.envoy_target import EnvoyTarget
 from adapters.flagd_target import FlagdTarget
 from adapters.haproxy_target import HaproxyTarget
 from adapters.kubernetes_target import HttpRouteTarget
+from adapters.mlflow_target import MlflowTarget
 from adapters.settings import SettingsInvalid
 from adapters.target_settings import target_settings
 from adapters.targets import ConfiguredTargets
@@ -75,6 +76,14 @@ targets:
         baseline: stable
         candidate_health: http://127.0.0.1:8101/healthz
         baseline_health: http://127.0.0.1:8102/healthz
+  registry:
+    kind: mlflow
+    url: http://127.0.0.1:5001
+    members:
+      model:
+        model: support assistant
+        alias: live
+        serving: {{url: http://127.0.0.1:8101/healthz, header: x-model-digest}}
 """
 
 
@@ -100,11 +109,12 @@ async def test_every_kind_is_opened_once_on_first_use_and_embedded_needs_no_kind
         "flags": FlagdTarget,
         "toggles": UnleashTarget,
         "cluster": HttpRouteTarget,
+        "registry": MlflowTarget,
     }
     for name, kind in kinds.items():
         assert isinstance(targets(name), kind)
         assert targets(name) is targets(name)
-    with pytest.raises(TargetRejected, match="balancer, cluster, demo, flags, mesh, toggles"):
+    with pytest.raises(TargetRejected, match="balancer, cluster, demo, flags, mesh, registry, toggles"):
         targets("nobody")
     await targets.close()
 
@@ -127,6 +137,8 @@ def test_a_missing_file_means_no_targets(tmp_path: Path) -> None:
         (", routing: per_request", "", r"mesh\.envoy\.members\.chat\.routing = .*Field required"),
         ("routing: per_request", "routing: often", "'often': Input should be 'per_request' or 'sticky'"),
         ("http://127.0.0.1:9901", "http://me:secret@127.0.0.1", r"mesh\.envoy\.admin_url"),
+        ("model: support assistant", "model: a' OR name = 'b", r"registry\.mlflow\.members\.model\.model"),
+        ("header: x-model-digest", "header: 'a: b'", r"serving\.header = 'a: b'"),
         ("        flag: assistant\n", "", r"flags\.flagd\.members\.chat\.flag"),
         ("environment: production", "environment: 'a/b'", r"toggles\.unleash\.members\.chat\.environment = 'a/b'"),
         ("url: https://127.0.0.1:6443", "url: http://127.0.0.1:6443", r"cluster\.kubernetes_httproute\.url = 'http:"),
@@ -163,4 +175,5 @@ def test_the_documented_file_can_be_used(tmp_path: Path) -> None:
         "flagd",
         "unleash",
         "kubernetes_httproute",
+        "mlflow",
     }

@@ -29,6 +29,7 @@ class UnleashHarness(PatchedHarness):
     name = "unleash"
     lacks: ClassVar[Mapping[str, str]] = LACKS | {
         "native compare": "conditions of a patch are checked right before it is written, and a window remains",
+        "restricted": "the open-source edition has no write token for one flag alone",
         "one effect": "two patches within that window both take effect, with one and the same content",
     }
     counters_path = "/api/client/features/assistant"
