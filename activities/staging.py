@@ -49,10 +49,10 @@ from countermand.ledger.bodies import (
     parse_body,
 )
 from countermand.ledger.record import Entry, Kind
-from countermand.plan.evidence import judge_check, judge_configured, judge_traffic
+from countermand.plan.evidence import judge_configured, judge_traffic
 from countermand.plan.model import Plan
 from countermand.plan.target import CheckResult, CheckWord, SetOutcome, Split, TargetState, Value
-from countermand.playbook.model import Check, Severity
+from countermand.playbook.model import Severity
 from countermand.playbook.units import Duration, format_percent
 
 _POLL = timedelta(milliseconds=700)
@@ -95,16 +95,6 @@ class TrafficRequest(Value):
     desired: Split
     revision: str
     time_limit: Duration
-    key: str
-    attempt: int
-
-
-class CheckRequest(Value):
-    plan: Plan
-    revert: int
-    stage: int
-    phase: Literal["before", "between", "after"]
-    checks: tuple[Check, ...]
     key: str
     attempt: int
 
@@ -306,26 +296,10 @@ class StagingActivities:
                 await asyncio.sleep(_POLL.total_seconds())
         return await self._keep(request, "traffic", (configured, observed))
 
-    @activity.defn(name="run_checks")
-    async def run_checks(self, request: CheckRequest) -> Checked:
-        """The playbook's data-integrity checks of one phase, all of them, whatever the first one says."""
-        plan = request.plan
-        target = self._targets(plan.member.target)
-        try:
-            preflight = await target.preflight(plan.member, Split.candidate(0))
-            seen = await target.observe(plan.member)
-        except TargetUnavailable as error:
-            raise ApplicationError(str(error), type="TargetUnavailable") from error
-        except TargetRejected as error:
-            refused = tuple(_unreadable(CheckWord.failed, error, check.id) for check in request.checks)
-            return await self._keep(request, request.phase, refused)
-        results = tuple(judge_check(check, preflight, seen, plan.baseline.digest) for check in request.checks)
-        return await self._keep(request, request.phase, results)
-
     async def _keep(
         self,
-        request: TrafficRequest | CheckRequest,
-        phase: Literal["before", "traffic", "between", "after"],
+        request: TrafficRequest,
+        phase: Literal["traffic"],
         results: tuple[CheckResult, ...],
     ) -> Checked:
         checks = {

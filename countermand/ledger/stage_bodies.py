@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from countermand.ledger.body import Body
 from countermand.ledger.record import Kind
-from countermand.plan.target import Split, TargetState
+from countermand.plan.target import Measured, Split, TargetState
 
 
 class StageIntent(Body):
@@ -54,3 +54,6 @@ class CheckDone(Body):
     name: str
     word: Literal["pass", "fail", "unknown"]
     sentence: str
+    #: The raw answer behind it, kept as evidence, and what later phases of the same revert compare with.
+    raw_sha256: str | None = None
+    measured: tuple[Measured, ...] = ()
