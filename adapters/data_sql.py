@@ -69,7 +69,7 @@ class SqlDataSource:
                     raise Unanswered(f"the answer has more than {limits.max_rows:,} rows, its limit in the settings.")
                 if size > limits.max_bytes:
                     raise Unanswered(
-                        f"the answer is longer than {limits.max_bytes:,} bytes, its limit in the settings."
+                        f"the answer has more than {limits.max_bytes:,} bytes, its limit in the settings."
                     )
         return columns, tuple(rows)
 
