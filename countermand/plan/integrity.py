@@ -30,6 +30,8 @@ DISPOSITIONS = ("keep", "quarantine", "purge", "reprocess")
 #: Most rows that a sentence names.
 _NAMED_ROWS = 3
 _UNTRUSTED = 60
+#: Most counts of one check, and most characters of their names: they stand in the record.
+_MOST = 100
 
 
 class Judged(NamedTuple):
@@ -111,7 +113,7 @@ def _invariant(check: SqlInvariant, answer: Answer) -> Judged:
     if check.at_most is None and check.at_least is None and check.equals is None:
         if not answer.rows:
             return Judged(CheckWord.passed, "no row breaks it.")
-        return Judged(CheckWord.failed, f"{_rows(len(answer.rows))} break it: {_ids(answer, answer.rows)}.")
+        return Judged(CheckWord.failed, f"broken by {_rows(len(answer.rows))}: {_ids(answer, answer.rows)}.")
     found = answer.number()
     wanted = {"at least": check.at_least, "at most": check.at_most, "exactly": check.equals}
     kept = (
@@ -125,8 +127,8 @@ def _invariant(check: SqlInvariant, answer: Answer) -> Judged:
 
 def _counts(check: RowCounts, answer: Answer, before: Sequence[Measured], *, first: bool) -> Judged:
     now = {name: number(one) for name, one in answer.only_row().items()}
-    if not now:
-        raise Unanswered("the source gave no count.")
+    if not 0 < len(now) <= _MOST or any(len(name) > _MOST for name in now):
+        raise Unanswered(f"the source gave {len(now)} counts; 1 to {_MOST} with short names are needed.")
     measured = tuple(Measured(name=name, value=str(count)) for name, count in now.items())
     if first:
         listed = ", ".join(f"{one.name} {one.value}" for one in measured)

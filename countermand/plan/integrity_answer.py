@@ -15,6 +15,8 @@ from countermand.playbook.data_questions import Get
 #: Decimals, instants and bytes come as text, so that every row has one canonical form.
 Cell = StrictBool | StrictInt | StrictStr | None
 _WHOLE = 2**53
+#: Most characters of a number that anybody means.
+_DIGITS = 100
 
 
 class Unanswered(Exception):
@@ -63,10 +65,10 @@ def number(cell: Cell) -> Decimal:
     if cell is None:
         raise Unanswered("the source gave NULL where a number is needed.")
     try:
-        found = Decimal(str(cell)) if not isinstance(cell, bool) else Decimal("NaN")
+        found = Decimal(str(cell))
     except InvalidOperation:
         found = Decimal("NaN")
-    if not found.is_finite():
+    if isinstance(cell, bool) or not found.is_finite() or len(str(cell)) > _DIGITS:
         raise Unanswered("the source gave a value that is no number.")
     return found
 
