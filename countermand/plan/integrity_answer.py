@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import StrictBool, StrictInt, StrictStr
 
+from countermand.messages.fencing import fenced
 from countermand.plan.target import Value
 from countermand.playbook.data_questions import Get
 
@@ -54,7 +55,7 @@ class Answer(Value):
     def column(self, name: str) -> tuple[Cell, ...]:
         """Raises Unanswered when there is no such column."""
         if name not in self.columns:
-            got = ", ".join(self.columns) or "none"
+            got = fenced(", ".join(self.columns)) or "none"
             raise Unanswered(f"the source gave no column {name!r}; it gave {got}.")
         place = self.columns.index(name)
         return tuple(row[place] for row in self.rows)

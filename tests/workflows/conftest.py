@@ -20,6 +20,7 @@ from temporalio.worker import Worker
 from activities.briefing import BriefingActivities
 from activities.checking import CheckingActivities
 from activities.communicating import CommunicatingActivities
+from activities.data_ports import DataSources
 from activities.emergencies import EmergencyActivities
 from activities.freezing import FreezingActivities
 from activities.gating import GatingActivities
@@ -89,7 +90,7 @@ class World:
     cards: fakes.FakeCards = field(default_factory=fakes.FakeCards)
     keys: fakes.FakeKeys = field(default_factory=fakes.FakeKeys)
     trust: fakes.FakeTrust = field(default_factory=fakes.FakeTrust)
-    data: fakes.FakeData = field(default_factory=fakes.FakeData)
+    data: DataSources = field(default_factory=fakes.FakeData)
 
     def __post_init__(self) -> None:
         self.release = cases.release().model_copy(update={"release_id": f"r-{uuid.uuid4().hex[:8]}"})

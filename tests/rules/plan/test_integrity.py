@@ -145,9 +145,7 @@ def test_text_of_others_is_fenced_and_cut_in_every_sentence() -> None:
         judged(NO_ROW, answer("id", (hostile,))).sentence,
         judged(INDEX, answer("index embedding_model", (hostile, "x"))).sentence,
         judged(MARKED, answer("id kind disposition", (hostile, "n", hostile))).sentence,
-        judged(
-            check("row_counts", may_grow=True), Answer(columns=(hostile,), rows=((1,),), raw_sha256=RAW), first=True
-        ).sentence,
+        judged(MARKED, Answer(columns=(hostile,), rows=(), raw_sha256=RAW)).sentence,
     ]
     for sentence in sentences:
         assert "\x1b" not in sentence
