@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 from pydantic import TypeAdapter
+from ruamel.yaml import YAML
 
 from countermand.plan.model import Bundle
 from countermand.playbook.data_questions import BINDINGS, named
@@ -199,3 +200,12 @@ def test_each_kind_has_a_tag_of_its_own_name() -> None:
     tags = [(get_args(side)[0], get_args(side)[1].tag) for side in get_args(get_args(Check)[0])]
     assert Drained in dict(tags)
     assert [tag for _, tag in tags] == [f"[{get_args(model.model_fields['kind'].annotation)[0]}]" for model, _ in tags]
+
+
+def test_every_kind_is_documented_with_an_example_that_parses() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "data-integrity.md").read_text(encoding="utf-8")
+    example = text.split("```yaml\n")[1].split("```")[0]
+    checks = TypeAdapter(tuple[Check, ...]).validate_python(YAML(typ="safe", pure=True).load(example))
+    kinds = [get_args(get_args(side)[0].model_fields["kind"].annotation)[0] for side in get_args(get_args(Check)[0])]
+    assert [kind for kind in kinds if f"| `{kind}` |" not in text] == []
+    assert [check.kind for check in checks] == kinds[3:]
