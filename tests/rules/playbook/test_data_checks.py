@@ -9,6 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
+from countermand.canonical import digest
 from countermand.plan.model import Bundle
 from countermand.playbook.data_questions import BINDINGS, named
 from countermand.playbook.integrity import Check, Drained
@@ -155,6 +156,7 @@ def test_a_good_check_says_nothing_and_comes_back_from_its_own_json(name: str) -
     check = parse(text.encode()).data_integrity.checks[2]
     adapter: TypeAdapter[Check] = TypeAdapter(Check)
     assert adapter.validate_json(adapter.dump_json(check)) == check
+    assert digest(check)  # a Plan with it has one canonical form
 
 
 @pytest.mark.parametrize("name", BAD)
