@@ -68,9 +68,7 @@ class SqlDataSource:
                 if len(rows) > limits.max_rows:
                     raise Unanswered(f"the answer has more than {limits.max_rows:,} rows, its limit in the settings.")
                 if size > limits.max_bytes:
-                    raise Unanswered(
-                        f"the answer has more than {limits.max_bytes:,} bytes, its limit in the settings."
-                    )
+                    raise Unanswered(f"the answer has more than {limits.max_bytes:,} bytes, its limit in the settings.")
         return columns, tuple(rows)
 
     @asynccontextmanager
