@@ -143,8 +143,8 @@ def _counts(check: RowCounts, answer: Answer, before: Sequence[Measured], *, fir
             wrong.append(name)
     shown = wrong or now
     listed = ", ".join(f"{name} {then[name]} → {now[name]}" for name in shown)
-    accepted = "" if check.may_grow else " and no new row"
-    limit = f"accepted are at most {check.may_shrink_by} fewer{accepted}"
+    lost = f"up to {_rows(check.may_shrink_by)} may be lost" if check.may_shrink_by else "no row may be lost"
+    limit = lost if check.may_grow else f"{lost}, none may be added"
     return Judged(_word(not wrong), f"rows since before the first stage: {fenced(listed)}; {limit}.", measured)
 
 
