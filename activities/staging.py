@@ -51,10 +51,11 @@ from countermand.ledger.bodies import (
     parse_body,
 )
 from countermand.ledger.record import Entry, Kind
-from countermand.plan.evidence import judge_check, judge_configured, judge_traffic
+from countermand.plan.evidence import judge_configured, judge_traffic
 from countermand.plan.model import Moving, Plan
 from countermand.plan.target import CheckResult, CheckWord, SetOutcome, Split, TargetState, Value
-from countermand.playbook.model import Check, Severity
+from countermand.plan.traffic import traffic_suffices
+from countermand.playbook.model import Severity
 from countermand.playbook.units import Duration
 
 _POLL = timedelta(milliseconds=700)
@@ -101,16 +102,6 @@ class TrafficRequest(Value):
     key: str
     attempt: int
     member: int = 0
-
-
-class CheckRequest(Value):
-    plan: Plan
-    revert: int
-    stage: int
-    phase: Literal["before", "between", "after"]
-    checks: tuple[Check, ...]
-    key: str
-    attempt: int
 
 
 class StagingActivities:
@@ -326,42 +317,25 @@ class StagingActivities:
                 except TargetRejected as error:
                     configured = observed = _unreadable(CheckWord.failed, error)
                 decided = CheckWord.unknown not in (configured.word, observed.word)
+                if plan.observed == "best_effort" and target.capabilities.observes == "none":
+                    decided = configured.word is not CheckWord.unknown  # nothing will ever be seen here
                 if decided or configured.word is CheckWord.failed or self._clock() >= deadline:
                     break
                 await asyncio.sleep(_POLL.total_seconds())
-        return await self._keep(request, "traffic", (configured, observed))
+        kept = await self._keep(request, (configured, observed))
+        judged = traffic_suffices(plan.observed, *kept.results)
+        return kept.model_copy(update={"unseen": judged.sentence}) if judged.basis == "configured_only" else kept
 
-    @activity.defn(name="run_checks")
-    async def run_checks(self, request: CheckRequest) -> Checked:
-        """The playbook's data-integrity checks of one phase, all of them, whatever the first one says."""
-        plan = request.plan
-        target = self._targets(plan.member.target)
-        try:
-            preflight = await target.preflight(plan.member, Split.candidate(0))
-            seen = await target.observe(plan.member)
-        except TargetUnavailable as error:
-            raise ApplicationError(str(error), type="TargetUnavailable") from error
-        except TargetRejected as error:
-            refused = tuple(_unreadable(CheckWord.failed, error, check.id) for check in request.checks)
-            return await self._keep(request, request.phase, refused)
-        results = tuple(judge_check(check, preflight, seen, plan.member.baseline_digest) for check in request.checks)
-        return await self._keep(request, request.phase, results)
-
-    async def _keep(
-        self,
-        request: TrafficRequest | CheckRequest,
-        phase: Literal["before", "traffic", "between", "after"],
-        results: tuple[CheckResult, ...],
-    ) -> Checked:
+    async def _keep(self, request: TrafficRequest, results: tuple[CheckResult, ...]) -> Checked:
         checks = {
-            f"{request.key}/{phase}/{result.name}/{request.attempt}": CheckDone(
+            f"{request.key}/traffic/{result.name}/{request.attempt}": CheckDone(
                 revert=request.revert,
                 stage=request.stage,
-                phase=phase,
+                phase="traffic",
                 name=result.name,
                 word=result.word.value,
                 sentence=result.sentence,
-                member=_follower(request.plan, request.member) if isinstance(request, TrafficRequest) else None,
+                member=_follower(request.plan, request.member),
             )
             for result in results
         }
@@ -369,8 +343,8 @@ class StagingActivities:
         return await keep_checks(self._ledger, checks, incident_id=plan.incident_id, release_id=plan.release_id)
 
 
-def _unreadable(word: CheckWord, error: Exception, name: str = "observed") -> CheckResult:
-    return CheckResult(name=name, word=word, sentence=f"the target cannot be read: {error}")
+def _unreadable(word: CheckWord, error: Exception) -> CheckResult:
+    return CheckResult(name="observed", word=word, sentence=f"the target cannot be read: {error}")
 
 
 def _follower(plan: Plan, position: int) -> str | None:

@@ -27,6 +27,7 @@ class Settings(BaseModel):
     governance: Path
     targets: Path
     sources: Path
+    data_sources: Path
     channels: Path
     oidc: Path
     templates: Path
@@ -62,6 +63,7 @@ class Settings(BaseModel):
             governance=Path(environment.get("COUNTERMAND_GOVERNANCE", data / "governance.yaml")),
             targets=Path(environment.get("COUNTERMAND_TARGETS", data / "targets.yaml")),
             sources=Path(environment.get("COUNTERMAND_SOURCES", data / "sources.yaml")),
+            data_sources=Path(environment.get("COUNTERMAND_DATA_SOURCES", data / "data_sources.yaml")),
             channels=Path(environment.get("COUNTERMAND_CHANNELS", data / "channels.yaml")),
             oidc=Path(environment.get("COUNTERMAND_OIDC", data / "oidc.yaml")),
             templates=Path(environment.get("COUNTERMAND_TEMPLATES", root / "templates")),

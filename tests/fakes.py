@@ -28,6 +28,7 @@ from countermand.governance.directory import Directory, Governance
 from countermand.governance.gating import Trust
 from countermand.ledger.record import GENESIS_PREV, Entry, Kind, Record, build_line, line_hash, parse_line
 from countermand.messages.incident import IncidentView
+from countermand.plan.integrity_answer import Answer, Question, Unanswered
 from countermand.plan.model import Release
 from countermand.plan.target import (
     Capabilities,
@@ -207,6 +208,32 @@ class FakeTargets:
         if name not in self.named:
             raise TargetRejected(f"no target {name!r} is configured; configured are: {', '.join(self.named)}")
         return self.named[name]
+
+
+class FakeData:
+    """Data sources in memory: `answers` are given in turn and the last one from then on; an exception is raised."""
+
+    def __init__(self, **answers: list[Answer | Unanswered]) -> None:
+        self.answers = answers
+        self.asked: list[tuple[str, Question]] = []
+
+    def __call__(self, name: str) -> FakeDataSource:
+        if name not in self.answers:
+            raise Unanswered(f"no data source {name!r} is configured; configured are: none.")
+        return FakeDataSource(self, name)
+
+
+class FakeDataSource:
+    def __init__(self, data: FakeData, name: str) -> None:
+        self._data, self._name = data, name
+
+    async def ask(self, question: Question, within: timedelta) -> Answer:
+        self._data.asked.append((self._name, question))
+        left = self._data.answers[self._name]
+        answer = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(answer, Unanswered):
+            raise answer
+        return answer
 
 
 class FakeCatalogue:

@@ -39,6 +39,7 @@ class Members:
         self._moved: set[tuple[int, int]] = set()
         self._touched: list[int] = []
         self._unclear: set[int] = set()
+        self.seen_words = ""
 
     @property
     def untouched(self) -> bool:
@@ -68,12 +69,15 @@ class Members:
 
     async def seen(self, stage: int, wanted: dict[int, Split], attempt: int, limit: timedelta) -> str:
         """Look at all these members at the same time; empty when each says what is wanted and is seen to follow, else
-        why not."""
+        why not. Some may only be configured, where the playbook takes that: `seen_words` says so."""
         looks = (
             self._steps.traffic(stage, one, desired, self._revisions[one], attempt, limit)
             for one, desired in wanted.items()
         )
-        return " ".join(checked.sentence for checked in await asyncio.gather(*looks) if not checked.passed)
+        checked = await asyncio.gather(*looks)
+        unseen = [self._plan.members[one].name for one, found in zip(wanted, checked, strict=True) if found.unseen]
+        self.seen_words = f"not seen in traffic, only configured: {', '.join(unseen)}" if unseen else "seen in traffic"
+        return " ".join(found.sentence for found in checked if not found.passed)
 
     async def bring_back(self, attempt: int, deadline: datetime) -> str:
         """Return everything that was touched to the state recorded before, the newest first; why not, or empty."""

@@ -96,6 +96,17 @@ def read_target(limit: timedelta = timedelta(minutes=3)) -> Limits:
     )
 
 
+def check(limit: timedelta) -> Limits:
+    """Checks of one phase: they may wait until `limit` for something to run dry, and then answer by themselves."""
+    room = limit + timedelta(seconds=30)
+    return Limits(
+        start_to_close_timeout=room,
+        schedule_to_close_timeout=room,
+        heartbeat_timeout=_HEARTBEAT,
+        retry_policy=_QUICK_RETRY,
+    )
+
+
 def freeze(limit: timedelta) -> Limits:
     """Evidence freeze within the playbook's limit."""
     return Limits(

@@ -7,8 +7,9 @@ from typing import Literal
 
 from temporalio import workflow
 
+from activities.checking import CheckingActivities, CheckRequest
 from activities.recording import Checked
-from activities.staging import CheckRequest, SetRequest, StagingActivities, TrafficRequest
+from activities.staging import SetRequest, StagingActivities, TrafficRequest
 from countermand import ids
 from countermand.ledger.bodies import StageOutcome, StageState, StageWord
 from countermand.plan.model import Plan, PlannedStage
@@ -92,7 +93,7 @@ class StageSteps:
         """The playbook's data-integrity checks of one phase."""
         checks = self._playbook.data_integrity.named(phase)
         return await workflow.execute_activity_method(
-            StagingActivities.run_checks,
+            CheckingActivities.run_checks,
             CheckRequest(
                 plan=self._plan,
                 revert=self._number,
@@ -100,10 +101,11 @@ class StageSteps:
                 phase=phase,
                 checks=checks,
                 key=self._key(stage.number, self._plan.members[0].name),
+                time_limit=limit,
                 attempt=attempt,
             ),
             summary=f"Data integrity {phase} stage {stage.number}: {', '.join(check.id for check in checks)}",
-            **policies.read_target(limit),
+            **policies.check(limit),
         )
 
     async def note(

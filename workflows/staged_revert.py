@@ -144,7 +144,7 @@ class StagedRevert:
                 attempt += 1
         return RevertResult(
             outcome="completed",
-            sentence="all stages are done and seen in traffic.",
+            sentence=f"all stages are done; {self._members.seen_words}.",
             completed_at=workflow.now(),
         )
 
@@ -260,7 +260,9 @@ class StagedRevert:
         return None if checked.passed else Stop("problem", checked.sentence)
 
     async def _complete(self, stage: PlannedStage) -> None:
-        await self._steps.note(stage, "completed", f"{self._members.table}; seen in traffic, all checks passed.")
+        await self._steps.note(
+            stage, "completed", f"{self._members.table}; {self._members.seen_words}; all checks passed."
+        )
         await self._scribe.tell(Step.stage_completed, f"{self._request.number}/{stage.number}")
 
     # --- stopping ---------------------------------------------------------------------------------------------
@@ -349,7 +351,7 @@ class StagedRevert:
             not_seen = await self._members.seen(ids.REVERSE_STAGE, back, self._reversals, self._left)
         except ActivityError as error:
             return Stop("problem", f"{stop.by} wanted to reverse, but: {error.cause or error}")
-        words = f"not seen in traffic: {not_seen}" if not_seen else "seen in traffic"
+        words = f"not seen in traffic: {not_seen}" if not_seen else self._members.seen_words
         sentence = f"back as it was: {self._members.table}; {words}. Reason: {stop.sentence}"
         await self._steps.note(stage, "reversed", sentence, by=stop.by)
         return RevertResult(outcome="reversed", sentence=f"reversed by {stop.by}: {sentence}")

@@ -40,6 +40,10 @@ class World(People):
             f"targets:\n  demo:\n    kind: embedded\n    url: {self.service_url}\n"
             f"    read_token_file: {read}\n    write_token_file: {write}\n"
         )
+        notes = place.secret("demo-notes.url", f"sqlite+aiosqlite:///{place.data / 'service.db'}")
+        (place.data / "data_sources.yaml").write_text(
+            f"data_sources:\n  notes:\n    kind: sql\n    url_file: {notes}\n    max_rows: 50000\n"
+        )
 
     def service_process(self) -> Child:
         """Two assistants behind one split."""

@@ -71,6 +71,7 @@ class Place:
             "COUNTERMAND_DATA": str(self.data),
             "COUNTERMAND_GOVERNANCE": str(self.data / "governance.yaml"),
             "COUNTERMAND_TARGETS": str(self.data / "targets.yaml"),
+            "COUNTERMAND_DATA_SOURCES": str(self.data / "data_sources.yaml"),
             "COUNTERMAND_CONSOLE_PORT": str(self.console_port),
             "COUNTERMAND_CONSOLE_URL": self.console_url,
             "COUNTERMAND_TEMPORAL_UI_URL": self.ui_url,
@@ -199,6 +200,7 @@ async def prepare(place: Place) -> dict[str, str]:
         )
     if first:
         (place.data / "targets.yaml").write_text(starter.TARGETS)
+        (place.data / "data_sources.yaml").write_text(starter.DATA_SOURCES)
     passwords = {subject: starter.password() for subject in starter.PEOPLE} if first else {}
     beginning = {
         "accounts": [

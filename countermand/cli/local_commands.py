@@ -48,6 +48,7 @@ def _where(place: Place) -> list[str]:
         f"  logs          {place.data / 'logs'}",
         f"  people        {place.data / 'governance.yaml'}",
         f"  targets       {place.data / 'targets.yaml'}",
+        f"  data sources  {place.data / 'data_sources.yaml'}",
     ]
 
 

@@ -1,4 +1,4 @@
-"""The first governance and targets files of a data directory, and readable passwords for its people."""
+"""The first governance, targets and data-sources files of a data directory, and readable passwords for its people."""
 
 from __future__ import annotations
 
@@ -40,6 +40,14 @@ TARGETS = """\
 #     members: {model: {model: my-model, alias: live, serving: {url: http://127.0.0.1:8101/healthz, header: x-digest}}}
 # More kinds: see docs/targets.md. `countermand doctor` says for each target whether it answers.
 targets: {}
+"""
+
+DATA_SOURCES = """\
+# Databases and services that data checks of playbooks may ask (`data_integrity.checks`), by name. Only reading.
+# data_sources:
+#   orders: {kind: sql, url_file: /path/to/orders.url}
+#   search: {kind: http, url: "http://127.0.0.1:6333", token_file: /path/to/search.token}
+data_sources: {}
 """
 
 _WORDS = """

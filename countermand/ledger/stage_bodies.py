@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from countermand.ledger.body import Body
 from countermand.ledger.record import Kind
-from countermand.plan.target import Split, TargetState
+from countermand.plan.target import Measured, Split, TargetState
 
 #: Life of a stage. `partial`: members of the bundle differ from each other now; `compensated`: those that had moved
 #: were brought back.
@@ -66,3 +66,6 @@ class CheckDone(Body):
     word: Literal["pass", "fail", "unknown"]
     sentence: str
     member: str | None = None
+    #: The raw answer behind it, kept as evidence, and what later phases of the same revert compare with.
+    raw_sha256: str | None = None
+    measured: tuple[Measured, ...] = ()

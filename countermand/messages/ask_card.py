@@ -12,6 +12,7 @@ from datetime import datetime
 
 from countermand.governance.decision import SignatureClass
 from countermand.messages.facts import default_words, gate_lines, in_words, spoken, unknowns, utc
+from countermand.messages.fencing import fenced
 from countermand.messages.incident import AskView, IncidentView
 from countermand.plan.build import stage_sentence
 from countermand.plan.model import Plan
@@ -137,7 +138,7 @@ def _checks(plan: Plan | None) -> Fact:
     if plan is None:
         return Fact(title="Checks", lines=())
     used = {*plan.checks_before, *plan.checks_between, *plan.checks_after}
-    lines = [CHECK_WORDS[check.kind] for check in plan.checks if check.id in used]
+    lines = [CHECK_WORDS.get(check.kind, fenced(check.meaning, 120)) for check in plan.checks if check.id in used]
     lines.append("each stage must be seen in real traffic before the next; any doubt stops and asks")
     if plan.readiness:
         lines.append(plan.readiness)

@@ -97,6 +97,7 @@ def build_plan(
         part=lead.part,
         followers=followers,
         on_member_failure=playbook.revert.on_member_failure or "hold",
+        observed=playbook.revert.traffic.observed,
         stages=tuple(stages),
         checks=playbook.data_integrity.checks,
         checks_before=playbook.data_integrity.before,

@@ -9,7 +9,8 @@ from countermand.detection.models import Arm, BlockState, Row
 from countermand.detection.positive import n_min, share_interval, upper_bound
 from countermand.plan.model import MemberKind, says
 from countermand.plan.target import CheckResult, CheckWord, Observation, Preflight, Split, TargetState
-from countermand.playbook.model import Check, HealthEvidence
+from countermand.playbook.integrity import DestinationHealthy, DigestServed, ErrorRate, TargetCheck
+from countermand.playbook.model import HealthEvidence
 from countermand.playbook.units import format_percent, plain
 
 #: Users needed before an observed share above zero is judged (TGT-11).
@@ -84,18 +85,18 @@ def judge_traffic(desired: Split, seen: Observation, revision: str, residual_bp:
     return answer(CheckWord.passed if inside else CheckWord.failed, sentence)
 
 
-def judge_check(check: Check, preflight: Preflight, seen: Observation, expected_digest: str) -> CheckResult:
-    """One data-integrity or readiness check of the destination."""
+def judge_check(check: TargetCheck, preflight: Preflight, seen: Observation, expected_digest: str) -> CheckResult:
+    """One readiness check of the destination."""
 
     def answer(word: CheckWord, sentence: str) -> CheckResult:
         return CheckResult(name=check.id, word=word, sentence=sentence)
 
-    match check.kind:
-        case "destination_healthy":
+    match check:
+        case DestinationHealthy():
             if preflight.ready:
                 return answer(CheckWord.passed, "the destination answers and is healthy.")
             return answer(CheckWord.failed, "; ".join(preflight.problems) or "the destination is not ready.")
-        case "digest_served":
+        case DigestServed():
             if preflight.destination_digest is None:
                 return answer(CheckWord.unknown, "the destination does not say which bundle it serves.")
             same = preflight.destination_digest == expected_digest
@@ -104,8 +105,8 @@ def judge_check(check: Check, preflight: Preflight, seen: Observation, expected_
                 CheckWord.passed if same else CheckWord.failed,
                 f"the destination serves bundle {got}" + (", the one approved." if same else f", approved was {want}."),
             )
-        case "error_rate":
-            limit = check.max_error_rate or Decimal(0)
+        case ErrorRate():
+            limit = check.max_error_rate
             if seen.requests == 0:
                 why = seen.unknown or "no requests were seen, so errors are unknown."
                 return answer(CheckWord.unknown, why)

@@ -12,6 +12,7 @@ from countermand.plan.target import Member, Split, Value
 from countermand.playbook.model import Check, Severity
 from countermand.playbook.terms import Part
 from countermand.playbook.units import Duration, format_percent
+from countermand.playbook.way_back import Observing
 
 #: One line without control characters.
 Short = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -120,6 +121,7 @@ class Plan(Value):
     part: Part | None = None
     followers: tuple[Moving, ...] = ()
     on_member_failure: Literal["hold", "compensate"] = "hold"
+    observed: Observing = "required"
     stages: tuple[PlannedStage, ...]
     checks: tuple[Check, ...]
     checks_before: tuple[str, ...]

@@ -114,6 +114,13 @@ class CheckWord(StrEnum):
     unknown = "unknown"
 
 
+class Measured(Value):
+    """A count or a checksum that a check took before the first stage, for later ones to compare with."""
+
+    name: str
+    value: str
+
+
 class CheckResult(Value):
     """One test with its answer in words and the numbers behind it."""
 

@@ -17,6 +17,7 @@ from countermand.detection.thresholds import soonest
 from countermand.detection.tolerances import bad_value, line
 from countermand.governance.shipped import shipped_gates
 from countermand.playbook.check_history import against_history
+from countermand.playbook.check_integrity import against_stages
 from countermand.playbook.finding import Finding
 from countermand.playbook.model import Criterion, Playbook, Severity, SignalSpec, Tolerance
 from countermand.playbook.plain_words import percent
@@ -46,6 +47,7 @@ def check(playbook: Playbook, history: Sequence[Row] = ()) -> list[Finding]:
         *_watch(playbook),
         *_approvals(playbook),
         *_way_back(playbook),
+        *against_stages(playbook),
         *_verification(playbook),
     ]
 

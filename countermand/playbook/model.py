@@ -27,6 +27,7 @@ from countermand.playbook.criteria import (
     Tolerance,
     Trigger,
 )
+from countermand.playbook.integrity import Check, DataIntegrity
 from countermand.playbook.terms import (
     Audience,
     Context,
@@ -42,8 +43,6 @@ from countermand.playbook.terms import (
 )
 from countermand.playbook.units import Positive, format_duration
 from countermand.playbook.way_back import (
-    Check,
-    DataIntegrity,
     EvidenceFreeze,
     HealthEvidence,
     Revert,

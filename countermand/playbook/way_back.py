@@ -9,31 +9,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from countermand.playbook.terms import Faults, Misfit, Name, Part, Severity, SignalName, Strict, Text, repeated
+from countermand.playbook.terms import Faults, Misfit, Name, Part, Severity, SignalName, Strict, repeated
 from countermand.playbook.units import BasisPoints, Duration, Number, Positive, format_percent, within
 
 #: How long a freeze may take at most, whatever the playbook says; 5 minutes where nothing stands here (GOV-42).
 LONGEST_FREEZE = {Severity.sev1: timedelta(seconds=60)}
-
-
-class Check(Strict):
-    """A data-integrity or readiness test of the destination, run by name."""
-
-    id: Name = Field(description="Name by which `before`, `between` and `after` call it.")
-    kind: Literal["destination_healthy", "digest_served", "error_rate"] = Field(description="What is tested.")
-    meaning: Text = Field(description="What a pass says, in plain words.")
-    max_error_rate: Annotated[Number, Field(ge=0, le=1)] | None = Field(
-        None, description="For kind error_rate: highest accepted share of failed requests."
-    )
-
-    @model_validator(mode="after")
-    def _parameters(self) -> Self:
-        if self.kind == "error_rate" and self.max_error_rate is None:
-            raise Misfit((("kind",), "a check of kind error_rate needs `max_error_rate`, for example 2%"))
-        if self.kind != "error_rate" and self.max_error_rate is not None:
-            message = f"`max_error_rate` belongs to kind error_rate, not to {self.kind}"
-            raise Misfit((("max_error_rate",), message))
-        return self
 
 
 class StageSpec(Strict):
@@ -123,33 +103,6 @@ class Revert(BundleMember):
             )
         faults.refuse()
         return self
-
-
-class DataIntegrity(Strict):
-    """Which checks run before the first stage, between stages and after the last."""
-
-    checks: Annotated[tuple[Check, ...], Field(min_length=1)] = Field(description="The checks, defined once.")
-    before: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(description="Ids run before the first stage.")
-    between: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(description="Ids run between stages.")
-    after: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(description="Ids run after the last stage.")
-
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        ids = [check.id for check in self.checks]
-        faults = Faults()
-        for i in repeated(ids):
-            faults.add(f"check id {ids[i]!r} is used before; ids must differ", "checks", i, "id")
-        for phase in ("before", "between", "after"):
-            for i, name in enumerate(getattr(self, phase)):
-                if name not in ids:
-                    known = ", ".join(sorted(set(ids)))
-                    faults.add(f"{phase} names unknown check {name!r}; defined are {known}", phase, i)
-        faults.refuse()
-        return self
-
-    def named(self, phase: Literal["before", "between", "after"]) -> tuple[Check, ...]:
-        by_id = {check.id: check for check in self.checks}
-        return tuple(by_id[name] for name in getattr(self, phase))
 
 
 class HealthEvidence(Strict):

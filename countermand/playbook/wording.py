@@ -39,18 +39,23 @@ def in_words(error: ErrorDetails, written: Written) -> str:
     context = error.get("ctx", {})
     match error["type"]:
         case "extra_forbidden":
-            keys = _keys(path[:-1])
+            keys = _keys(error["loc"][:-1])
             hint = _did_you_mean(str(path[-1]), keys)
             if " " in str(path[-1]):
                 hint = "a text with a comma inside { } needs quotes; "
             return f"unknown key {str(path[-1])!r}; {hint}accepted here: {', '.join(keys)}"
         case "missing":
-            return f"{str(path[-1])!r} is missing ({_description(path)})"
+            return f"{str(path[-1])!r} is missing ({_description(error['loc'])})"
+        case "union_tag_not_found":
+            return f"'kind' is missing; write kind: {_spoken(_kinds(path[:-1]))}"
+        case "union_tag_invalid":
+            kinds = _kinds(path[:-1])
+            hint = _did_you_mean(said.strip("'"), kinds)
+            return f"{said} is not accepted; {hint}write {_spoken(kinds)}"
         case "literal_error" | "enum":
             options = re.findall(r"'([^']*)'", context["expected"])
             hint = _did_you_mean(said.strip("'"), options)
-            accepted = " or ".join(filter(None, [", ".join(options[:-1]), options[-1]]))
-            return f"{said} is not accepted; {hint}write {accepted}"
+            return f"{said} is not accepted; {hint}write {_spoken(options)}"
         case "string_pattern_mismatch":
             signs = "'_' and '-'" if "_-]" in context["pattern"] else "'_'"
             rule = f"at most 63 lower-case letters, digits, {signs}, beginning with a letter"
@@ -72,7 +77,8 @@ def in_words(error: ErrorDetails, written: Written) -> str:
 
 def path_of(error: ErrorDetails) -> Path:
     """Where the error is; an error in a key is at that key. Parts in brackets are not of the playbook."""
-    return tuple(part for part in error["loc"] if not str(part).startswith("["))
+    of_kind = ("kind",) if error["type"].startswith("union_tag") else ()
+    return (*(part for part in error["loc"] if not str(part).startswith("[")), *of_kind)
 
 
 def dotted(path: Path) -> str:
@@ -108,24 +114,46 @@ def _did_you_mean(word: str, options: list[str]) -> str:
     return f"did you mean {close[0]!r}? " if close else ""
 
 
-def _keys(path: Path) -> list[str]:
-    model = _model_at(path)
+def _spoken(options: list[str]) -> str:
+    return " or ".join(filter(None, [", ".join(options[:-1]), options[-1]]))
+
+
+def _keys(loc: Path) -> list[str]:
+    model = _model_at(loc)
     return [field.alias or name for name, field in model.model_fields.items()] if model else []
 
 
-def _description(path: Path) -> str:
-    model = _model_at(path[:-1])
+def _description(loc: Path) -> str:
+    model = _model_at(loc[:-1])
     fields = {field.alias or name: field for name, field in model.model_fields.items()} if model else {}
-    text = (fields[str(path[-1])].description or "").rstrip(".")
+    text = (fields[str(loc[-1])].description or "").rstrip(".")
     return text[:1].lower() + text[1:]
 
 
-def _model_at(path: Path) -> type[BaseModel] | None:
-    here: Any = Playbook
-    for part in path:
-        inner = [_below(option, part) for option in _options(here)]
-        here = next((found for found in inner if found is not None), None)
-    return next((o for o in _options(here) if isinstance(o, type) and issubclass(o, BaseModel)), None)
+def _kinds(loc: Path) -> list[str]:
+    """What `kind` may be where one of several models stands."""
+    return [kind for option in _options_at(loc) for kind in _kind(option)]
+
+
+def _kind(option: Any) -> tuple[str, ...]:
+    if not (isinstance(option, type) and issubclass(option, BaseModel)) or "kind" not in option.model_fields:
+        return ()
+    return get_args(option.model_fields["kind"].annotation)
+
+
+def _model_at(loc: Path) -> type[BaseModel] | None:
+    return next((o for o in _options_at(loc) if isinstance(o, type) and issubclass(o, BaseModel)), None)
+
+
+def _options_at(loc: Path) -> list[Any]:
+    here: list[Any] = [Playbook]
+    for part in loc:
+        if str(part).startswith("["):  # pydantic says which of several models it took
+            here = [option for option in here if str(part).strip("[]") in _kind(option)] or here
+            continue
+        inner = [_below(option, part) for option in here]
+        here = _options(next((found for found in inner if found is not None), None))
+    return here
 
 
 def _below(option: Any, part: str | int) -> Any:

@@ -19,10 +19,9 @@ from examples.demo.knowledge import FACTS, RARE_TOPICS
 
 SERVICE = "support-assistant"
 
-_PROMPT = Prompt(
-    answer="{passages}",
-    unknown="I do not know. A colleague at the service desk can help you.",
-)
+#: What both assistants say when they find no answer.
+UNKNOWN = "I do not know. A colleague at the service desk can help you."
+_PROMPT = Prompt(answer="{passages}", unknown=UNKNOWN)
 _GUARDRAIL = Guardrail(blocked_words=("weapon", "poison", "bomb"))
 _HARNESS = {"transport": "http", "turns": 1, "seed": "sha256(user, question)"}
 

@@ -22,9 +22,10 @@ from fastapi import FastAPI, Header
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import Field
 
-from examples.demo.bundles import BASELINE, CANDIDATE, SERVICE
+from examples.demo.bundles import BASELINE, CANDIDATE, SERVICE, UNKNOWN
 from examples.demo.control import Router, Tokens, control
 from examples.demo.faults import FaultPort, Script
+from examples.demo.notes import NoteStore
 from examples.demo.observed import Observed
 from examples.demo.split import SplitStore, arm_of
 
@@ -45,6 +46,7 @@ def create_app(database: Path, tokens: Tokens, *, candidate_bp: int = 5_000, fau
     store = SplitStore(database)
     store.seed(SERVICE, Split.candidate(candidate_bp), salt=f"{CANDIDATE.bundle.name}/")
     router = Router(store, SERVICE)
+    notes = NoteStore(database)
     observed = Observed(digests)
     observed.start(router.state.generation)
     fault_port = FaultPort()
@@ -52,6 +54,7 @@ def create_app(database: Path, tokens: Tokens, *, candidate_bp: int = 5_000, fau
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        notes.close()
         store.close()
 
     app = FastAPI(title="Larkfield support assistant", lifespan=lifespan)
@@ -70,7 +73,9 @@ def create_app(database: Path, tokens: Tokens, *, candidate_bp: int = 5_000, fau
         }
         if broken:
             return JSONResponse({"detail": "the assistant does not answer"}, 503, headers)
-        return JSONResponse({"answer": arms[arm].assistant.answer(user, asked.question)}, headers=headers)
+        answer = arms[arm].assistant.answer(user, asked.question)
+        notes.write(user, digests[arm], answer, known=answer != UNKNOWN)
+        return JSONResponse({"answer": answer}, headers=headers)
 
     @app.get("/manifests")
     async def manifests() -> list[dict[str, Any]]:

@@ -18,7 +18,9 @@ from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.briefing import BriefingActivities
+from activities.checking import CheckingActivities
 from activities.communicating import CommunicatingActivities
+from activities.data_ports import DataSources
 from activities.emergencies import EmergencyActivities
 from activities.freezing import FreezingActivities
 from activities.gating import GatingActivities
@@ -92,6 +94,7 @@ class World:
     cards: fakes.FakeCards = field(default_factory=fakes.FakeCards)
     keys: fakes.FakeKeys = field(default_factory=fakes.FakeKeys)
     trust: fakes.FakeTrust = field(default_factory=fakes.FakeTrust)
+    data: DataSources = field(default_factory=fakes.FakeData)
 
     def __post_init__(self) -> None:
         self.release = cases.release().model_copy(update={"release_id": f"r-{uuid.uuid4().hex[:8]}"})
@@ -141,7 +144,7 @@ class World:
                     staging.recheck,
                     staging.set_stage,
                     staging.verify_traffic,
-                    staging.run_checks,
+                    CheckingActivities(self.target, self.data, self.ledger, fakes.now).run_checks,
                     emergencies.confirm_declared,
                     emergencies.eligible,
                     emergencies.break_glass,

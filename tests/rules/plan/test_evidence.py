@@ -10,7 +10,8 @@ import pytest
 from countermand.detection.models import Arm, Block, BlockState, Row
 from countermand.plan.evidence import judge_check, judge_health, judge_traffic, users_needed
 from countermand.plan.target import CheckWord, Observation, Preflight, Split
-from countermand.playbook.model import Check, HealthEvidence
+from countermand.playbook.integrity import DigestServed, ErrorRate
+from countermand.playbook.model import HealthEvidence
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -106,8 +107,8 @@ def test_only_the_first_rows_that_suffice_decide_so_waiting_longer_cannot_be_use
 def test_checks_of_the_destination_say_what_they_found() -> None:
     ready = Preflight(ready=True, problems=(), destination_digest="sha256:aa", write_permitted=True)
     silent = ready.model_copy(update={"destination_digest": None})
-    digest = Check(id="digest_served", kind="digest_served", meaning="the approved bundle")
-    rate = Check(id="errors", kind="error_rate", meaning="few errors", max_error_rate=Decimal("0.01"))
+    digest = DigestServed(id="digest_served", kind="digest_served", meaning="the approved bundle")
+    rate = ErrorRate(id="errors", kind="error_rate", meaning="few errors", max_error_rate=Decimal("0.01"))
     assert judge_check(digest, ready, seen(0, 1), "sha256:aa").word is CheckWord.passed
     assert judge_check(digest, ready, seen(0, 1), "sha256:bb").word is CheckWord.failed
     assert judge_check(digest, silent, seen(0, 1), "sha256:aa").word is CheckWord.unknown

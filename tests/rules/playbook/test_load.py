@@ -216,9 +216,9 @@ BAD: dict[str, tuple[str, str, str, str, tuple[str, ...]]] = {
     "a rate of errors without a limit": (
         "      max_error_rate: 5%\n",
         "",
-        "kind: error_rate",
-        "data_integrity.checks[2].kind",
-        ("needs `max_error_rate`",),
+        "id: error_rate",
+        "data_integrity.checks[2].max_error_rate",
+        ("'max_error_rate' is missing", "for example 2%"),
     ),
     "a number too small to be meant": (
         "expect: 0.03",
