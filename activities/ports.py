@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from countermand.governance.decision import GatewayKeys
 from countermand.governance.directory import Directory
@@ -13,6 +13,7 @@ from countermand.messages.incident import IncidentView
 from countermand.plan.model import Release
 from countermand.plan.target import (
     Capabilities,
+    LeaseState,
     Member,
     Observation,
     Preflight,
@@ -153,6 +154,22 @@ class Target(Protocol):
         A system whose counters know no revisions is counted from the first look after that. What it cannot say at all
         is an Observation with `unknown`. Raises TargetUnavailable, TargetRejected.
         """
+        ...
+
+
+@runtime_checkable
+class Leases(Protocol):
+    """Beside a Target whose capabilities say `leases`: exposure that ends when its watcher is lost (LRN-26)."""
+
+    async def lease(self, member: Member, *, lease_id: str, cap_bp: int, seconds: float) -> LeaseState:
+        """Begin or renew: no share above the cap is accepted, and the share from before comes back unless this is
+        called again within `seconds`. Raises TargetUnavailable, and TargetRejected when it ended or another one is on.
+        """
+        ...
+
+    async def release(self, member: Member, lease_id: str) -> None:
+        """End it once the share from before is set again; repeating it changes nothing. Raises TargetUnavailable, and
+        TargetRejected while the candidate has more than that."""
         ...
 
 

@@ -68,7 +68,7 @@ class TargetHttp:
 
     async def send(
         self,
-        method: Literal["GET", "PUT"],
+        method: Literal["GET", "PUT", "DELETE"],
         path: str,
         token: str | None,
         *,
