@@ -21,7 +21,10 @@ __all__ = ["WIDTH", "explain"]
 
 PHASES: tuple[Literal["before", "between", "after"], ...] = ("before", "between", "after")
 _STEPS = {
+    Step.rollout_started: "rollout begun",
+    Step.rollout_promoted: "rollout goes on",
     Step.ramp_held: "rollout held",
+    Step.rollout_ended: "rollout over",
     Step.incident_opened: "incident opened",
     Step.approval_asked: "decision asked for",
     Step.approval_reminded: "reminder",

@@ -1,7 +1,7 @@
 """Leases: a share of users that a writer may hold for a while, and what happens when nobody renews it.
 
-While a lease is on, no share above its cap is accepted. One that is not renewed in time ends by itself: the service goes
-back to the share from before, whoever is still there to ask for it. SQLite holds it, so that a restart forgets nothing.
+While a lease is on, no share above its cap is accepted. One that is not renewed in time ends by itself: the service
+goes back to the share from before, and nobody has to ask for it. SQLite holds it, so that a restart forgets nothing.
 """
 
 from __future__ import annotations
