@@ -47,6 +47,14 @@ from countermand.ledger.release_bodies import (
     VersionDenied,
     VersionQuarantined,
 )
+from countermand.ledger.rollout_bodies import (
+    RolloutEnded,
+    RolloutHeld,
+    RolloutIntent,
+    RolloutOutcome,
+    RolloutPlanned,
+    RolloutPromoted,
+)
 from countermand.ledger.stage_bodies import (
     CheckDone,
     StageIntent,
@@ -100,6 +108,12 @@ __all__ = [
     "ReleaseRegistered",
     "ReviewClosed",
     "ReviewDrafted",
+    "RolloutEnded",
+    "RolloutHeld",
+    "RolloutIntent",
+    "RolloutOutcome",
+    "RolloutPlanned",
+    "RolloutPromoted",
     "StageIntent",
     "StageOutcome",
     "StageState",
@@ -127,6 +141,7 @@ BODIES: dict[Kind, type[Body]] = {
         GateDecided, AskDefaulted, RehearsalPassed,
         AskSentTo,
         VersionDenied, VersionAllowed, VersionQuarantined, QuarantineLifted,
+        RolloutPlanned, RolloutIntent, RolloutOutcome, RolloutPromoted, RolloutHeld, RolloutEnded,
     )
 }  # fmt: skip
 

@@ -47,7 +47,7 @@ class RampStep(Strict):
     share: Annotated[BasisPoints, within(1, 10_000)] = Field(description="Share of users that get the candidate: 5%.")
     at_least: Duration = Field(description="The next step never begins before this time, for example 10m.")
     time_limit: Positive = Field(
-        description="Not shown to be healthy by then, it is held; nobody decides for as long again: everybody goes back."
+        description="Not shown to be healthy by then, it is held; after as long again without a decision it goes back."
     )
 
     @model_validator(mode="after")
@@ -87,7 +87,9 @@ def faults_of(rollout: Rollout, health: Health | None) -> Iterator[Fault]:
     if health is None:
         yield (), "nothing goes forward without positive evidence; write `detection.health` as well"
         return
-    limits = [(("ramp", i, "time_limit"), step.time_limit) for i, step in enumerate(rollout.ramp)]
+    limits: list[tuple[tuple[str | int, ...], timedelta]] = [
+        (("ramp", i, "time_limit"), step.time_limit) for i, step in enumerate(rollout.ramp)
+    ]
     if rollout.sandbox is not None:
         limits.append((("sandbox", "time_limit"), rollout.sandbox.time_limit))
     for place, limit in limits:
