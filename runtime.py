@@ -16,6 +16,7 @@ from workflows.consent import Consent
 from workflows.correction import Correction
 from workflows.incident import Incident
 from workflows.messages import Messages
+from workflows.release_rollout import ReleaseRollout
 from workflows.release_watch import ReleaseWatch
 from workflows.review import Review
 from workflows.staged_revert import StagedRevert
@@ -23,6 +24,7 @@ from workflows.standing import IssueStanding
 
 WORKFLOWS = [
     ReleaseWatch,
+    ReleaseRollout,
     Incident,
     Approval,
     AskCards,

@@ -63,12 +63,11 @@ class PlannedRollout(Value):
 
 class SetShare(Value):
     """`step` 0 is the way back. `revision`: what the target must still say; None after an unclear write, where the
-    fence protects instead. `attempt` counts people's restarts."""
+    fence protects instead."""
 
     plan: RolloutPlan
     step: int
     revision: str | None
-    attempt: int
 
 
 class EndRollout(Value):
@@ -160,12 +159,13 @@ class RollingActivities:
     async def set_share(self, request: SetShare) -> RolloutOutcome:
         """Proof, intent, lease, effect with read-back, outcome. Raises only when trying again may help."""
         plan = request.plan
-        key = f"{plan.key(request.step)}/outcome/{request.attempt}"
+        key = f"{plan.key(request.step)}/outcome"
         done = await self._ledger.find(key)
         if done is not None:
             return RolloutOutcome.model_validate(done.body)
-        lacking = await self._proof.lacking(plan, request.step)
-        if lacking:
+        if not request.step and (incident := await self._proof.taken_over(plan)):
+            outcome = _no_effect(request, "handed_over", incident)
+        elif lacking := await self._proof.lacking(plan, request.step):
             outcome = _no_effect(request, "rejected", lacking)
         else:
             async with heartbeating():
@@ -285,7 +285,7 @@ def _sentence(done: SetOutcome) -> str:
     return f"candidate {'now' if done.result == 'applied' else 'was already'} {share} of users (revision {revision})."
 
 
-def _no_effect(request: SetShare, result: Literal["rejected", "ambiguous"], why: str) -> RolloutOutcome:
+def _no_effect(request: SetShare, result: Literal["rejected", "ambiguous", "handed_over"], why: str) -> RolloutOutcome:
     return RolloutOutcome(
         rollout_id=request.plan.rollout_id, step=request.step, result=result, after=None, sentence=why
     )

@@ -44,21 +44,23 @@ class RolloutProof:
         self._keys = keys
         self._eligible = EligibleVersions(ledger, keys, clock)
 
+    async def taken_over(self, plan: RolloutPlan) -> str:
+        """Why an incident is the one to write now; empty when it is not. A sandbox always goes back by itself."""
+        why = trouble(await self._ledger.records(release_id=plan.release_id, kinds=TROUBLE))
+        return f"{why}; the incident takes over." if why and not plan.goes_back else ""
+
     async def lacking(self, plan: RolloutPlan, step: int) -> str:
         """Why this step must not be set; empty when it may. Step 0, the way back, needs no more than that the rollout
-        set something, and that no incident is at it."""
+        set something."""
         planned = await self._ledger.find(ids.rollout_record(plan.rollout_id, "planned"))
         if planned is None or RolloutPlanned.model_validate(planned.body).plan_digest != plan.digest:
             return f"the ledger holds no rollout {plan.rollout_id!r} with this plan."
+        if not step:
+            begun = await self._ledger.find(f"{plan.key(1)}/intent")
+            return "" if begun is not None else "this rollout has set nothing that could be taken back."
         records = await self._ledger.records(
             release_id=plan.release_id, kinds=[Kind.release_registered, Kind.decision, *TROUBLE]
         )
-        stands_against = trouble(records)
-        if not step:
-            begun = await self._ledger.find(f"{plan.key(1)}/intent")
-            if begun is None:
-                return "this rollout has set nothing that could be taken back."
-            return "" if plan.goes_back or not stands_against else f"{stands_against}; it takes over."
         registered = next(
             (ReleaseRegistered.model_validate(one.body) for one in records if one.kind is Kind.release_registered), None
         )
@@ -70,8 +72,8 @@ class RolloutProof:
             return f"the ledger holds no release {plan.release_id!r} with these versions."
         if registered.playbook_digest != plan.playbook_digest:
             return "the plan is not from the playbook of this release."
-        if stands_against:
-            return f"{stands_against}."
+        if why := trouble(records):
+            return f"{why}."
         if why := await self.unfit(Version.of(plan.candidate), plan.environment):
             return f"{plan.candidate.name} may not be given to users: {why}."
         earlier = ids.rollout_record(plan.rollout_id, f"promoted/{step - 1}")

@@ -26,11 +26,13 @@ _RENEWALS = 3
 
 
 class WatchStep(Value):
-    """Rows of blocks that begin at or after `since` count."""
+    """Rows of blocks that begin at or after `since` count. `terms`: how many time limits of the step it may last; each
+    start by a person adds one, and the evidence goes on where it was."""
 
     plan: RolloutPlan
     step: int
     since: datetime
+    terms: int = 1
 
 
 class StepResult(Value):
@@ -78,6 +80,7 @@ class StepWatching:
     async def _watch(self, request: WatchStep, key: str) -> StepResult:
         plan = request.plan
         step = plan.steps[request.step - 1]
+        step = step.model_copy(update={"time_limit": step.time_limit * request.terms})
         detection = (await self._catalogue.playbook(plan.playbook_digest)).detection
         evidence = StepEvidence(detection, step, request.since)
         deadline = request.since + step.time_limit + detection.block + detection.lateness

@@ -39,12 +39,13 @@ class RolloutIntent(Body):
 
 
 class RolloutOutcome(Body):
-    """`result` conflict: somebody else changed the split, and it was not overwritten."""
+    """`result` conflict: somebody else changed the split, and it was not overwritten. handed_over: an incident is at
+    it, and nothing was set."""
 
     KIND: ClassVar[Kind] = Kind.rollout_outcome
     rollout_id: str
     step: int
-    result: Literal["applied", "already", "conflict", "rejected", "ambiguous"]
+    result: Literal["applied", "already", "conflict", "rejected", "ambiguous", "handed_over"]
     after: TargetState | None
     sentence: str
 

@@ -27,9 +27,7 @@ def facts(view: RolloutView, *, step: Step, console_url: str) -> dict[str, Any]:
     plan, ended = view.plan, view.ended
     begun = [one for one in view.steps if one.state != "planned"]
     now = begun[-1] if begun else view.steps[0]
-    unknowns = (
-        [] if ended is None or ended.restored is not False else ["whether the state from before is back: look now"]
-    )
+    lost = ended is not None and ended.restored is False
     return {
         "step": step.value,
         "service": plan.service,
@@ -39,7 +37,7 @@ def facts(view: RolloutView, *, step: Step, console_url: str) -> dict[str, Any]:
         "baseline_name": plan.baseline.name,
         "opened_at": utc(view.planned_at),
         "console_url": f"{console_url}/releases/{plan.release_id}",
-        "unknowns": unknowns,
+        "unknowns": ["whether the state from before is back: look now"] if lost else [],
         "next_update": "none, it is over" if ended else "at the next step of the rollout",
         "rollout": {
             "kind": _KINDS[plan.kind],
