@@ -122,6 +122,7 @@ class ReleaseRollout:
     async def _story(self, planned: PlannedRollout) -> End:
         """All steps; why there is no further one."""
         if planned.asks and planned.until is not None:
+            self._ask()
             show("asking", f"A person has to start it: {'; '.join(planned.asks)}.", "release_owner")
             if not await self._started(planned.until - workflow.now()):
                 return self._stopped() or End("not_started", "Nobody started it in time; nothing was changed.")
@@ -180,6 +181,7 @@ class ReleaseRollout:
 
     async def _held(self, step: RolloutStep, number: int, sentence: str) -> bool:
         """Ask people; whether somebody wants it to be watched on."""
+        self._ask()
         body = RolloutHeld(
             rollout_id=self._plan.rollout_id,
             step=step.number,
@@ -197,10 +199,13 @@ class ReleaseRollout:
         show("held", f"Step {step.number} is held: {sentence}", "release_owner")
         return await self._started(body.until - workflow.now())
 
+    def _ask(self) -> None:
+        """From now on a start counts; before anybody is told that it is wanted."""
+        self._box.start, self._box.wants_start = None, True
+
     async def _started(self, within: timedelta) -> bool:
         """Whether a person started it within this time."""
         desk = self._box
-        desk.start, desk.wants_start = None, True
         with suppress(TimeoutError):
             await workflow.wait_condition(
                 lambda: desk.start is not None or desk.stop is not None,

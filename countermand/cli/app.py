@@ -21,6 +21,7 @@ from countermand.cli import (
     playbook_commands,
     release_commands,
     replay,
+    rollout_commands,
     session_commands,
     signal_commands,
     standing_commands,
@@ -65,6 +66,7 @@ release_commands.app.command("concern")(emergency_commands.concern)
 release_commands.app.command("eligible")(version_commands.eligible)
 release_commands.app.command("deny")(version_commands.deny)
 release_commands.app.command("allow")(version_commands.allow)
+release_commands.app.add_typer(rollout_commands.app, name="rollout")
 app.add_typer(release_commands.app, name="release")
 app.command("watch")(release_commands.watch)
 incident_commands.app.command("break-glass")(emergency_commands.break_glass)

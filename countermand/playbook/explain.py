@@ -21,10 +21,7 @@ __all__ = ["WIDTH", "explain"]
 
 PHASES: tuple[Literal["before", "between", "after"], ...] = ("before", "between", "after")
 _STEPS = {
-    Step.rollout_started: "rollout begun",
-    Step.rollout_promoted: "rollout goes on",
     Step.ramp_held: "rollout held",
-    Step.rollout_ended: "rollout over",
     Step.incident_opened: "incident opened",
     Step.approval_asked: "decision asked for",
     Step.approval_reminded: "reminder",
@@ -48,8 +45,9 @@ _AUDIENCES = {
 
 def explain(playbook: Playbook) -> str:
     """The playbook in plain words: at most 100 columns, and 60 lines for a playbook of usual size."""
-    sections = (_title, _watched, worse, _decides, _way_back, _healthy, _told)
-    return "\n\n".join("\n".join(section(playbook)) for section in sections) + "\n"
+    sections = (_title, _watched, worse, _decides, _way_forward, _way_back, _healthy, _told)
+    told = ["\n".join(section(playbook)) for section in sections]
+    return "\n\n".join(filter(None, told)) + "\n"
 
 
 def _title(playbook: Playbook) -> Iterator[str]:
@@ -110,6 +108,21 @@ def _healthy(playbook: Playbook) -> Iterator[str]:
         judged = f"judged on {evidence.min_scored:,} {words(spec.unit)}s"
         yield wrapped(f"{words(evidence.signal)} {bound}, {judged}", 2, 4)
     yield "  otherwise nobody calls it healthy and people are asked what to do; no data is never good news"
+
+
+def _way_forward(playbook: Playbook) -> Iterator[str]:
+    rollout = playbook.rollout
+    if rollout is None:
+        return
+    yield "THE WAY FORWARD, each step only when it is shown to be healthy"
+    if rollout.sandbox is not None:
+        box = rollout.sandbox
+        who = "without a person" if box.without_asking else "when a person starts it"
+        line = f"sandbox: {format_percent(box.share)} of users for {in_words(box.time_limit)} at most, {who}"
+        yield wrapped(f"{line}; it always goes back, by itself after {in_words(box.lease)} without its watcher", 2, 4)
+    if rollout.ramp:
+        steps = [f"{format_percent(step.share)} within {in_words(step.time_limit)}" for step in rollout.ramp]
+        yield wrapped(f"ramp, when a person starts it: {spoken(steps)}", 2, 4)
 
 
 def _told(playbook: Playbook) -> Iterator[str]:
