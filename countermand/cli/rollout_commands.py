@@ -24,7 +24,7 @@ PlanOption = Annotated[
     str, typer.Option("--plan", help="The digest that `status` shows: sha256:….", show_default=False)
 ]
 
-_SIGNS = {"healthy": "ok", "watched": "watch", "held": "watch", "not set": "rejected"}
+_SIGNS = {"healthy": "ok", "watched": "watch", "held": "watch", "not_set": "rejected"}
 
 
 @app.command()
@@ -75,9 +75,8 @@ def lines(body: JsonObject) -> list[str]:
     ]
     for step in body["steps"]:
         mark = sign(_SIGNS.get(step["state"], "unknown"))
-        found.append(
-            f"  {mark} step {step['number']}: {step['state']}{': ' + step['sentence'] if step['sentence'] else ''}"
-        )
+        seen = f": {step['sentence']}" if step["sentence"] else ""
+        found.append(f"  {mark} step {step['number']}: {step['state'].replace('_', ' ')}{seen}")
     found += [
         f"{one['kind'].replace('_', ' ')} by {one['name']} at {one['at']}: “{one['reason']}”" for one in body["decided"]
     ]

@@ -13,7 +13,7 @@ from countermand.playbook.units import format_percent
 from countermand.rollout.authority import KINDS
 from countermand.rollout.plan import RolloutPlan, RolloutStep, plan_lines, step_sentence
 
-StepState = Literal["planned", "watched", "healthy", "held", "not set"]
+StepState = Literal["planned", "watched", "healthy", "held", "not_set"]
 
 
 @dataclass
@@ -148,7 +148,7 @@ def _take(
     match body:
         case b.RolloutOutcome():
             done = body.result in ("applied", "already")
-            step.state, step.at, view.held = "watched" if done else "not set", at, None
+            step.state, step.at, view.held = "watched" if done else "not_set", at, None
         case b.RolloutPromoted():
             step.state, view.held = "healthy", None
         case b.RolloutHeld():
