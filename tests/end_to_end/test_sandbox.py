@@ -20,7 +20,8 @@ async def nobody_has_it(stack: Stack) -> None:
     """Bring the candidate to 0 %, as before a first release."""
     now = await stack.service("GET", SPLIT)
     wanted = {"candidate_bp": 0, "baseline_bp": 10_000, "idempotency_key": "before", "fence": now["fence"]}
-    await stack.service("PUT", SPLIT, json=wanted, headers={"If-Match": f'"{now["generation"]}"'})
+    headers = {"Authorization": f"Bearer {stack.write_token}", "If-Match": f'"{now["generation"]}"'}
+    (await stack.client.put(f"{stack.service_url}{SPLIT}", json=wanted, headers=headers)).raise_for_status()
 
 
 async def served(stack: Stack) -> tuple[int, dict[str, str]]:
