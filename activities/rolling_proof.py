@@ -10,7 +10,7 @@ from activities.ports import Catalogue, KeyRing, Ledger, RoleDirectory
 from countermand import ids
 from countermand.governance.eligible import Version
 from countermand.governance.shipped import rights_in_force
-from countermand.ledger.bodies import ReleaseRegistered, RolloutPlanned, VerdictChanged
+from countermand.ledger.bodies import ReleaseRegistered, RolloutPlanned, RolloutPromoted, VerdictChanged
 from countermand.ledger.record import Kind, Record
 from countermand.plan.model import Release
 from countermand.rollout.authority import lacking_start
@@ -76,9 +76,10 @@ class RolloutProof:
             return f"{why}."
         if why := await self.unfit(Version.of(plan.candidate), plan.environment):
             return f"{plan.candidate.name} may not be given to users: {why}."
-        earlier = ids.rollout_record(plan.rollout_id, f"promoted/{step - 1}")
-        if step > 1 and await self._ledger.find(earlier) is None:
-            return f"step {step - 1} was not shown to be healthy."
+        if step > 1:
+            earlier = await self._ledger.find(ids.rollout_record(plan.rollout_id, f"promoted/{step - 1}"))
+            if earlier is None or RolloutPromoted.model_validate(earlier.body).plan_digest != plan.digest:
+                return f"step {step - 1} was not shown to be healthy."
         return await self._not_started(plan, registered, records)
 
     async def _not_started(self, plan: RolloutPlan, registered: ReleaseRegistered, records: list[Record]) -> str:

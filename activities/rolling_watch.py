@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.heartbeat import heartbeating
 from activities.ports import Catalogue, Ledger, TargetRejected, Targets, TargetUnavailable
@@ -26,12 +27,11 @@ _RENEWALS = 3
 
 
 class WatchStep(Value):
-    """Rows of blocks that begin at or after `since` count. `terms`: how many time limits of the step it may last; each
-    start by a person adds one, and the evidence goes on where it was."""
+    """`terms`: how many time limits of the step it may last; each start by a person adds one, and the evidence goes on
+    where it was."""
 
     plan: RolloutPlan
     step: int
-    since: datetime
     terms: int = 1
 
 
@@ -82,10 +82,13 @@ class StepWatching:
         step = plan.steps[request.step - 1]
         step = step.model_copy(update={"time_limit": step.time_limit * request.terms})
         detection = (await self._catalogue.playbook(plan.playbook_digest)).detection
-        evidence = StepEvidence(detection, step, request.since)
-        deadline = request.since + step.time_limit + detection.block + detection.lateness
+        since = await self._since(plan, request.step)
+        evidence = StepEvidence(detection, step, since)
+        deadline = since + step.time_limit + detection.block + detection.lateness
         pause = detection.block if plan.lease is None else min(detection.block, plan.lease / _RENEWALS)
         seq = -1
+        if lost := await self._renew(plan):  # an earlier attempt may have died, and the target gone back
+            return StepResult(word="lost", sentence=lost)
         while True:
             status = await self._catalogue.release(plan.release_id)
             if why := trouble(await self._ledger.records(release_id=plan.release_id, kinds=TROUBLE)):
@@ -116,6 +119,13 @@ class StepWatching:
             if lost := await self._renew(plan):
                 return StepResult(word="lost", sentence=lost)
             await asyncio.sleep(pause.total_seconds())
+
+    async def _since(self, plan: RolloutPlan, step: int) -> datetime:
+        """When traffic has settled after the step was set, as the Ledger says."""
+        outcome = await self._ledger.find(f"{plan.key(step)}/outcome")
+        if outcome is None:
+            raise ApplicationError(f"step {step} of {plan.rollout_id!r} was not set", non_retryable=True)
+        return outcome.at + plan.settle
 
     async def _renew(self, plan: RolloutPlan) -> str:
         """Why the lease is gone; empty when it goes on, or when that is not known yet."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 from temporalio import workflow
@@ -145,9 +145,8 @@ class ReleaseRollout:
             outcome = await self._set(step.number)
             if outcome.result not in ("applied", "already"):
                 return End("doubtful", f"Step {step.number} was not set: {outcome.sentence}")
-            since = workflow.now() + self._plan.settle
             for terms in range(1, policies.MOST_TERMS + 1):
-                seen = await self._watch(step, since, terms)
+                seen = await self._watch(step, terms)
                 if seen is None:
                     return self._stopped()
                 if seen.word == "certified":
@@ -161,13 +160,13 @@ class ReleaseRollout:
         except ActivityError as error:
             return End("doubtful", f"Step {step.number} cannot go on: {error.cause or error}.")
 
-    async def _watch(self, step: RolloutStep, since: datetime, terms: int) -> StepResult | None:
+    async def _watch(self, step: RolloutStep, terms: int) -> StepResult | None:
         """What the step shows; None when somebody stopped it meanwhile."""
         detection = self._brief.playbook.detection
         limit = self._plan.settle + step.time_limit * terms + 2 * detection.block + detection.lateness
         watching = workflow.start_activity_method(
             StepWatching.watch_step,
-            WatchStep(plan=self._plan, step=step.number, since=since, terms=terms),
+            WatchStep(plan=self._plan, step=step.number, terms=terms),
             summary=f"Is {format_percent(step.desired.candidate_bp)} of users healthy?",
             **policies.wait_for_evidence(limit),
         )

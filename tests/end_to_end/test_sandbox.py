@@ -39,7 +39,7 @@ async def over(stack: Stack, rollout_id: str = "") -> dict[str, Any]:
     return await until(there, "the rollout is over", within=120)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(420)
 async def test_a_sandbox_goes_back_by_itself_when_its_worker_is_killed_and_the_next_one_shows_health(
     tmp_path: Path,
 ) -> None:
