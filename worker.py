@@ -22,6 +22,9 @@ from activities.ports import AskCards
 from activities.readying import ReadyingActivities
 from activities.recording import RecordingActivities
 from activities.reviewing import ReviewingActivities
+from activities.rolling import RollingActivities
+from activities.rolling_watch import StepWatching
+from activities.rolling_words import RolloutWords
 from activities.sealing import Sealer
 from activities.showing import ShowingActivities
 from activities.staging import StagingActivities
@@ -80,6 +83,7 @@ async def run(settings: Settings) -> None:
     reviewing = ReviewingActivities(ledger, renderer, catalogue, utc_now)
     showing = ShowingActivities(ledger, cards, people, utc_now)
     guarding = GuardingActivities(targets, ledger, people, GatewayKey(settings.gateway_key), utc_now)
+    rolling = RollingActivities(targets, ledger, catalogue, people, GatewayKey(settings.gateway_key), utc_now)
     client = await connect()
     effects = Worker(
         client,
@@ -109,6 +113,11 @@ async def run(settings: Settings) -> None:
             reviewing.close_release,
             MarkingActivities(targets, ledger).mark_version,
             ReadyingActivities(targets, catalogue, ledger).look_at_destination,
+            rolling.plan_rollout,
+            rolling.set_share,
+            rolling.end_rollout,
+            StepWatching(signals, sealer, catalogue, ledger, targets, utc_now).watch_step,
+            RolloutWords(ledger, renderer, channel, settings.console_url).tell_rollout,
         ],
         # A killed worker's sticky queue delays the next Update by this long (temporal.md §1).
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),

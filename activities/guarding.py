@@ -72,7 +72,7 @@ class GuardingActivities:
 
         What to look at stands in the Ledger: the newest plan of the incident, and what its stages left.
         """
-        plan, left_key = await self._left(request.incident_id)
+        plan, left_keys = await self._left(request.incident_id)
         began, failures = self._clock(), 0
         async with heartbeating():
             while True:
@@ -80,7 +80,7 @@ class GuardingActivities:
                 if now >= request.until:
                     return _over(plan, unseen=request.blind or failures >= _BLIND_AFTER)
                 try:
-                    found = await self._look(request, plan, left_key)
+                    found = await self._look(request, plan, left_keys)
                     failures = 0
                 except (TargetUnavailable, TargetRejected) as error:
                     failures += 1
@@ -94,17 +94,17 @@ class GuardingActivities:
                     return Guarded(reason="pause", sentence="nothing changed for a while")
                 await asyncio.sleep(self._every.total_seconds())
 
-    async def _left(self, incident_id: str) -> tuple[Plan, str | None]:
-        """The plan that was carried out, and the key that its newest effect left on the target."""
+    async def _left(self, incident_id: str) -> tuple[Plan, frozenset[str | None]]:
+        """The plan that was carried out, and the keys that effects of the incident left on the targets."""
         records = await self._ledger.records(incident_id=incident_id, kinds=[Kind.plan, Kind.stage_outcome])
         plans = [PlanMade.model_validate(one.body) for one in records if one.kind is Kind.plan]
         if not plans:
             raise ApplicationError(f"incident {incident_id!r} has no plan to guard", non_retryable=True)
         outcomes = [StageOutcome.model_validate(one.body) for one in records if one.kind is Kind.stage_outcome]
-        keys = [one.after.idempotency_key for one in outcomes if one.after is not None]
-        return Plan.model_validate(plans[-1].plan), keys[-1] if keys else None
+        keys = frozenset(one.after.idempotency_key for one in outcomes if one.after is not None)
+        return Plan.model_validate(plans[-1].plan), keys
 
-    async def _look(self, request: GuardRequest, plan: Plan, left_key: str | None) -> Guarded | None:
+    async def _look(self, request: GuardRequest, plan: Plan, left_keys: frozenset[str | None]) -> Guarded | None:
         """What has changed; None when everything is as it was left. Raises TargetUnavailable, TargetRejected."""
         left_bp = plan.stages[-1].desired.candidate_bp
         for member in rules.guarded(plan):
@@ -117,7 +117,7 @@ class GuardingActivities:
             newer = await self._newer(request, plan)
             match rules.seen(member, left_bp, state, await self._served(member, state), newer=bool(newer)):
                 case "back":
-                    body = rules.breach(plan, member, left_bp, state, await self._who(state, left_key))
+                    body = rules.breach(plan, member, left_bp, state, await self._who(state, left_keys))
                     return Guarded(reason="back", sentence=body.sentence, breach=body)
                 case "cannot_tell":
                     why = f"{newer} was registered for {request.service} since; {member.target!r} does not tell which "
@@ -128,9 +128,12 @@ class GuardingActivities:
 
     async def _served(self, member: Member, state: TargetState) -> str | None:
         """The digest behind the candidate's share, where the target tells it."""
+        target = self._targets(member.target)
+        if target.capabilities.kind == "alias":  # it was found by its digest
+            return member.candidate_digest
         if state.split.baseline_bp == 0:
             return None
-        return (await self._targets(member.target).preflight(member, Split.candidate(10_000))).destination_digest
+        return (await target.preflight(member, Split.candidate(10_000))).destination_digest
 
     async def _in_quarantine(self, plan: Plan) -> bool:
         rights = rights_in_force((await self._people.snapshot()).governance)
@@ -149,7 +152,8 @@ class GuardingActivities:
                 found = body.candidate_name
         return found
 
-    async def _who(self, state: TargetState, left_key: str | None) -> str:
+    async def _who(self, state: TargetState, left_keys: frozenset[str | None]) -> str:
+        left_key = state.idempotency_key if state.idempotency_key in left_keys else None
         intent = await self._ledger.find(f"{state.idempotency_key}/intent") if state.idempotency_key else None
         return rules.who(state.idempotency_key, left_key, intent.incident_id if intent else None)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 from temporalio import activity
 
-from activities.ports import Ledger, TargetRejected, Targets, TargetUnavailable
+from activities.ports import Ledger, Marks, TargetRejected, Targets, TargetUnavailable
 from countermand import ids
 from countermand.governance.guard import guarded
 from countermand.ledger.bodies import PlanMade, VersionMarked
@@ -20,15 +20,6 @@ from countermand.plan.target import Member, Value
 _WITHIN = timedelta(seconds=10)
 
 Status = Literal["quarantined", "allowed"]
-
-
-@runtime_checkable
-class Marks(Protocol):
-    """What a target may offer besides its port: tags on the versions it keeps."""
-
-    async def mark(self, member: Member, digest: str, status: Status) -> None:
-        """Tag the version. Raises TargetUnavailable, TargetRejected."""
-        ...
 
 
 class MarkRequest(Value):

@@ -13,6 +13,7 @@ from countermand.messages.incident import IncidentView
 from countermand.plan.model import Release
 from countermand.plan.target import (
     Capabilities,
+    LeaseState,
     Member,
     Observation,
     Preflight,
@@ -158,10 +159,26 @@ class Target(Protocol):
 
 @runtime_checkable
 class Marks(Protocol):
-    """What a Target may offer besides: a mark on a version that others who deploy from it can read (GOV-47)."""
+    """What a Target may offer besides: a tag on a version, so that people who look there see it too (GOV-47)."""
 
     async def mark(self, member: Member, digest: str, status: str) -> None:
         """Write `status` on the version with this digest; idempotent. Raises TargetUnavailable, TargetRejected."""
+        ...
+
+
+@runtime_checkable
+class Leases(Protocol):
+    """Beside a Target whose capabilities say `leases`: exposure that ends when its watcher is lost (LRN-26)."""
+
+    async def lease(self, member: Member, *, lease_id: str, cap_bp: int, seconds: float) -> LeaseState:
+        """Begin or renew: no share above the cap is accepted, and the share from before comes back unless this is
+        called again within `seconds`. Raises TargetUnavailable, and TargetRejected when it ended or another one is on.
+        """
+        ...
+
+    async def release(self, member: Member, lease_id: str) -> None:
+        """End it once the share from before is set again; repeating it changes nothing. Raises TargetUnavailable, and
+        TargetRejected while the candidate has more than that."""
         ...
 
 

@@ -17,6 +17,7 @@ from adapters.target_writes import Answer, Change, checked, set_split
 from countermand.detection.models import Arm
 from countermand.plan.target import (
     Capabilities,
+    LeaseState,
     Member,
     Observation,
     Preflight,
@@ -52,6 +53,13 @@ class _ObservedBody(BaseModel):
     at: datetime
 
 
+class _LeaseBody(BaseModel):
+    lease_id: str
+    cap_bp: int
+    returns_to_bp: int
+    expires_at: datetime
+
+
 _SPLIT = TypeAdapter(_SplitBody)
 _ARMS = TypeAdapter(dict[Arm, _ArmBody])
 _OBSERVED = TypeAdapter(_ObservedBody)
@@ -71,6 +79,7 @@ class EmbeddedTarget:
         stores_fence=True,
         observes="counters",
         dry_run="server",
+        leases=True,
     )
 
     def __init__(
@@ -163,6 +172,35 @@ class EmbeddedTarget:
         """Users per arm since the revision took effect. Raises TargetUnavailable, TargetRejected."""
         _, body = await self._http.get(f"{_path(member)}/observed", self._read_token, _OBSERVED)
         return Observation(revision=str(body.generation), **body.model_dump(exclude={"generation"}))
+
+    async def lease(self, member: Member, *, lease_id: str, cap_bp: int, seconds: float) -> LeaseState:
+        """Begin or renew; safe to send again, so that no answer means try again.
+
+        Raises TargetUnavailable, TargetRejected.
+        """
+        wanted: dict[str, object] = {"lease_id": lease_id, "cap_bp": cap_bp, "seconds": seconds}
+        try:
+            raw = await self._http.send("PUT", f"{_path(member)}/lease", self._write_token, json=wanted)
+            body = _LeaseBody.model_validate_json(raw.body)
+        except (Lost, ValidationError) as error:
+            raise TargetUnavailable(
+                f"lease {lease_id!r}: {type(error).__name__}, whether it is on is not known"
+            ) from None
+        return LeaseState(
+            lease_id=body.lease_id,
+            cap_bp=body.cap_bp,
+            returns_to=Split.candidate(body.returns_to_bp),
+            expires_at=body.expires_at,
+        )
+
+    async def release(self, member: Member, lease_id: str) -> None:
+        """End the lease. Raises TargetUnavailable, TargetRejected."""
+        try:
+            await self._http.send(
+                "DELETE", f"{_path(member)}/lease?lease_id={quote(lease_id, safe='')}", self._write_token
+            )
+        except Lost as lost:
+            raise TargetUnavailable(str(lost)) from None
 
     async def rehearse(self, change: Change) -> Answer:
         """A dry run at the target; having no answer to it does no harm. Raises TargetUnavailable, TargetRejected."""

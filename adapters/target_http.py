@@ -77,7 +77,7 @@ class TargetHttp:
 
     async def send(
         self,
-        method: Literal["GET", "POST", "PUT", "PATCH"],
+        method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"],
         path: str,
         token: str | None,
         *,

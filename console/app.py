@@ -19,6 +19,7 @@ from console import (
     api_compare,
     api_emergencies,
     api_messages,
+    api_rollouts,
     api_standing,
     api_versions,
     api_watch,
@@ -94,6 +95,7 @@ def create_app(deps: Console) -> FastAPI:
     app.include_router(api_alerts.router)
     app.include_router(api_emergencies.router)
     app.include_router(api_messages.router)
+    app.include_router(api_rollouts.router)
     app.include_router(api_standing.router)
     app.include_router(api_versions.router)
     app.include_router(api_compare.router)

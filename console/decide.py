@@ -17,6 +17,7 @@ from activities.ports import Ledger, LedgerConflict, RoleDirectory
 from console import consents, denying, release_acts
 from console.denying import VersionMatter
 from console.revoking import revoke
+from console.rollout_matter import RolloutMatter
 from console.step_up import StepUps
 from console.temporal import Workflows
 from countermand.governance import declaring, mandates
@@ -31,6 +32,7 @@ from countermand.messages.facts import utc
 from countermand.messages.incident import AskView, IncidentView, incident
 from countermand.messages.release import ReleaseView, release
 from countermand.playbook.terms import Severity
+from countermand.rollout import authority
 from workflows.decisions import Answer
 
 #: Refusals per person and minute that are recorded; then the person has to wait.
@@ -83,7 +85,7 @@ class Act(BaseModel):
 
 
 #: What an act is about.
-Matter = IncidentView | ConsentView | ReleaseView | VersionMatter
+Matter = IncidentView | ConsentView | ReleaseView | VersionMatter | RolloutMatter
 
 
 class Person(BaseModel):
@@ -145,6 +147,8 @@ class Gate:
         """What the act is about: a version, a release, a consent or an incident. Raises Refused when there is none."""
         if act.kind is DecisionKind.deny_version:
             return VersionMatter.of(act.terms)
+        if act.kind in authority.KINDS:
+            return await RolloutMatter.of(self._ledger, act.release_id)
         if act.release_id is not None:
             found = release(await self._ledger.records(release_id=act.release_id))
             if found is None:
@@ -202,7 +206,7 @@ class Gate:
 
     async def _check_view(self, act: Act, view: Matter, person: Person) -> None:
         """An approval counts only from somebody who was shown exactly this plan, whole (GOV-63, COM-32)."""
-        if isinstance(view, ReleaseView | VersionMatter):
+        if isinstance(view, ReleaseView | VersionMatter | RolloutMatter):
             return
         if isinstance(view, ConsentView):
             if act.kind is view.approving:
@@ -297,7 +301,7 @@ class Gate:
 
 def scope_of(view: Matter) -> Scope:
     """What is decided on, as far as delegations ask."""
-    if isinstance(view, ConsentView | ReleaseView | VersionMatter):
+    if isinstance(view, ConsentView | ReleaseView | VersionMatter | RolloutMatter):
         return view.scope
     opened = view.opened
     return Scope(release=view.release_id, environment=opened.environment, severity=Severity(opened.severity))
@@ -315,6 +319,8 @@ def _wanted(act: Act, view: Matter, directory: Directory) -> tuple[str, ...]:
         return view.right.roles
     if isinstance(view, VersionMatter):
         return denying.right(directory).roles
+    if isinstance(view, RolloutMatter):
+        return authority.right_to(act.kind, rights_in_force(directory.governance)).roles
     if isinstance(view, ReleaseView):
         return declaring.right_to(act.kind, min(Severity), rights_in_force(directory.governance)).roles
     if act.kind in (DecisionKind.approve, DecisionKind.reject):
@@ -326,7 +332,7 @@ def _addressee(act: Act, view: Matter) -> str:
     """The workflow that judges this act now."""
     if isinstance(view, ConsentView):
         return view.opened.workflow_id
-    if isinstance(view, VersionMatter):
+    if isinstance(view, VersionMatter | RolloutMatter):
         return view.addressee
     if isinstance(view, ReleaseView):
         return view.addressee(act.kind)

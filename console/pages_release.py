@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from activities.ports import ReleaseStatus
-from console import charts, guards, live_versions, versions, views
+from console import charts, guards, live_versions, rollouts, versions, views
 from console.auth import Session, browser
 from console.commands import needs_key
 from console.deps import Console, console
@@ -99,7 +99,7 @@ async def release_page(
     known = status.release
     people = await directory(deps)
     glass = use_digest(ids.incident_workflow(known.environment, known.service, release_id))
-    regions = ["verdict", "split", "table", "incidents", "concerns", "versions", "guard", "moves"]
+    regions = ["verdict", "split", "table", "incidents", "concerns", "versions", "rollout", "guard", "moves"]
     regions += [f"caption-{name}" for name in detection.signals] + [f"evidence-{name}" for name in triggers]
     return page.html(
         "release.html",
@@ -143,6 +143,7 @@ async def release_page(
         share=format_percent,
         versions=await versions.of_release(deps, status.release, people) if people else [],
         incidents=incidents,
+        rollout=next(iter(await rollouts.of_release(deps.ledger, release_id)), None),
         playbook=playbook,
         explained=explain(playbook),
         temporal=temporal_link(deps, ids.watch_workflow(status.release.environment, release_id)),

@@ -73,6 +73,17 @@ MARKS: dict[str, Mark] = {
     "lapsed": Mark("clock", "quiet", "its time or its signatures do not hold; people are asked instead"),
     "in_force": Mark("check", "good", "signed and valid now; whether it covers a plan is judged for each plan"),
     "revoked": Mark("cross", "bad", "a person took it back"),
+    # rollouts and their steps
+    "planned": Mark("dot", "quiet", "not begun"),
+    "running": Mark("work", "busy", "users get it step by step"),
+    "watched": Mark("eye", "busy", "set, and watched until it is shown to be healthy"),
+    "healthy": Mark("check", "good", "shown to be healthy"),
+    "not_set": Mark("cross", "bad", "the target was not changed"),
+    "done": Mark("check", "good", "every step was shown to be healthy"),
+    "doubtful": Mark("unknown", "ask", "not shown to be healthy; everybody has what they had before"),
+    "handed_over": Mark("alarm", "bad", "an incident takes over"),
+    "lost": Mark("back", "ask", "nobody watched any more, so the target went back by itself"),
+    "not_started": Mark("clock", "quiet", "nobody started it in time"),
     # versions
     "eligible": Mark("check", "good", "users may be sent to it: it served before and is on no list"),
     "denied": Mark("cross", "bad", "a person put it on the deny list"),

@@ -44,6 +44,19 @@ def _of(body: b.Body) -> str:
             return f"{body.ask_id}: nobody decided, {body.action}{why}"
         case b.RehearsalPassed():
             return f"rehearsal {body.scenario!r} passed"
+        case b.RolloutPlanned():
+            return f"rollout plan {_short(body.plan_digest)}{': ' + '; '.join(body.asks) if body.asks else ''}"
+        case b.RolloutIntent():
+            share = format_percent(body.desired.candidate_bp)
+            return f"step {body.step}: about to set the candidate to {share} of users"
+        case b.RolloutOutcome():
+            return f"step {body.step} {body.result}: {body.sentence}"
+        case b.RolloutPromoted():
+            return f"step {body.step} shown to be healthy: {body.sentence}"
+        case b.RolloutHeld():
+            return f"step {body.step} held: {body.sentence}"
+        case b.RolloutEnded():
+            return f"{body.kind} {_words(body.outcome)}: {body.sentence}"
         case b.PlanMade():
             return f"plan {_short(body.plan_digest)}"
         case b.StageIntent():

@@ -20,6 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.communicating import CorrectRequest
 from countermand import ids
 from countermand.governance.decision import Decision, Refusal, Refused
+from countermand.plan.model import Release
 from workflows.allowing import AllowVersion
 from workflows.ask_cards import AskCards
 from workflows.consent import ConsentInput
@@ -28,6 +29,7 @@ from workflows.decisions import REFUSED, UPDATE, Answer
 from workflows.incident import Incident
 from workflows.incident_steps import Case
 from workflows.policies import EFFECTS_QUEUE
+from workflows.release_rollout import ReleaseRollout, RolloutInput
 from workflows.release_watch import ReleaseWatch, WatchInput
 from workflows.standing import IssueStanding
 from workflows.standing_preflight import PreflightInput, StandingPreflight
@@ -54,6 +56,8 @@ class Workflows(Protocol):
     async def start_standing(self, authorisation_id: str, asked: ConsentInput) -> None: ...
 
     async def start_allowing(self, asked: ConsentInput) -> None: ...
+
+    async def start_rollout(self, release: Release, rollout: RolloutInput) -> Answer: ...
 
     async def declare(self, decision: Decision, case: Case) -> Answer: ...
 
@@ -159,6 +163,25 @@ class TemporalWorkflows:
             )
         except RPCError as error:
             raise OutcomeUnknown(str(error)) from error
+
+    async def start_rollout(self, release: Release, rollout: RolloutInput) -> Answer:
+        """Start a rollout and wait for its plan, in one call; one that runs already answers for itself. Raises
+        OutcomeUnknown."""
+        begin = WithStartWorkflowOperation(
+            ReleaseRollout.run,
+            rollout,
+            id=ids.rollout_workflow(release.environment, release.release_id),
+            task_queue=EFFECTS_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            search_attributes=labels(release.environment, release.service, release.release_id),
+            static_summary=f"{rollout.kind} of {release.release_id}",
+        )
+        return await _answered(
+            self._client.execute_update_with_start_workflow(
+                ReleaseRollout.begin, rollout.rollout_id, start_workflow_operation=begin, id=rollout.rollout_id
+            )
+        )
 
     async def ready(self) -> bool:
         """Whether the service answers."""

@@ -9,6 +9,16 @@ def watch_workflow(environment: str, release_id: str) -> str:
     return f"watch/{environment}/{release_id}"
 
 
+def rollout_workflow(environment: str, release_id: str) -> str:
+    """One id per release and environment: one rollout of it at a time."""
+    return f"rollout/{environment}/{release_id}"
+
+
+def rollout_record(rollout: str, what: str) -> str:
+    """Idempotency key of one record of a rollout."""
+    return f"{rollout}/{what}"
+
+
 def incident_workflow(environment: str, service: str, release_id: str) -> str:
     """One id per release and environment: the server admits one running Incident of that id (I1)."""
     return f"incident/{environment}/{service}/{release_id}"

@@ -86,6 +86,12 @@ OBSERVE = Limits(
     retry_policy=_QUICK_RETRY,
 )
 
+#: So long people have to start a rollout that was planned; the state it was planned for may be gone afterwards.
+START_ROLLOUT_WITHIN = timedelta(hours=24)
+
+#: So often one step of a rollout can be watched on for another time limit: keeps the history short.
+MOST_TERMS = 20
+
 _HEARTBEAT = timedelta(seconds=5)
 
 

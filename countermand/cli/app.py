@@ -23,6 +23,7 @@ from countermand.cli import (
     playbook_commands,
     release_commands,
     replay,
+    rollout_commands,
     session_commands,
     signal_commands,
     standing_commands,
@@ -68,6 +69,7 @@ release_commands.app.command("eligible")(version_commands.eligible)
 release_commands.app.command("deny")(version_commands.deny)
 release_commands.app.command("allow")(version_commands.allow)
 release_commands.app.command("live")(version_commands.live)
+release_commands.app.add_typer(rollout_commands.app, name="rollout")
 app.add_typer(release_commands.app, name="release")
 app.command("watch")(release_commands.watch)
 app.add_typer(bundle_commands.app, name="bundle")

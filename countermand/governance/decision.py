@@ -39,6 +39,8 @@ class DecisionKind(StrEnum):
     declare = "declare"
     raise_concern = "raise_concern"
     deny_version = "deny_version"
+    start_rollout = "start_rollout"
+    stop_rollout = "stop_rollout"
 
 
 class Refusal(StrEnum):

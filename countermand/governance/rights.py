@@ -36,6 +36,8 @@ class Action(StrEnum):
     adopt_playbook = "adopt_playbook"
     tighten_threshold = "tighten_threshold"
     loosen_threshold = "loosen_threshold"
+    start_rollout = "start_rollout"
+    stop_rollout = "stop_rollout"
     re_release = "re_release"
     deny_version = "deny_version"
     allow_version = "allow_version"

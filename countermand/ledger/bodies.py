@@ -52,6 +52,14 @@ from countermand.ledger.release_bodies import (
     VersionDenied,
     VersionQuarantined,
 )
+from countermand.ledger.rollout_bodies import (
+    RolloutEnded,
+    RolloutHeld,
+    RolloutIntent,
+    RolloutOutcome,
+    RolloutPlanned,
+    RolloutPromoted,
+)
 from countermand.ledger.stage_bodies import (
     CheckDone,
     StageIntent,
@@ -113,6 +121,12 @@ __all__ = [
     "RequarantineBreach",
     "ReviewClosed",
     "ReviewDrafted",
+    "RolloutEnded",
+    "RolloutHeld",
+    "RolloutIntent",
+    "RolloutOutcome",
+    "RolloutPlanned",
+    "RolloutPromoted",
     "StageIntent",
     "StageOutcome",
     "StageState",
@@ -145,6 +159,7 @@ BODIES: dict[Kind, type[Body]] = {
         AskSentTo,
         VersionDenied, VersionAllowed, VersionQuarantined, QuarantineLifted, ReleaseRefused,
         RequarantineBreach, GuardState, VersionMarked, DestinationChecked,
+        RolloutPlanned, RolloutIntent, RolloutOutcome, RolloutPromoted, RolloutHeld, RolloutEnded,
     )
 }  # fmt: skip
 

@@ -14,6 +14,8 @@ from countermand.ledger.bodies import (
     PlanMade,
     ReleaseRegistered,
     RequarantineBreach,
+    RolloutIntent,
+    RolloutOutcome,
     StageIntent,
     StageOutcome,
     parse_body,
@@ -22,7 +24,10 @@ from countermand.ledger.record import Kind, Record
 from countermand.plan.target import Value
 
 #: The kinds of record that the fold reads.
-KINDS = (Kind.release_registered, Kind.plan, Kind.stage_intent, Kind.stage_outcome, Kind.requarantine_breach)
+KINDS = (
+    *(Kind.release_registered, Kind.plan, Kind.stage_intent, Kind.stage_outcome, Kind.requarantine_breach),
+    *(Kind.rollout_intent, Kind.rollout_outcome),
+)
 
 _OUTSIDE = "somebody outside Countermand"
 
@@ -77,7 +82,9 @@ def _read(
     match body:
         case PlanMade(plan=plan):
             return _looked(record.at, int(plan["before"]["candidate_bp"]), last)
-        case StageIntent(before=before):
+        case StageIntent(member=str()) | StageOutcome(member=str()):
+            return None  # a follower: what users get is told by the member that moves in stages
+        case StageIntent(before=before) | RolloutIntent(before=before):
             return _looked(before.read_at, before.split.candidate_bp, last)
         case StageOutcome(after=after, by=by) if after is not None:
             if after.split.candidate_bp == last:
@@ -86,6 +93,13 @@ def _read(
                 who = f"Countermand, stage {body.stage} of incident {record.incident_id}"
                 return after.read_at, after.split.candidate_bp, "moved", who
             return _looked(after.read_at, after.split.candidate_bp, last)
+        case RolloutOutcome(after=after) if after is not None:
+            if after.split.candidate_bp == last:
+                return None
+            if body.result not in ("applied", "already"):
+                return _looked(after.read_at, after.split.candidate_bp, last)
+            step = f"step {body.step}" if body.step else "the way back"
+            return after.read_at, after.split.candidate_bp, "moved", f"Countermand, {step} of rollout {body.rollout_id}"
         case RequarantineBreach():
             who = _OUTSIDE if body.by == "unknown" else body.by
             return body.read_at, body.candidate_bp, "outside", who

@@ -18,7 +18,10 @@ class Value(BaseModel):
 
 
 class Capabilities(Value):
-    """What a release-control system can do; each flag is proved by the conformance suite."""
+    """What a release-control system can do; each flag is proved by the conformance suite.
+
+    leases: it caps a share and takes it back by itself when nobody renews (`activities.ports.Leases`).
+    """
 
     kind: Literal["split", "alias"]
     granularity_bp: int
@@ -27,6 +30,7 @@ class Capabilities(Value):
     stores_fence: bool
     observes: Literal["counters", "headers", "client_evaluation", "none"]
     dry_run: Literal["server", "client"]
+    leases: bool = False
 
 
 class Member(Value):
@@ -84,6 +88,16 @@ class SetOutcome(Value):
     after: TargetState
     resolved_by: Literal["response", "read_back"] = "response"
     dry_run: Literal["server", "client"] | None = None
+
+
+class LeaseState(Value):
+    """A share that the target itself holds down and takes back: no more than `cap_bp` while it is on, and back to
+    `returns_to` when it is not renewed before `expires_at`."""
+
+    lease_id: str
+    cap_bp: int
+    returns_to: Split
+    expires_at: datetime
 
 
 class Observation(Value):

@@ -45,8 +45,9 @@ _AUDIENCES = {
 
 def explain(playbook: Playbook) -> str:
     """The playbook in plain words: at most 100 columns, and 60 lines for a playbook of usual size."""
-    sections = (_title, _watched, worse, _decides, _way_back, _healthy, _told)
-    return "\n\n".join("\n".join(section(playbook)) for section in sections) + "\n"
+    sections = (_title, _watched, worse, _decides, _way_forward, _way_back, _healthy, _told)
+    told = ["\n".join(section(playbook)) for section in sections]
+    return "\n\n".join(filter(None, told)) + "\n"
 
 
 def _title(playbook: Playbook) -> Iterator[str]:
@@ -112,6 +113,21 @@ def _healthy(playbook: Playbook) -> Iterator[str]:
         then = "a new way back is put to people" if verification.on_regression == "ask" else "it is held for people"
         yield wrapped(f"then watched for {in_words(verification.watch_for)}; if it is worse again, {then}", 2, 4)
     yield "  otherwise nobody calls it healthy and people are asked what to do; no data is never good news"
+
+
+def _way_forward(playbook: Playbook) -> Iterator[str]:
+    rollout = playbook.rollout
+    if rollout is None:
+        return
+    yield "THE WAY FORWARD, each step only when it is shown to be healthy"
+    if rollout.sandbox is not None:
+        box = rollout.sandbox
+        who = "without a person" if box.without_asking else "when a person starts it"
+        line = f"sandbox: {format_percent(box.share)} of users for {in_words(box.time_limit)} at most, {who}"
+        yield wrapped(f"{line}; it always goes back, by itself after {in_words(box.lease)} without its watcher", 2, 4)
+    if rollout.ramp:
+        steps = [f"{format_percent(step.share)} within {in_words(step.time_limit)}" for step in rollout.ramp]
+        yield wrapped(f"ramp, when a person starts it: {spoken(steps)}", 2, 4)
 
 
 def _told(playbook: Playbook) -> Iterator[str]:

@@ -28,6 +28,7 @@ from countermand.playbook.criteria import (
     Trigger,
 )
 from countermand.playbook.integrity import Check, DataIntegrity
+from countermand.playbook.rollout import Rollout, faults_of
 from countermand.playbook.terms import (
     Audience,
     Context,
@@ -79,6 +80,7 @@ __all__ = [
     "Revert",
     "ReviewPolicy",
     "RollbackVerification",
+    "Rollout",
     "Rung",
     "Severity",
     "SignalFamily",
@@ -159,6 +161,10 @@ ALWAYS: dict[Step, tuple[Audience, ...]] = {
     Step.glass_broken: (Audience.operator, Audience.approver, Audience.exec),
     Step.automatic_started: (Audience.approver, Audience.operator, Audience.exec, Audience.support),
     Step.requarantine_breach: (Audience.operator, Audience.approver, Audience.exec),
+    Step.rollout_started: (Audience.operator,),
+    Step.rollout_promoted: (Audience.operator,),
+    Step.ramp_held: (Audience.operator,),
+    Step.rollout_ended: (Audience.operator,),
 }
 #: How soon people outside the responders hear again, where a playbook says nothing else.
 UPDATE_EVERY: dict[Severity, timedelta] = {
@@ -218,6 +224,7 @@ class Playbook(Strict):
     evidence_freeze: EvidenceFreeze = Field(description="Evidence is frozen before anything changes.")
     data_integrity: DataIntegrity = Field(description="What is checked before, between and after stages.")
     revert: Revert = Field(description="The staged way back.")
+    rollout: Rollout | None = Field(None, description="How releases go forward; without it nothing does.")
     verification: RollbackVerification = Field(description="When the service counts as well again.")
     communications: Annotated[tuple[CommunicationRule, ...], AfterValidator(_unique_steps)] = Field(
         description="Who is told what, when."
@@ -250,6 +257,9 @@ class Playbook(Strict):
                     f"defined are {', '.join(sorted(self.detection.signals))}",
                     *("verification", "signals", i, "signal"),
                 )
+        if self.rollout is not None:
+            for place, message in faults_of(self.rollout, self.detection.health):
+                faults.add(message, "rollout", *place)
         rules = {rule.step: (i, rule) for i, rule in enumerate(self.communications)}
         for step, audiences in MANDATORY.items():
             if step not in rules:

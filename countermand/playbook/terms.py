@@ -88,7 +88,10 @@ PROMISED = (Audience.exec, Audience.support, Audience.customer)
 class Step(StrEnum):
     """The steps of a rollback at which people are told something."""
 
+    rollout_started = "rollout_started"
+    rollout_promoted = "rollout_promoted"
     ramp_held = "ramp_held"
+    rollout_ended = "rollout_ended"
     incident_opened = "incident_opened"
     approval_asked = "approval_asked"
     approval_reminded = "approval_reminded"

@@ -7,18 +7,26 @@ import hmac
 from typing import Annotated, Any, NamedTuple
 
 from countermand.detection.models import Arm
-from countermand.plan.target import WHOLE, Split
+from countermand.plan.target import WHOLE, Split, Value
 from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field, StrictInt
 
 from examples.demo.bundles import Served
 from examples.demo.faults import DroppedResponse, FaultPort, Script
+from examples.demo.leases import AboveCap, Lease, LeaseRefused, LeaseStore
 from examples.demo.observed import Observed, Seen
 from examples.demo.split import KeyReused, LowerFence, Moved, SplitState, SplitStore, UnknownSplit
 
 _Share = Annotated[StrictInt, Field(ge=0, le=WHOLE)]
-_STATUS: dict[type[Exception], int] = {UnknownSplit: 404, LowerFence: 409, Moved: 412, KeyReused: 422}
+_STATUS: dict[type[Exception], int] = {
+    UnknownSplit: 404,
+    LowerFence: 409,
+    LeaseRefused: 409,
+    Moved: 412,
+    KeyReused: 422,
+    AboveCap: 422,
+}
 
 
 class WantedSplit(Split):
@@ -28,6 +36,14 @@ class WantedSplit(Split):
     baseline_bp: _Share
     idempotency_key: Annotated[str, Field(min_length=1, max_length=500)]
     fence: Annotated[StrictInt, Field(ge=0)]
+
+
+class WantedLease(Value):
+    """The lease to begin or renew: the highest share while it is on, and after how long without renewal it ends."""
+
+    lease_id: Annotated[str, Field(min_length=1, max_length=200)]
+    cap_bp: _Share
+    seconds: Annotated[float, Field(ge=0.1, le=86_400)]
 
 
 class Tokens(NamedTuple):
@@ -49,10 +65,32 @@ class Router:
         self.state = self._store.get(self.state.name)
 
 
+class Effects:
+    """What follows from a new generation."""
+
+    def __init__(self, leases: LeaseStore, router: Router, observed: Observed, faults: FaultPort) -> None:
+        self._leases = leases
+        self._router = router
+        self._observed = observed
+        self._faults = faults
+
+    def take(self, state: SplitState) -> None:
+        """Counting begins anew whether or not the router follows: that is how a stuck one is found."""
+        self._observed.start(state.generation)
+        if not self._faults.standing.stuck_router:
+            self._router.reload()
+
+    def expire_leases(self) -> None:
+        """Go back where nobody renewed a lease in time."""
+        for state in self._leases.expire():
+            self.take(state)
+
+
 def control(
     tokens: Tokens,
     store: SplitStore,
-    router: Router,
+    leases: LeaseStore,
+    effects: Effects,
     observed: Observed,
     arms: dict[Arm, Served],
     faults: FaultPort,
@@ -73,6 +111,7 @@ def control(
             raise HTTPException(403, "this token may read and not write")
 
     def stored(name: str) -> SplitState:
+        effects.expire_leases()
         try:
             return store.get(name)
         except UnknownSplit as error:
@@ -100,9 +139,10 @@ def control(
         await _before_change(fault, request)
         if fault.external_edit is not None:
             edit = Split.candidate(fault.external_edit)
-            take_effect(store.write(before, edit, key="external", fence=before.fence))
+            effects.take(store.write(before, edit, key="external", fence=before.fence))
         key, fence = wanted.idempotency_key, wanted.fence
         try:
+            leases.refuse_above(name, wanted)
             state, already = store.change(
                 name, wanted, key=key, fence=fence, generation=_generation(if_match), dry_run=dry_run
             )
@@ -113,16 +153,26 @@ def control(
         if not already:
             if fault.apply_twice:
                 state = store.write(state, wanted, key=key, fence=fence)
-            take_effect(state)
+            effects.take(state)
         faults.before_reply(fault, before)
         await asyncio.sleep(fault.delay_after_apply)
         return DroppedResponse() if fault.apply_then_drop_response else _shown(state, already=already)
 
-    def take_effect(state: SplitState) -> None:
-        """Counting begins anew whether or not the router follows: that is how a stuck one is found."""
-        observed.start(state.generation)
-        if not faults.standing.stuck_router:
-            router.reload()
+    @api.put("/splits/{name}/lease", dependencies=[Depends(writer)])
+    async def hold_lease(name: str, wanted: WantedLease) -> Lease:
+        stored(name)
+        try:
+            return leases.hold(name, wanted.lease_id, cap_bp=wanted.cap_bp, seconds=wanted.seconds)
+        except LeaseRefused as error:
+            raise HTTPException(_STATUS[LeaseRefused], str(error)) from None
+
+    @api.delete("/splits/{name}/lease", dependencies=[Depends(writer)], status_code=204)
+    async def release_lease(name: str, lease_id: str) -> None:
+        stored(name)
+        try:
+            leases.release(name, lease_id)
+        except LeaseRefused as error:
+            raise HTTPException(_STATUS[LeaseRefused], str(error)) from None
 
     @api.get("/splits/{name}/history", dependencies=[Depends(reader)])
     async def history(name: str) -> list[SplitState]:

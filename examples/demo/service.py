@@ -7,6 +7,7 @@ DEMO_WRITE_TOKEN in the environment. Listens on loopback only.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import signal
 import sys
@@ -23,8 +24,9 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import Field
 
 from examples.demo.bundles import BASELINE, CANDIDATE, SERVICE, UNKNOWN
-from examples.demo.control import Router, Tokens, control
+from examples.demo.control import Effects, Router, Tokens, control
 from examples.demo.faults import FaultPort, Script
+from examples.demo.leases import LeaseStore
 from examples.demo.notes import NoteStore
 from examples.demo.observed import Observed
 from examples.demo.split import SplitStore, arm_of
@@ -36,6 +38,9 @@ class Question(Value):
     question: Annotated[str, Field(min_length=1, max_length=2_000)]
 
 
+#: Seconds between two looks for a lease that ran out.
+_LEASES_EVERY = 0.1
+
 UserId = Annotated[str, Header(alias="x-user-id", min_length=1, max_length=200)]
 
 
@@ -45,20 +50,30 @@ def create_app(database: Path, tokens: Tokens, *, candidate_bp: int = 5_000, fau
     digests = {arm: served.bundle.digest for arm, served in arms.items()}
     store = SplitStore(database)
     store.seed(SERVICE, Split.candidate(candidate_bp), salt=f"{CANDIDATE.bundle.name}/")
+    leases = LeaseStore(store.database, store)
+    leases.expire()  # what ran out while nobody served goes back before the first request
     router = Router(store, SERVICE)
     notes = NoteStore(database)
     observed = Observed(digests)
     observed.start(router.state.generation)
     fault_port = FaultPort()
+    effects = Effects(leases, router, observed, fault_port)
+
+    async def watch_leases() -> None:
+        while True:
+            effects.expire_leases()
+            await asyncio.sleep(_LEASES_EVERY)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.create_task(watch_leases())
         yield
         notes.close()
+        watching.cancel()
         store.close()
 
     app = FastAPI(title="Larkfield support assistant", lifespan=lifespan)
-    app.include_router(control(tokens, store, router, observed, arms, fault_port))
+    app.include_router(control(tokens, store, leases, effects, observed, arms, fault_port))
 
     @app.post("/chat")
     async def chat(asked: Question, user: UserId) -> JSONResponse:

@@ -77,6 +77,11 @@ class SplitStore:
         self._db.execute("pragma synchronous=full")
         self._db.executescript(_SCHEMA)
 
+    @property
+    def database(self) -> sqlite3.Connection:
+        """What else belongs to splits is kept beside them."""
+        return self._db
+
     def close(self) -> None:
         self._db.close()
 

@@ -23,6 +23,7 @@ from countermand.governance.eligible import Eligibility
 from countermand.ledger import bodies as b
 from countermand.messages.incident import IncidentView, incident
 from countermand.playbook.load import parse
+from countermand.rollout.view import StepState
 from tests.console.world import BASE, INCIDENT, Story, World, playbook_bytes, release
 
 Tell = Callable[..., Awaitable[World]]
@@ -49,6 +50,9 @@ def test_every_state_word_is_one_of_the_product_and_every_one_has_a_mark() -> No
         | {"in_force", "lapsed", "revoked"}  # standing authorisations
         | literals(Certificate, "word")
         | literals(Eligibility, "word")
+        | literals(b.RolloutEnded, "outcome")
+        | set(get_args(StepState))
+        | {"running"}  # a rollout under way
         | stages
         | of_pages
     )

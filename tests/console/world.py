@@ -56,6 +56,7 @@ from tests.fakes import FakeKeys, FakePeople, FakeTarget
 from workflows.consent import ConsentInput
 from workflows.decisions import Answer
 from workflows.incident_steps import Case
+from workflows.release_rollout import RolloutInput
 from workflows.release_watch import WatchInput
 
 ROOT = Path(__file__).parents[2]
@@ -179,6 +180,7 @@ class FakeWorkflows:
     commands: list[Decision] = field(default_factory=list)
     corrections: list[str] = field(default_factory=list)
     renewed: list[str] = field(default_factory=list)
+    rollouts: list[RolloutInput] = field(default_factory=list)
     dark: bool = False
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -203,6 +205,10 @@ class FakeWorkflows:
         if self.dark:
             raise OutcomeUnknown("the service does not answer")
         await self.consents.start(asked)
+
+    async def start_rollout(self, release: Release, rollout: RolloutInput) -> Answer:
+        self.rollouts.append(rollout)
+        return Answer(status="waiting", sentence="A person has to start it.")
 
     async def ready(self) -> bool:
         return not self.dark

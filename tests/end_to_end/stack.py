@@ -6,6 +6,7 @@ import secrets
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ class Stack:
     """One running installation in its own directory."""
 
     def __init__(self, data: Path) -> None:
-        self.place = environment.Place.choose(data, ".")
-        self.service_url = f"http://127.0.0.1:{free_port(8890)}"
+        # Ports that nobody asks for by number, so that two runs on one machine never meet.
+        own = {name: free_port(0) for name in ("temporal_port", "ui_port", "console_port")}
+        self.place = replace(environment.Place.choose(data, "."), **own)
+        self.service_url = f"http://127.0.0.1:{free_port(0)}"
         self.notes: list[str] = []
         self.supervisor = Supervisor(self.notes.append)
         self.read_token, self.write_token = (secrets.token_urlsafe(24) for _ in range(2))
@@ -43,14 +46,14 @@ class Stack:
         port = self.service_url.rpartition(":")[2]
         command = [sys.executable, "-m", "examples.demo.service", "--port", port, "--faults"]
         command += ["--database", str(place.data / "service.db")]
-        await self.supervisor.start(environment.temporal_server(place))
+        await self.supervisor.start(environment.temporal_server(place), within=120)
         tokens = {"DEMO_READ_TOKEN": self.read_token, "DEMO_WRITE_TOKEN": self.write_token}
         await self.supervisor.start(
             place.child("service", command, answers(f"{self.service_url}/healthz"), more=tokens)
         )
         self.worker = environment.worker(place)
-        await self.supervisor.start(self.worker)
-        await self.supervisor.start(environment.console(place))
+        await self.supervisor.start(self.worker, within=120)
+        await self.supervisor.start(environment.console(place), within=120)
 
     async def call(self, method: str, path: str, who: str = "local|lena", **request: Any) -> dict[str, Any]:
         """One call of the public API as this person. Raises HTTPStatusError."""

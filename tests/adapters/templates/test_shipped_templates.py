@@ -65,6 +65,19 @@ FACTS: dict[str, Any] = {
     "verification": {"sentence": "14 bad of 412 answers, at most 5.3 %"},
     "plan": {"digest12": "9a0be1f2c3d4", "stages": ["10 % go back", "50 % go back"], "expected_minutes": 4},
     "automatic": {"authorisation": "sa-harm", "why": "the trigger is clear"},
+    "rollout": {
+        "kind": "rollout",
+        "plan": ["1. 5 % of users, shown to be healthy within 2 hours"],
+        "number": 1,
+        "of": 2,
+        "share": "5 %",
+        "before": "0 %",
+        "sentence": "Healthy: 3 bad of 412 answers",
+        "by": "Ada Berg",
+        "until": "2026-11-20 05:14:07 UTC",
+        "outcome": "is done",
+        "restored": "split and versions are as they have to be",
+    },
     "unknowns": ["the cause", "who was affected"],
     "next_update": "04:00 UTC",
     "state": "people are being taken back to the earlier version: 1 of 3 stages are complete",
@@ -189,7 +202,7 @@ def test_it_says_since_when_and_when_the_next_update_comes(step: Step, audience:
     subject, text = RENDERER.render(step, audience, FACTS)
     assert FACTS["opened_at"] in subject + text
     assert "Next update: 04:00 UTC." in text
-    assert (FACTS["release_id"] if step is Step.ramp_held else FACTS["incident_id"]) in text
+    assert (FACTS["release_id"] if "rollout" in used(step, audience) else FACTS["incident_id"]) in text
 
 
 @each_message

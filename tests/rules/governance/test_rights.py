@@ -42,6 +42,8 @@ TABLE = [
      "playbook_maintainer product_owner", "standard"),
     ("loosen_threshold", BOTH, "playbook_maintainer product_owner safety_lead", 3,
      "playbook_maintainer product_owner safety_lead", "step_up"),
+    ("start_rollout", BOTH, "release_owner product_owner", 1, "", "standard"),
+    ("stop_rollout", BOTH, "release_owner product_owner safety_lead incident_commander operator", 1, "", "standard"),
     ("re_release", BOTH, "safety_lead product_owner", 2, "safety_lead product_owner", "step_up"),
     ("deny_version", BOTH, "safety_lead legal_counsel", 1, "", "step_up"),
     ("allow_version", BOTH, "safety_lead legal_counsel", 2, "safety_lead legal_counsel", "step_up"),

@@ -1,0 +1,90 @@
+"""Bodies of records about a rollout: what was planned, each step's intent and outcome, and how it ended."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from countermand.ledger.body import Body
+from countermand.ledger.record import Kind
+from countermand.plan.target import Split, TargetState
+
+
+class RolloutPlanned(Body):
+    """What is to be done, and why a person has to start it; `asks` is empty where nobody has to.
+
+    `until`: by when a person must start it.
+    """
+
+    KIND: ClassVar[Kind] = Kind.rollout_planned
+    rollout_id: str
+    plan_digest: str
+    plan: dict[str, Any]
+    asks: tuple[str, ...]
+    until: datetime
+
+
+class RolloutIntent(Body):
+    """What is about to be set, and the state before it. Step 0 is the way back."""
+
+    KIND: ClassVar[Kind] = Kind.rollout_intent
+    rollout_id: str
+    step: int
+    desired: Split
+    before: TargetState
+    key: str
+    fence: int
+    plan_digest: str
+    lease_id: str | None
+
+
+class RolloutOutcome(Body):
+    """`result` conflict: somebody else changed the split, and it was not overwritten. handed_over: an incident is at
+    it, and nothing was set."""
+
+    KIND: ClassVar[Kind] = Kind.rollout_outcome
+    rollout_id: str
+    step: int
+    result: Literal["applied", "already", "conflict", "rejected", "ambiguous", "handed_over"]
+    after: TargetState | None
+    sentence: str
+
+
+class RolloutPromoted(Body):
+    """A step was shown to be healthy: the certificate, the signals it covers, and what was seen."""
+
+    KIND: ClassVar[Kind] = Kind.rollout_promoted
+    rollout_id: str
+    step: int
+    plan_digest: str
+    signals: tuple[str, ...]
+    certificate: dict[str, Any]
+    sentence: str
+
+
+class RolloutHeld(Body):
+    """A step was not shown to be healthy in time; people decide until `until`, then everybody goes back."""
+
+    KIND: ClassVar[Kind] = Kind.rollout_held
+    rollout_id: str
+    step: int
+    sentence: str
+    until: datetime
+
+
+class RolloutEnded(Body):
+    """How a rollout ended. restored: whether the state it had to end with was read back, digest by digest; None where
+    that was left to an incident, or nothing had been changed."""
+
+    KIND: ClassVar[Kind] = Kind.rollout_ended
+    rollout_id: str
+    kind: Literal["sandbox", "ramp", "reintroduce"]
+    environment: str
+    member: str
+    candidate_digest: str
+    outcome: Literal["done", "doubtful", "trigger", "stopped", "handed_over", "lost", "not_started"]
+    sentence: str
+    restored: bool | None = None
+    wanted_digest: str | None = None
+    seen_digest: str | None = None
+    signals: tuple[str, ...] = ()

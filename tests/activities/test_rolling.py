@@ -1,0 +1,302 @@
+"""Effects of a rollout are proved from the Ledger: nothing that a request says is believed."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.rolling import EndRollout, PlannedRollout, PlanRollout, RollingActivities, SetShare
+from activities.rolling_proof import RolloutProof
+from countermand import ids
+from countermand.detection.models import Arm
+from countermand.governance.decision import DecisionKind
+from countermand.ledger.bodies import (
+    DecisionMade,
+    IncidentOpened,
+    RolloutEnded,
+    RolloutOutcome,
+    RolloutPlanned,
+    StageIntent,
+    VerdictChanged,
+    VersionDenied,
+    VersionQuarantined,
+)
+from countermand.ledger.record import Kind
+from countermand.plan.target import Split, TargetState
+from countermand.rollout.plan import RolloutPlan
+from tests import cases, fakes
+from tests.rollouts import SANDBOX, LeasedTarget, PlainTarget, decision, playbook
+from tests.verdicts import triggered
+
+
+class Road:
+    """One release, its ledger and its target; `plan` and `set` are what a workflow would ask for."""
+
+    def __init__(self, **rollout: Any) -> None:
+        self.release = cases.release()
+        self.playbook = playbook(**rollout)
+        self.ledger, self.keys = fakes.FakeLedger(), fakes.FakeKeys()
+        self.people = fakes.FakePeople(cases.governance())
+        self.target: LeasedTarget = LeasedTarget(0, self.release.candidate.digest, self.release.baseline.digest)
+        self.env = ActivityEnvironment()
+
+    @property
+    def acts(self) -> RollingActivities:
+        catalogue = fakes.FakeCatalogue(self.playbook, self.release)
+        return RollingActivities(self.target, self.ledger, catalogue, self.people, self.keys, fakes.now)
+
+    async def planned(self, kind: str, rollout_id: str = "rollout-1") -> PlannedRollout:
+        await cases.register(self.ledger, self.release)
+        request = PlanRollout(rollout_id=rollout_id, release_id=self.release.release_id, kind=kind, start_within="1h")
+        return await self.env.run(self.acts.plan_rollout, request)
+
+    async def plan(self, kind: str, rollout_id: str = "rollout-1") -> RolloutPlan:
+        planned = await self.planned(kind, rollout_id)
+        assert planned.plan is not None, planned.impossible
+        return planned.plan
+
+    async def set(self, plan: RolloutPlan, step: int = 1) -> RolloutOutcome:
+        return await self.env.run(self.acts.set_share, SetShare(plan=plan, step=step, revision=None))
+
+    async def end(self, plan: RolloutPlan, **changes: Any) -> RolloutEnded:
+        said = {
+            "outcome": "done",
+            "sentence": "Shown.",
+            "wanted": plan.before,
+            "signals": ("hallucinations",),
+        } | changes
+        return await self.env.run(self.acts.end_rollout, EndRollout(plan=plan, **said))
+
+    async def says(self, kind: DecisionKind, plan: RolloutPlan, who: str, **changes: Any) -> None:
+        said = decision(kind, plan, who, await self.people.snapshot(), self.keys, **changes)
+        body = DecisionMade(decision=said)
+        await self.ledger.append(body.entry(f"decision/{uuid.uuid4()}", who, release_id=self.release.release_id))
+
+    async def incident(self) -> None:
+        """An incident of this release is open."""
+        release = self.release
+        opened = IncidentOpened(
+            workflow_id="incident/1", environment=release.environment, service=release.service,
+            candidate_name=release.candidate.name, baseline_name=release.baseline.name, severity="sev2",
+            trigger="truth", sentence="hallucinations are up", evidence_digest="sha256:e", opened_by="automation",
+            ends_by=fakes.now(),
+        )  # fmt: skip
+        await self.ledger.append(
+            opened.entry("inc-1/opened", "worker", incident_id="inc-1", release_id=release.release_id)
+        )
+
+    async def fired_before(self) -> None:
+        """A watch of an earlier release of this candidate has fired."""
+        fired = triggered(self.playbook.detection, {Arm.candidate: 400, Arm.baseline: 4}, scored=2_000)
+        verdict = VerdictChanged.of("watch/x", fired)
+        await self.ledger.append(verdict.entry("earlier/verdict", "worker", release_id="earlier"))
+
+
+async def test_a_sandbox_within_the_playbook_needs_no_person() -> None:
+    road = Road()
+    planned = await road.planned("sandbox")
+    assert planned.asks == ()
+    assert planned.plan is not None
+    assert (await road.set(planned.plan)).result == "applied"
+    assert road.target.split == Split.candidate(100)
+    assert list(road.target.held) == ["rollout-1"]
+
+
+async def test_a_plan_that_the_ledger_does_not_hold_effects_nothing() -> None:
+    road = Road()
+    plan = await road.plan("sandbox")
+    bigger = plan.model_copy(update={"steps": (plan.steps[0].model_copy(update={"desired": Split.candidate(9_000)}),)})
+    outcome = await road.set(bigger)
+    assert (outcome.result, road.target.effects) == ("rejected", [])
+    assert "no rollout 'rollout-1' with this plan" in outcome.sentence
+
+
+async def test_a_plan_that_was_written_by_another_hand_stays_within_the_playbook() -> None:
+    road = Road()
+    plan = await road.plan("sandbox")
+    bigger = plan.model_copy(
+        update={
+            "rollout_id": "forged",
+            "steps": (plan.steps[0].model_copy(update={"desired": Split.candidate(9_000)}),),
+        }
+    )
+    forged = RolloutPlanned(
+        rollout_id="forged",
+        plan_digest=bigger.digest,
+        plan=bigger.model_dump(mode="json"),
+        asks=(),
+        until=fakes.now(),
+    )
+    await road.ledger.append(forged.entry(ids.rollout_record("forged", "planned"), "worker"))
+    outcome = await road.set(bigger)
+    assert (outcome.result, road.target.effects) == ("rejected", [])
+    assert "above the playbook's cap" in outcome.sentence
+
+
+async def test_a_playbook_that_wants_a_person_gets_one() -> None:
+    road = Road(sandbox=SANDBOX | {"without_asking": False})
+    planned = await road.planned("sandbox")
+    assert planned.asks == ("the playbook does not allow it without a person",)
+    assert planned.plan is not None
+    assert (await road.set(planned.plan)).result == "rejected"
+
+
+async def test_a_target_without_leases_needs_a_person() -> None:
+    road = Road()
+    road.target = PlainTarget(0, road.release.candidate.digest, road.release.baseline.digest)
+    assert "cannot go back by itself" in (await road.planned("sandbox")).asks[0]
+
+
+async def test_a_cleanup_that_was_not_verified_makes_the_next_sandbox_ask() -> None:
+    road = Road()
+    first = await road.plan("sandbox")
+    await road.set(first)
+    road.target.split = Split.candidate(0)
+    assert (await road.planned("sandbox", "rollout-2")).asks == ("sandbox rollout-1 still runs",)
+    before = first.before.model_copy(update={"baseline_digest": None})
+    assert (await road.end(first, wanted=before)).restored is False
+    assert (await road.planned("sandbox", "rollout-3")).asks == ("sandbox rollout-1 did not verify its cleanup",)
+
+
+async def test_a_ramp_is_carried_by_one_signature_for_exactly_its_plan() -> None:
+    road = Road()
+    plan = await road.plan("ramp")
+    assert "nobody signed" in (await road.set(plan)).sentence
+    assert road.target.effects == []
+
+
+@pytest.mark.parametrize(
+    ("who", "changes", "why"),
+    [
+        (cases.AMIRA, {}, "needs release_owner or product_owner"),
+        (cases.LENA, {"approval_digest": "sha256:" + "0" * 64}, "nobody signed"),
+        (cases.LENA, {"addressed_to": "rollout/other"}, "this decision is for"),
+        (cases.LENA, {"reason": "ok"}, "shorter than"),
+    ],
+)
+async def test_a_signature_that_does_not_fit_carries_nothing(who: str, changes: dict[str, Any], why: str) -> None:
+    road = Road()
+    plan = await road.plan("ramp")
+    await road.says(DecisionKind.start_rollout, plan, who, **changes)
+    outcome = await road.set(plan)
+    assert (outcome.result, road.target.effects) == ("rejected", [])
+    assert why in outcome.sentence
+
+
+async def test_who_registered_the_release_cannot_start_it() -> None:
+    road = Road()
+    road.release = road.release.model_copy(update={"registered_by": cases.LENA})
+    plan = await road.plan("ramp")
+    await road.says(DecisionKind.start_rollout, plan, cases.LENA)
+    assert "you registered this release" in (await road.set(plan)).sentence
+
+
+async def test_a_stop_takes_the_start_back() -> None:
+    road = Road()
+    plan = await road.plan("ramp")
+    await road.says(DecisionKind.start_rollout, plan, cases.LENA)
+    await road.says(DecisionKind.stop_rollout, plan, cases.JONAS)
+    assert "Jonas Weber stopped it" in (await road.set(plan)).sentence
+
+
+async def test_no_step_follows_one_that_was_not_shown_to_be_healthy() -> None:
+    road = Road()
+    plan = await road.plan("ramp")
+    await road.says(DecisionKind.start_rollout, plan, cases.LENA)
+    assert (await road.set(plan)).result == "applied"
+    outcome = await road.set(plan, 2)
+    assert (outcome.result, outcome.sentence) == ("rejected", "step 1 was not shown to be healthy.")
+    assert [share for _, share in road.target.effects] == [500]
+
+
+async def test_an_open_incident_is_the_only_writer_of_a_ramp_and_a_sandbox_still_goes_back() -> None:
+    for kind, result in (("ramp", "handed_over"), ("sandbox", "applied")):
+        road = Road()
+        plan = await road.plan(kind)
+        if kind == "ramp":
+            await road.says(DecisionKind.start_rollout, plan, cases.LENA)
+        assert (await road.set(plan)).result == "applied"
+        await road.incident()
+        assert (await road.set(plan, 0)).result == result
+
+
+async def test_a_denied_candidate_gets_no_further() -> None:
+    road = Road()
+    plan = await road.plan("sandbox")
+    denied = VersionDenied(
+        digest=road.release.candidate.digest, environment=road.release.environment, decision_id="d",
+        subject=cases.MARIA, name="Maria Keller", reason="it leaks", not_before=fakes.now(), not_after=None,
+    )  # fmt: skip
+    await road.ledger.append(denied.entry("denied", cases.MARIA))
+    assert "it leaks" in (await road.set(plan)).sentence
+    assert "may not be given to users" in (await road.planned("sandbox", "rollout-2")).impossible
+    assert road.target.effects == []
+
+
+async def test_a_candidate_that_was_in_quarantine_needs_a_sandbox_that_showed_what_fired() -> None:
+    road = Road()
+    await road.fired_before()
+    body = VersionQuarantined(
+        digest=road.release.candidate.digest,
+        name="x",
+        environment=road.release.environment,
+        members={},
+        fairness=False,
+    )
+    record = body.entry("earlier/here", "worker", incident_id="inc-1", release_id="earlier")
+    proof = RolloutProof(
+        road.ledger, fakes.FakeCatalogue(road.playbook, road.release), road.people, road.keys, fakes.now
+    )
+    candidate, environment = road.release.candidate.digest, road.release.environment
+    assert (await proof.re_release(candidate, environment)).incidents == ()
+    await road.ledger.append(record)
+    found = await proof.re_release(candidate, environment)
+    assert found.lacking == "it was in quarantine, and no sandbox has shown it to be healthy since"
+    for signals, lacking in (((), "hallucinations"), (("hallucinations",), "")):
+        ended = RolloutEnded(
+            rollout_id=f"r-{len(signals)}", kind="sandbox", environment=road.release.environment, member="test-bot",
+            candidate_digest=candidate, outcome="done", sentence="shown", restored=True,
+            signals=signals,
+        )  # fmt: skip
+        await road.ledger.append(ended.entry(f"ended/{len(signals)}", "worker"))
+        found = await proof.re_release(candidate, environment)
+        assert (lacking in found.lacking) if lacking else (found.lacking == "")
+    assert found.incidents == ("inc-1",)
+
+
+async def test_the_return_after_a_way_back_restores_the_recorded_state_digest_by_digest() -> None:
+    road = Road()
+    await cases.register(road.ledger, road.release)
+    for stage, (share, before) in enumerate(((4_500, 5_000), (2_500, 4_500), (0, 2_500)), start=1):
+        state = TargetState(
+            split=Split.candidate(before), revision=str(stage), idempotency_key=None, fence=stage, read_at=fakes.now(),
+            raw_sha256="sha256:0",
+        )  # fmt: skip
+        intent = StageIntent(
+            revert=1, stage=stage, desired=Split.candidate(share), before=state, key=f"k{stage}", fence=stage,
+            plan_digest="sha256:p",
+        )  # fmt: skip
+        await road.ledger.append(
+            intent.entry(f"k{stage}/intent", "worker", incident_id="inc-1", release_id=road.release.release_id)
+        )
+    plan = await road.plan("reintroduce")
+    assert [step.desired.candidate_bp for step in plan.steps] == [2_500, 4_500, 5_000]
+    road.target.split = Split.candidate(5_000)
+    ended = await road.end(plan, wanted=plan.ends_with)
+    assert ended.restored is True
+    assert ended.seen_digest == plan.ends_with.digest
+
+
+async def test_a_restore_is_verified_by_digest_and_gives_the_lease_back() -> None:
+    road = Road()
+    plan = await road.plan("sandbox")
+    await road.set(plan)
+    assert (await road.set(plan, 0)).result == "applied"
+    ended = await road.end(plan)
+    assert (ended.restored, ended.seen_digest) == (True, plan.before.digest)
+    assert road.target.held == {}
+    assert road.ledger.kinds()[Kind.rollout_ended.value] == 1
+    assert (await road.planned("sandbox", "rollout-2")).asks == ()
