@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from countermand.plan.build import build_plan
+from countermand.plan.build import Found, build_plan
 from countermand.plan.model import Plan
 from countermand.plan.target import Preflight, Split, TargetState
 from countermand.playbook.model import Severity
@@ -19,14 +19,18 @@ def a_plan(incident_id: str = "inc-1") -> Plan:
         playbook=cases.playbook(),
         governance_digest="sha256:" + "b" * 64,
         severity=Severity.sev2,
-        state=TargetState(
-            split=Split.candidate(5_000),
-            revision="7",
-            idempotency_key=None,
-            fence=0,
-            read_at=datetime(2026, 3, 1, tzinfo=UTC),
-            raw_sha256="sha256:0",
-        ),
-        preflight=Preflight(ready=True, problems=(), destination_digest=None, write_permitted=True),
-        capabilities=fakes.FakeTarget.capabilities,
+        found=[
+            Found(
+                state=TargetState(
+                    split=Split.candidate(5_000),
+                    revision="7",
+                    idempotency_key=None,
+                    fence=0,
+                    read_at=datetime(2026, 3, 1, tzinfo=UTC),
+                    raw_sha256="sha256:0",
+                ),
+                preflight=Preflight(ready=True, problems=(), destination_digest=None, write_permitted=True),
+                capabilities=fakes.FakeTarget.capabilities,
+            )
+        ],
     )

@@ -14,7 +14,7 @@ from activities.marking import MarkingActivities, MarkRequest
 from activities.ports import TargetUnavailable
 from countermand.ledger.bodies import PlanMade
 from countermand.ledger.record import Kind
-from countermand.plan.build import build_plan
+from countermand.plan.build import Found, build_plan
 from countermand.plan.model import Plan
 from countermand.plan.target import Member, Preflight
 from countermand.playbook.model import Severity
@@ -42,9 +42,13 @@ async def made(registry: fakes.FakeTarget) -> Plan:
     member = Member(target="fake", name="test-bot", candidate_digest="a", baseline_digest="b")
     return build_plan(
         incident_id="inc-1", release=release, playbook=playbook, governance_digest="sha256:g", severity=Severity.sev2,
-        state=await registry.read(member),
-        preflight=Preflight(ready=True, problems=(), destination_digest=None, write_permitted=True),
-        capabilities=registry.capabilities,
+        found=[
+            Found(
+                state=await registry.read(member),
+                preflight=Preflight(ready=True, problems=(), destination_digest=None, write_permitted=True),
+                capabilities=registry.capabilities,
+            )
+        ],
     )  # fmt: skip
 
 

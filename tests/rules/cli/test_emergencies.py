@@ -59,6 +59,7 @@ def test_a_release_shows_what_people_said_about_it_as_text(console: FakeConsole,
     body = {
         "release": release, "registered_at": "2026-03-01T11:00:00Z", "closed_at": None, "closed_why": None,
         "verdict": None, "incidents": [], "concerns": [concern],
+        "way_back": {"word": "ready", "sentence": "The way back was looked at 5 minutes ago."},
     }  # fmt: skip
     console.on("GET /api/v1/releases/bot-v7", (200, body))
     out = shell("release", "show", "bot-v7").out

@@ -9,7 +9,7 @@ import pytest
 
 from countermand.governance.guard import breach
 from countermand.ledger.bodies import StageIntent, StageOutcome
-from countermand.plan.build import build_plan
+from countermand.plan.build import Found, build_plan
 from countermand.plan.live import Move, live_at, moves
 from countermand.plan.model import Plan
 from countermand.plan.target import Preflight, Split, TargetState
@@ -30,9 +30,9 @@ def read(candidate_bp: int, minute: int, key: str | None = None) -> TargetState:
 def plan() -> Plan:
     return build_plan(
         incident_id="inc-1", release=RELEASE, playbook=cases.playbook(), governance_digest="sha256:g",
-        severity=Severity.sev2, state=read(5_000, 0),
+        severity=Severity.sev2, found=[Found(state=read(5_000, 0),
         preflight=Preflight(ready=True, problems=(), destination_digest=None, write_permitted=True),
-        capabilities=fakes.FakeTarget.capabilities,
+        capabilities=fakes.FakeTarget.capabilities)],
     )  # fmt: skip
 
 
