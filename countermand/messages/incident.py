@@ -233,6 +233,8 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
             _apply_stage(view, record, body, line)
         case b.CheckDone():
             moving.note(view.members, body)
+            if body.phase != "verification":
+                _begin(view, body.revert)
             stage = view.stage(body.stage)
             if body.phase == "verification":
                 view.verification.append(body)
@@ -327,6 +329,16 @@ def _apply_ask(view: IncidentView, record: Record, body: b.Body, line: Callable[
             line("good" if body.status == "approved" else "bad", f"Request {body.status}", body.because)
 
 
+def _begin(view: IncidentView, revert: int) -> None:
+    """The stages of a revert as planned, with its first record: a check may stop it before anything is set."""
+    if revert == view.revert or view.plan is None:
+        return
+    view.revert, view.before_bp = revert, view.plan.before.candidate_bp
+    view.stages = [
+        StageView(stage.number, stage.give_back_bp, stage.desired.candidate_bp) for stage in view.plan.stages
+    ]
+
+
 def _apply_stage(view: IncidentView, record: Record, body: b.Body, line: Callable[..., None]) -> None:
     match body:
         case b.StageIntent() | b.StageOutcome() if body.member is not None:
@@ -336,12 +348,7 @@ def _apply_stage(view: IncidentView, record: Record, body: b.Body, line: Callabl
                 line("info" if ok else "bad", f"Stage {body.stage}: {body.result}", body.sentence)
         case b.StageIntent():
             moving.note(view.members, body)
-            if body.revert != view.revert:
-                view.revert, view.before_bp = body.revert, body.before.split.candidate_bp
-                view.stages = [
-                    StageView(stage.number, stage.give_back_bp, stage.desired.candidate_bp)
-                    for stage in (view.plan.stages if view.plan else ())
-                ]
+            _begin(view, body.revert)
             view.candidate_bp = body.before.split.candidate_bp
             stage = view.stage(body.stage)
             if stage is not None:
@@ -356,6 +363,7 @@ def _apply_stage(view: IncidentView, record: Record, body: b.Body, line: Callabl
             ok = body.result in ("applied", "already")
             line("info" if ok else "bad", f"Stage {body.stage}: {body.result}", body.sentence)
         case b.StageState():
+            _begin(view, body.revert)
             stage = view.stage(body.stage)
             if stage is not None:
                 stage.state, stage.sentence, stage.until = body.state, body.sentence, body.until

@@ -319,3 +319,19 @@ async def test_i2_a_revert_started_by_hand_with_a_made_up_approval_has_no_effect
 
         assert "was not approved" in await until(refused, "the forged revert is refused")
     assert world.target.effects == []
+
+
+async def test_a_doubt_before_the_first_stage_is_told_with_its_reason(world: World) -> None:
+    async with world.worker():
+        await world.open_incident()
+        await world.reaches("asking")
+        world.target.healthy = False
+        await world.approve_by_two()
+        assert "does not answer" in await stopped(world, 1)
+
+        async def told() -> str | None:
+            sent = [one for one in world.channel.sent.values() if one.step.value == "revert_stopped"]
+            return sent[0].text if sent else None
+
+        assert "does not answer" in await until(told, "people are told why it stopped")
+    assert world.target.effects == []
