@@ -124,7 +124,7 @@ class World:
         verifying = VerifyingActivities(self.signals, sealer, self.catalogue, self.ledger, self.targets, fakes.now)
         watching = WatchingActivities(self.signals, sealer, self.catalogue, fakes.now)
         guarding = GuardingActivities(
-            self.target, self.ledger, self.people, self.keys, fakes.now, timedelta(milliseconds=200)
+            self.targets, self.ledger, self.people, self.keys, fakes.now, timedelta(milliseconds=200)
         )
         async with (
             Worker(
@@ -144,7 +144,7 @@ class World:
                     staging.recheck,
                     staging.set_stage,
                     staging.verify_traffic,
-                    CheckingActivities(self.target, self.data, self.ledger, fakes.now).run_checks,
+                    CheckingActivities(self.targets, self.data, self.ledger, fakes.now).run_checks,
                     emergencies.confirm_declared,
                     emergencies.eligible,
                     emergencies.break_glass,
@@ -156,8 +156,8 @@ class World:
                     ShowingActivities(self.ledger, self.cards, self.people, fakes.now).show_ask,
                     reviewing.draft_review,
                     reviewing.close_release,
-                    MarkingActivities(self.target, self.ledger).mark_version,
-                    ReadyingActivities(self.target, self.catalogue, self.ledger).look_at_destination,
+                    MarkingActivities(self.targets, self.ledger).mark_version,
+                    ReadyingActivities(self.targets, self.catalogue, self.ledger).look_at_destination,
                 ],
                 graceful_shutdown_timeout=timedelta(seconds=1),
                 sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
