@@ -125,6 +125,35 @@ async def test_a_row_of_the_bad_version_without_a_disposition_stops_before_anyth
     assert world.target.effects == []
 
 
+async def test_an_index_of_another_version_stops_the_stage_and_both_are_named(world: World, notes: Notes) -> None:
+    """What serves the baseline has loaded the candidate's index: the release is back and answers from the wrong one."""
+    notes.change("create table loaded (index_digest text, embedding_model text)")
+    notes.change("insert into loaded values (?, 'small-1')", world.release.candidate.index)
+    document = world.playbook.model_dump(mode="json", by_alias=True, exclude_none=True)
+    document["data_integrity"]["checks"].append(
+        {
+            "id": "right_index",
+            "kind": "index_version",
+            "source": "notes",
+            "query": 'select index_digest as "index", embedding_model from loaded',
+            "embedding_model": "small-1",
+            "meaning": "the index of the version that users return to is loaded",
+        }
+    )
+    document["data_integrity"]["after"].append("right_index")
+    world.playbook = world.catalogue.the_playbook = Playbook.model_validate(document)
+    async with world.worker():
+        handle = await world.open_incident()
+        await world.approve_by_two()
+        said = await in_stage(world, 3, "stopped")
+        assert world.release.candidate.index in said
+        assert world.release.baseline.index in said
+        assert (await world.view()).status == "reverting"
+        notes.change("update loaded set index_digest = ?", world.release.baseline.index)
+        await world.decide(DecisionKind.resume, cases.JONAS, reason="the right index is loaded")
+        assert (await handle.result()).outcome == "reverted"
+
+
 async def test_a_table_that_cannot_be_read_is_unknown_and_stops(world: World, notes: Notes) -> None:
     async with world.worker():
         await world.open_incident()

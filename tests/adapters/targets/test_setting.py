@@ -99,6 +99,15 @@ async def test_c3_rel4_a_state_that_somebody_else_set_is_already_by_external(har
     assert await harness.effects("c3-external") == 0
 
 
+async def test_r34_a_set_sent_a_hundred_times_changes_the_target_once(harness: Harness, target: Target) -> None:
+    start = await target.read(harness.member)
+    first = await put(harness, target, harness.shares.down, start=start, key="r34")
+    again = [await put(harness, target, harness.shares.down, start=start, key="r34") for _ in range(99)]
+    assert (first.result, {outcome.result for outcome in again}) == ("applied", {"already"})
+    assert (await target.read(harness.member)).revision == first.after.revision
+    assert await harness.effects("r34") == 1
+
+
 async def test_c4_twenty_sets_at_once_end_as_wanted(harness: Harness, target: Target) -> None:
     start = await target.read(harness.member)
     outcomes = await asyncio.gather(
