@@ -86,7 +86,7 @@ class Example:
             watching.cancel()
         found = [*self._proofs(story, await self._world.served()), await self._ledger()]
         self._display.close()
-        print_events("What happened", self._display.events)
+        print_events("What happened", [event for event in self._display.events if event.ended is not None])
         say("", "What both aliases named, asked from outside ten times a second")
         say(*(f"  {self._since(named)}  model: {named.model}   prompt: {named.prompt}" for named in self._named))
         print_proofs(found, self._place.data / "logs")
