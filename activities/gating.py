@@ -280,7 +280,11 @@ class GatingActivities:
         except (TargetUnavailable, TargetRejected):
             return TargetNow(eligible=None, verified_at=None, still_served=None)
         listed = await self._eligible.judge(Version.of(plan.baseline), plan.environment, brief.directory.governance)
-        ready = preflight.ready and preflight.write_permitted and preflight.destination_digest == plan.baseline.digest
+        ready = (
+            preflight.ready
+            and preflight.write_permitted
+            and preflight.destination_digest == plan.member.baseline_digest
+        )
         return TargetNow(
             eligible=ready and listed.eligible,
             verified_at=self._clock() if ready else None,

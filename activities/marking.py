@@ -54,14 +54,15 @@ class MarkingActivities:
             why = await self._tag(member, status)
             if why is None:
                 continue
-            done = f"{member.target!r} shows {plan.candidate.name} as {status} now."
+            where = f"{member.target}/{member.name}"
+            done = f"{where} shows {plan.candidate.name} as {status} now."
             body = VersionMarked(
                 digest=member.candidate_digest,
                 status=status,
                 target=member.target,
                 member=member.name,
                 ok=not why,
-                sentence=f"{member.target!r} could not tag {plan.candidate.name} as {status}: {why}" if why else done,
+                sentence=f"{where} could not tag {plan.candidate.name} as {status}: {why}" if why else done,
             )
             entry = body.entry(key, "worker", incident_id=plan.incident_id, release_id=plan.release_id)
             await self._ledger.append(entry)

@@ -121,6 +121,11 @@ class TargetUnavailable(Exception):
 class TargetRejected(Exception):
     """The target or the adapter refuses this; trying again cannot help."""
 
+    def __init__(self, message: str, raw_sha256: str | None = None) -> None:
+        """`raw_sha256`: the target's answer, where it gave one that is kept."""
+        super().__init__(message)
+        self.raw_sha256 = raw_sha256
+
 
 class TargetAmbiguous(Exception):
     """A write may have happened and the target cannot be read: the stage is unknown, people are asked."""

@@ -51,7 +51,7 @@ from countermand.ledger.bodies import (
     parse_body,
 )
 from countermand.ledger.record import Entry, Kind
-from countermand.plan.evidence import judge_configured, judge_traffic
+from countermand.plan.evidence import judge_configured, judge_traffic, short_revision
 from countermand.plan.model import Moving, Plan
 from countermand.plan.target import CheckResult, CheckWord, SetOutcome, Split, TargetState, Value
 from countermand.plan.traffic import traffic_suffices
@@ -149,7 +149,7 @@ class StagingActivities:
             return Recheck(
                 word="stale" if first else "stop",
                 sentence=f"somebody changed {moving.name} since: {moving.says(state.split)}, "
-                f"revision {state.revision} instead of {revision}.",
+                f"revision {short_revision(state.revision)} instead of {short_revision(revision)}.",
             )
         if not preflight.ready:
             return Recheck(word="stop", sentence="the destination is not ready: " + "; ".join(preflight.problems))
@@ -239,7 +239,7 @@ class StagingActivities:
         except TargetUnavailable as error:
             raise ApplicationError(str(error), type="TargetUnavailable") from error
         except TargetRejected as error:
-            return _no_effect(request, "rejected", str(error))
+            return _no_effect(request, "rejected", str(error), error.raw_sha256)
         except TargetAmbiguous as error:
             return _no_effect(request, "ambiguous", str(error))
 
@@ -354,7 +354,7 @@ def _follower(plan: Plan, position: int) -> str | None:
 
 def _outcome(request: SetRequest, done: SetOutcome, *, recovered: bool) -> StageOutcome:
     moving = request.plan.members[request.member]
-    says, revision = moving.says(done.after.split), done.after.revision
+    says, revision = moving.says(done.after.split), short_revision(done.after.revision)
     match done.result:
         case "applied":
             sentence = f"{moving.name} now: {says}, read back (revision {revision})."
@@ -375,7 +375,9 @@ def _outcome(request: SetRequest, done: SetOutcome, *, recovered: bool) -> Stage
     )
 
 
-def _no_effect(request: SetRequest, result: Literal["rejected", "ambiguous"], why: str) -> StageOutcome:
+def _no_effect(
+    request: SetRequest, result: Literal["rejected", "ambiguous"], why: str, raw_sha256: str | None = None
+) -> StageOutcome:
     return StageOutcome(
         revert=request.revert,
         stage=request.stage,
@@ -385,4 +387,5 @@ def _no_effect(request: SetRequest, result: Literal["rejected", "ambiguous"], wh
         after=None,
         sentence=why,
         member=_follower(request.plan, request.member),
+        raw_sha256=raw_sha256,
     )

@@ -12,7 +12,7 @@ import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from activities.ports import TargetRejected, TargetUnavailable
-from adapters.target_http import Keep, Lost, TargetHttp
+from adapters.target_http import Keep, Lost, TargetHttp, kept_as
 from adapters.target_writes import Answer, Change, checked, set_split
 from countermand.detection.models import Arm
 from countermand.plan.target import (
@@ -107,7 +107,9 @@ class EmbeddedTarget:
         try:
             split = Split(candidate_bp=body.candidate_bp, baseline_bp=body.baseline_bp)
         except ValidationError:
-            raise TargetUnavailable(f"{member.name!r}: the shares in {raw.sha256} are no split") from None
+            raise TargetUnavailable(
+                f"{member.name!r}: the shares in its answer, {kept_as(raw.sha256)}, are no split"
+            ) from None
         return TargetState(
             split=split,
             revision=str(body.generation),
@@ -232,7 +234,7 @@ class EmbeddedTarget:
         try:
             return Answer.already if _WriteBody.model_validate_json(raw.body).already else Answer.applied
         except ValidationError:
-            raise Lost(f"PUT {path}: {raw.sha256} is not the answer expected") from None
+            raise Lost(f"the target's answer to PUT {path}, {kept_as(raw.sha256)}, is not the one expected") from None
 
 
 def _path(member: Member) -> str:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from activities.ports import TargetRejected, TargetUnavailable
 from adapters.target_file import Mark
-from adapters.target_http import Raw
+from adapters.target_http import Raw, kept_as
 from adapters.target_settings import EnvoyMember
 from countermand.canonical import digest
 
@@ -115,7 +115,7 @@ def stats(body: _Stats, cluster: str, raw: Raw) -> dict[str, int]:
         if stat.name is not None and stat.value is not None and stat.name.startswith(prefix)
     }
     if "upstream_rq_total" not in found:
-        raise TargetUnavailable(f"Envoy's answer, kept as {raw.sha256}, counts no requests of cluster {cluster!r}")
+        raise TargetUnavailable(f"Envoy's answer, {kept_as(raw.sha256)}, counts no requests of cluster {cluster!r}")
     return found
 
 

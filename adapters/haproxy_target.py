@@ -15,7 +15,7 @@ from typing import NamedTuple
 from activities.ports import TargetRejected, TargetUnavailable
 from adapters.haproxy_socket import RuntimeSocket
 from adapters.target_counts import Counts, SinceFirstLook
-from adapters.target_http import Keep, Lost
+from adapters.target_http import Keep, Lost, kept_as
 from adapters.target_settings import HaproxyMember
 from adapters.target_weights import not_restorable, split_of
 from adapters.target_writes import Answer, Change, checked, set_split
@@ -163,7 +163,9 @@ class HaproxyTarget:
             raise TargetUnavailable(str(lost)) from None
         if reply == f"{_TOO_HEAVY}\n\n" * 2:
             return Answer.applied
-        raise _refusal(reply, sha256) or TargetUnavailable(f"the answer kept as {sha256} is not the one expected")
+        raise _refusal(reply, sha256) or TargetUnavailable(
+            f"HAProxy's answer, {kept_as(sha256)}, is not the one expected"
+        )
 
     async def write(self, change: Change) -> Answer:
         """Both weights in one line, the growing one first. Raises Lost, TargetUnavailable, TargetRejected."""
@@ -175,7 +177,7 @@ class HaproxyTarget:
         reply, sha256 = await self._command(change.member, ordered)
         if reply == "\n\n":
             return Answer.applied
-        raise _refusal(reply, sha256) or Lost(f"the answer kept as {sha256} is not the one expected")
+        raise _refusal(reply, sha256) or Lost(f"HAProxy's answer, {kept_as(sha256)}, is not the one expected")
 
     async def _command(self, member: Member, weights: dict[Arm, int]) -> tuple[str, str]:
         place = self._place(member)
@@ -189,11 +191,11 @@ class HaproxyTarget:
         except Lost as lost:
             raise TargetUnavailable(str(lost)) from None
         if not text.endswith("\n\n"):
-            raise TargetUnavailable(f"HAProxy's answer, kept as {sha256}, is not whole")
+            raise TargetUnavailable(f"HAProxy's answer, {kept_as(sha256)}, is not whole")
         table = csv.DictReader(text.removeprefix("# ").splitlines())
         rows = {row["svname"]: row for row in table if row.get("pxname") == place.backend}
         if not rows:
-            raise TargetRejected(f"HAProxy has no backend {place.backend!r}, or does not show it (kept as {sha256})")
+            raise TargetRejected(f"HAProxy has no backend {place.backend!r}, or does not show it ({kept_as(sha256)})")
         try:
             backend, arms = rows.pop("BACKEND"), {arm: rows.pop(place.of(arm)) for arm in (Arm.candidate, Arm.baseline)}
             seen = _Seen(arms, backend, {arm: _weight(row) for arm, row in arms.items()}, sha256)
@@ -201,7 +203,7 @@ class HaproxyTarget:
         except (KeyError, TypeError, ValueError):
             wanted = f"{place.candidate!r} and {place.baseline!r}"
             raise TargetRejected(
-                f"backend {place.backend!r}, kept as {sha256}, does not show servers {wanted}"
+                f"backend {place.backend!r}, {kept_as(sha256)}, does not show servers {wanted}"
             ) from None
         if others:
             raise TargetRejected(
@@ -239,7 +241,7 @@ def _state(member: Member, seen: _Seen) -> TargetState:
 
 def _number(seen: _Seen, row: dict[str, str], column: str) -> int:
     if not row.get(column, "").isdecimal():
-        raise TargetUnavailable(f"HAProxy's answer, kept as {seen.sha256}, has no number in {column!r}")
+        raise TargetUnavailable(f"HAProxy's answer, {kept_as(seen.sha256)}, has no number in {column!r}")
     return int(row[column])
 
 
@@ -247,5 +249,5 @@ def _refusal(reply: str, sha256: str) -> TargetRejected | None:
     """Both commands refused for one known reason: then nothing happened. Anything else is not known."""
     for reason in _REFUSALS:
         if reply == f"{reason}\n\n" * 2:
-            return TargetRejected(f"HAProxy says {reason!r}, kept as {sha256}")
+            return TargetRejected(f"HAProxy refused it: {reason!r} (answer {kept_as(sha256)})", sha256)
     return None

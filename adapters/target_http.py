@@ -37,6 +37,11 @@ async def kept(keep: Keep | None, raw: bytes, media_type: str) -> str:
     return digest_bytes(raw) if keep is None else await keep(raw, media_type)
 
 
+def kept_as(sha256: str) -> str:
+    """`kept as 082e0912fd98`: how a sentence names a stored answer. The record of a stage names its whole digest."""
+    return f"kept as {sha256.removeprefix('sha256:')[:12]}"
+
+
 class TargetHttp:
     """A pooled client of one Target. Never puts a token, a header or a body into an exception (C19).
 
@@ -73,7 +78,8 @@ class TargetHttp:
         try:
             return raw, shape.validate_json(raw.body)
         except ValidationError:
-            raise TargetUnavailable(f"GET {path}: {raw.sha256} is not the answer expected") from None
+            answer = f"the target's answer to GET {path.partition('?')[0]}, {kept_as(raw.sha256)}"
+            raise TargetUnavailable(f"{answer}, is not the one expected") from None
 
     async def send(
         self,
@@ -91,22 +97,29 @@ class TargetHttp:
         or a 5xx, and TargetRejected for every other status.
         """
         sent = {"Authorization": f"Bearer {token}"} if token else {}
+        asked = f"{method} {path.partition('?')[0]}"
         # Causes are cut off (`from None`): httpx errors hold the request with its headers.
         try:
             async with asyncio.timeout(_CALL_SECONDS):
                 response = await self._client.request(method, path, headers=sent | (headers or {}), json=json)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise TargetUnavailable(f"{method} {path} was not sent: {type(error).__name__}") from None
+            raise TargetUnavailable(
+                f"the target cannot be reached ({asked} was not sent: {type(error).__name__})"
+            ) from None
         except (httpx.TransportError, TimeoutError) as error:
-            raise Lost(f"{method} {path} had no answer: {type(error).__name__}") from None
+            raise Lost(f"the target did not answer ({asked}: {type(error).__name__})") from None
         media_type = response.headers.get("content-type", "text/plain").partition(";")[0]
         raw = Raw(response.status_code, response.content, await kept(self._keep, response.content, media_type))
         if response.is_success or raw.status in expected:
             return raw
-        said = f"{method} {path} was answered {raw.status}, kept as {raw.sha256}"
+        # The standard's words for the status: what the target wrote there is its own text.
+        status = f"{raw.status} {httpx.codes.get_reason_phrase(raw.status)}".rstrip()
+        said = f"{status} ({asked}, answer {kept_as(raw.sha256)})"
         if raw.status == 429:
-            raise TargetUnavailable(said, _seconds(response.headers.get("retry-after", "")))
-        raise Lost(said) if raw.status >= 500 else TargetRejected(said)
+            raise TargetUnavailable(f"the target is busy: {said}", _seconds(response.headers.get("retry-after", "")))
+        if raw.status >= 500:
+            raise Lost(f"the target failed: {said}")
+        raise TargetRejected(f"the target refused it: {said}", raw.sha256)
 
 
 def _seconds(retry_after: str) -> float | None:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from activities.ports import TargetRejected, TargetUnavailable
 from adapters.target_file import token_in
 from adapters.target_health import health_problems
-from adapters.target_http import Keep, Lost, Raw, TargetHttp
+from adapters.target_http import Keep, Lost, Raw, TargetHttp, kept_as
 from adapters.target_settings import UnleashMember
 from adapters.target_writes import Answer, Change, checked, set_split
 from adapters.unleash_flag import FLAG, Flag, flag_in
@@ -187,7 +187,7 @@ class UnleashTarget:
         except ValidationError:
             said = ""
         if not said.startswith(_CONDITION_FAILED):
-            raise Lost(f"PATCH {path} was answered 500, kept as {raw.sha256}")
+            raise Lost(f"PATCH {path} was answered 500, {kept_as(raw.sha256)}")
         return Answer.moved
 
     async def _look(self, member: Member) -> tuple[Raw, Flag]:

@@ -99,7 +99,10 @@ def add_account(subject: str, name: str = typer.Option(...), password_stdin: boo
     password = sys.stdin.readline().rstrip("\n") if password_stdin else getpass.getpass()
 
     async def work(accounts: Accounts) -> None:
-        await accounts.add(subject, name, password)
+        try:
+            await accounts.add(subject, name, password)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
 
     _with_accounts(work)
     typer.echo(f"account {subject} added")

@@ -47,7 +47,9 @@ async def newest(release_id: str, _: SignedIn, deps: Deps) -> dict[str, Any]:
     """The newest rollout of a release: `countermand.rollout/v1`."""
     views = await rollouts.of_release(deps.ledger, release_id)
     if not views:
-        raise Problem(404, "unknown_rollout", f"release {release_id!r} has no rollout.", "Begin one.")
+        await rollouts.known(deps, release_id)
+        begin_one = f"Begin one: `countermand release rollout start {release_id}`."
+        raise Problem(404, "unknown_rollout", f"release {release_id!r} has no rollout.", begin_one)
     return views[0].json()
 
 

@@ -22,6 +22,13 @@ _STATUS = {
 }
 
 
+#: What each pattern accepts, in words.
+_PATTERNS = {
+    r"^sha256:[0-9a-f]{64}$": "a digest is, `sha256:` and 64 hex digits",
+    r"^[a-z][a-z0-9_-]{0,62}$": "a name is: a small letter, then small letters, digits, '_' and '-', 63 at most",
+}
+
+
 class Problem(Exception):
     """Answered as a problem document. `code` is stable, `detail` quotes the value, `next` says what to do."""
 
@@ -81,4 +88,10 @@ async def invalid(_: Request, error: Exception) -> Response:
     first = error.errors()[0]
     where = "/".join(str(part) for part in first["loc"])
     value = repr(first.get("input"))[:100]
-    return Problem(422, "schema", f"{where}: {first['msg']} (got {value})", "See docs/openapi.json.").response()
+    wanted = _PATTERNS.get(str(first.get("ctx", {}).get("pattern")))
+    if wanted is None and first["type"].startswith("datetime"):
+        wanted = "an instant with its time zone is, for example 2026-12-01T00:00:00Z"
+    said = f"{value} is not accepted; {wanted}" if wanted else f"{first['msg']} (got {value})"
+    return Problem(
+        422, "schema", f"{where}: {said}", "Correct it and try again; docs/openapi.json has every field."
+    ).response()

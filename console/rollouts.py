@@ -11,6 +11,7 @@ from console.deps import Console
 from console.problems import Problem
 from countermand.governance.directory import Directory
 from countermand.governance.shipped import rights_in_force
+from countermand.plan.model import Release
 from countermand.rollout.authority import KINDS, right_to
 from countermand.rollout.plan import Kind
 from countermand.rollout.view import RolloutView, rollouts
@@ -40,18 +41,27 @@ def may(people: Directory, subject: str) -> May:
     return May(start=start, stop=stop, starters=tuple(person.name for person in holders))
 
 
-async def begin(deps: Console, person: Person, release_id: str, kind: Kind) -> Answer:
-    """Plan a rollout, and start it where no person has to. Raises Problem, OutcomeUnknown."""
+async def known(deps: Console, release_id: str) -> Release:
+    """The release of this id. Raises Problem."""
     status = await deps.catalogue.release(release_id)
     if status is None:
         raise Problem(404, "unknown_release", f"there is no release {release_id!r}.", "List the releases.")
+    return status.release
+
+
+async def begin(deps: Console, person: Person, release_id: str, kind: Kind) -> Answer:
+    """Plan a rollout, and start it where no person has to. Raises Problem, OutcomeUnknown."""
+    release = await known(deps, release_id)
     people = await deps.people.snapshot()
     allowed = may(people, person.subject)
     if not (allowed.start or allowed.stop):
         names = ", ".join(allowed.starters) or "nobody"
         raise Problem(403, "not_your_role", f"{person.subject!r} may not begin a rollout.", f"Ask one of: {names}.")
     rollout = RolloutInput(rollout_id=f"rollout-{uuid.uuid4().hex[:8]}", release_id=release_id, kind=kind)
-    answer = await deps.workflows.start_rollout(status.release, rollout)
-    if answer.status in ("impossible", "running"):
+    answer = await deps.workflows.start_rollout(release, rollout)
+    if answer.status == "running":
         raise Problem(409, "wrong_state", answer.sentence, f"`countermand release rollout status {release_id}`")
+    if answer.status == "impossible":
+        another = "Nothing was changed. Another `--kind` may be possible; docs/rollouts.md says what each needs."
+        raise Problem(409, "wrong_state", answer.sentence, another)
     return answer

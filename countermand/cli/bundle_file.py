@@ -58,6 +58,8 @@ def _loaded(file: Path) -> JsonObject:
         raise _unusable(file, f"it cannot be read ({error.strerror})", Exit.usage) from None
     except (YAMLError, UnicodeDecodeError) as error:
         raise _unusable(file, f"it is no YAML: {' '.join(str(error).split())}") from None
+    if document is None:
+        raise _unusable(file, "it is empty")
     if not isinstance(document, dict):
         raise _unusable(file, f"it holds {type(document).__name__}, not keys and values")
     return document

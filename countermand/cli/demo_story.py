@@ -116,12 +116,17 @@ def _end(view: IncidentView | None, playbook: Playbook, records: Sequence[Record
             "verified: the service is shown to be healthy",
             back,
             closed_at,
-            " ".join(check.sentence for check in view.verification) if view and reverted else "",
+            shown(view.verification) if view and reverted else "",
             failed=closed is not None and not reverted,
         ),
         _announced("all-clear sent", Step.all_clear, closed_at if reverted else None, playbook, records),
         _announced("review drafted and announced", Step.review_drafted, closed_at, playbook, records),
     ]
+
+
+def shown(checks: Sequence[b.CheckDone]) -> str:
+    """What checks found, each by its name."""
+    return " ".join(f"{check.name.replace('_', ' ')}: {check.sentence}" for check in checks)
 
 
 def _announced(label: str, step: Step, began: datetime | None, playbook: Playbook, records: Sequence[Record]) -> Event:

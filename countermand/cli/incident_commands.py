@@ -111,6 +111,10 @@ def lines_of(body: JsonObject, newest: int | None = None) -> list[str | Text]:
     for stage in body["stages"]:
         share = f"candidate {stage['candidate_bp'] / 100:g} % of users"
         lines.append(f"  {sign(stage['state'])} stage {stage['number']}: {share}, {spoken(stage['state'])}")
+    for one in body["members"]:
+        asked = f" (asked: {one['wanted']})" if one["wanted"] not in ("", one["says"]) else ""
+        where = one["moving"]["member"]
+        lines.append(f"  {sign(one['configured'])} {where['target']}/{where['name']}: {one['says']}{asked}")
     for ask in body["asks"]:
         missing = f", missing: {', '.join(map(spoken, ask['missing']))}" if ask["missing"] else ""
         lines.append(

@@ -112,10 +112,13 @@ def register(
     output: FormatOption = Format.table,
 ) -> None:
     """Register a release and start its watch. Its playbook must have been sent before."""
+    accepted = "a release as JSON (docs/cli.md has an example)"
     try:
         release = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise Failure(Exit.usage, f"{str(file)!r} cannot be read ({error})", accepted="a release as JSON") from None
+    except OSError as error:
+        raise Failure(Exit.usage, f"{str(file)!r} cannot be read ({error.strerror})", accepted=accepted) from None
+    except ValueError as error:
+        raise Failure(Exit.usage, f"{str(file)!r} is no JSON: {error}", accepted=accepted) from None
     body = client.Api.signed_in().post("/api/v1/releases", release)
     detail(body, [f"✓ {body['release']['release_id']} is watched"], output)
 

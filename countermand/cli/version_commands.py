@@ -10,7 +10,7 @@ from countermand.cli import client
 from countermand.cli.emergency_commands import StepUpOption
 from countermand.cli.exits import Exit
 from countermand.cli.incident_commands import ReasonOption, ResumeOption
-from countermand.cli.output import Column, Format, FormatOption, detail, items, sign
+from countermand.cli.output import Column, Format, FormatOption, detail, items, sign, spoken
 
 Digest = Annotated[str, typer.Argument(help="A bundle or a part of one: sha256:….", show_default=False)]
 EnvironmentOption = Annotated[str, typer.Option("--environment", help="For example production.", show_default=False)]
@@ -19,7 +19,8 @@ EnvironmentOption = Annotated[str, typer.Option("--environment", help="For examp
 def eligible(digest: Digest, environment: EnvironmentOption, output: FormatOption = Format.table) -> None:
     """May users be sent to this version? Exit 0: eligible; 4: not, or not known."""
     body = client.Api.signed_in().get(f"/api/v1/releases/{digest}/eligibility", environment=environment)
-    head = f"{digest} is {'eligible' if body['eligible'] else 'not eligible'} in {environment}: {body['word']}"
+    why = "" if body["eligible"] else f": {spoken(body['word'])}"
+    head = f"{digest} is {'eligible' if body['eligible'] else 'not eligible'} in {environment}{why}"
     detail(body, [head, *(f"  {sign(one['word'])} {one['sentence']}" for one in body["checks"])], output)
     if not body["eligible"]:
         raise typer.Exit(Exit.refused)

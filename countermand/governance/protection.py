@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from countermand.canonical import digest, instant
+from countermand.canonical import digest
 from countermand.governance.limits import Limits
 from countermand.plan.target import Value
 from countermand.playbook.terms import Severity
@@ -79,7 +79,7 @@ def cooldown_flag(moves: Sequence[Reverted], family: str, environment: str, now:
     last = max((one.at for one in _of(moves, family, environment, now)), default=None)
     if last is None or now >= last + limits.cooldown:
         return ""
-    return f"the last revert was at {instant(last)}, less than {format_duration(limits.cooldown)} ago"
+    return f"the last revert was at {last:%Y-%m-%d %H:%M} UTC, less than {format_duration(limits.cooldown)} ago"
 
 
 def ping_pong_flag(moves: Sequence[Reverted], family: str, environment: str, now: datetime, limits: Limits) -> str:

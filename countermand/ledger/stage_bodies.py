@@ -43,6 +43,8 @@ class StageOutcome(Body):
     after: TargetState | None
     sentence: str
     member: str | None = None
+    #: The answer with which the target refused it, kept as evidence.
+    raw_sha256: str | None = None
 
 
 class StageState(Body):

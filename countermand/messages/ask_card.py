@@ -66,7 +66,7 @@ def ask_card(view: IncidentView, ask: AskView) -> AskCard:
         lacking.append("the exact plan")
     if view.verdict is None:
         lacking.append("the evidence")
-    facts = [_what(view, plan), _why(view), _how(plan), _checks(plan)]
+    facts = [_what(view, plan), _why(view, ask), _how(plan), _checks(plan)]
     facts.append(Fact(title="What is not known", lines=tuple(unknowns(view))))
     facts.append(Fact(title="Risks of going back", lines=_risks(plan)))
     facts.append(Fact(title="How it is signed", lines=_signed(opened.signature_class)))
@@ -76,7 +76,7 @@ def ask_card(view: IncidentView, ask: AskView) -> AskCard:
         approval_digest=opened.approval_digest,
         title=f"Roll back {view.opened.candidate_name} to {view.opened.baseline_name}?",
         question=f"May the users of {view.opened.candidate_name} go back to {view.opened.baseline_name} "
-        f"in {len(plan.stages) if plan else 'an unknown number of'} stages?",
+        f"in {_stages(plan)}?",
         deadline=f"{utc(ask.expires_at)}, {in_words(ask.expires_at - opened.opened_at)} after the request",
         expires_at=ask.expires_at,
         facts=tuple(fact for fact in facts if fact.lines),
@@ -114,12 +114,19 @@ def _changed(plan: Plan) -> list[str]:
     return [f"changed together: {', then '.join(named)}", f"if one of them does not follow: {then}"]
 
 
-def _why(view: IncidentView) -> Fact:
+def _stages(plan: Plan | None) -> str:
+    if plan is None:
+        return "an unknown number of stages"
+    return "1 stage" if len(plan.stages) == 1 else f"{len(plan.stages)} stages"
+
+
+def _why(view: IncidentView, ask: AskView) -> Fact:
     verdict = view.verdict
+    again = (f"asked again, because the last try stopped: {ask.tried}",) if ask.tried else ()
     if verdict is None:
-        return Fact(title="Why", lines=(view.opened.sentence, *gate_lines(view)))
+        return Fact(title="Why", lines=(*again, view.opened.sentence, *gate_lines(view)))
     criteria = (one.sentence for one in verdict.criteria if one.sentence not in verdict.sentence)
-    return Fact(title="Why", lines=tuple(dict.fromkeys((verdict.sentence, *criteria, *gate_lines(view)))))
+    return Fact(title="Why", lines=tuple(dict.fromkeys((*again, verdict.sentence, *criteria, *gate_lines(view)))))
 
 
 def _how(plan: Plan | None) -> Fact:

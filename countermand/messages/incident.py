@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from countermand import ids
 from countermand.ledger import bodies as b
 from countermand.ledger.record import Record
 from countermand.messages import moving
@@ -44,6 +45,8 @@ class AskView:
     closed: b.AskClosed | None = None
     closed_at: datetime | None = None
     defaulted: b.AskDefaulted | None = None
+    #: How the try before it stopped; empty for the first one.
+    tried: str = ""
 
     @property
     def status(self) -> str:
@@ -116,6 +119,7 @@ class IncidentView:
     revert: int = 0
     stages: list[StageView] = field(default_factory=list)
     members: list[moving.MemberView] = field(default_factory=list)
+    stopped: str = ""
     before_bp: int | None = None
     candidate_bp: int | None = None
     verification: list[b.CheckDone] = field(default_factory=list)
@@ -273,7 +277,7 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
         case b.GuardState():
             line("bad" if body.state == "blind" else "info", f"Guard: {body.state}", body.sentence)
         case b.VersionMarked():
-            line("info" if body.ok else "bad", f"Tagged {body.status} at {body.target}", body.sentence)
+            line("info" if body.ok else "bad", f"Tagged {body.status} at {body.target}/{body.member}", body.sentence)
         case b.ConsentOpened():
             line("ask", f"Consent asked of {', '.join(body.asked)}", body.subject)
         case b.ConsentVote():
@@ -294,7 +298,7 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
 
 def _apply_ask(view: IncidentView, record: Record, body: b.Body, line: Callable[..., None]) -> None:
     if isinstance(body, b.AskOpened):
-        view.asks.append(AskView(body))
+        view.asks.append(AskView(body, tried=view.stopped))
         line("ask", f"Approval asked of {', '.join(body.asked)}", f"{body.need_people} people needed")
         return
     ask = next((ask for ask in view.asks if ask.opened.ask_id == getattr(body, "ask_id", None)), None)
@@ -345,7 +349,7 @@ def _apply_stage(view: IncidentView, record: Record, body: b.Body, line: Callabl
             moving.note(view.members, body)
             if isinstance(body, b.StageOutcome):
                 ok = body.result in ("applied", "already")
-                line("info" if ok else "bad", f"Stage {body.stage}: {body.result}", body.sentence)
+                line("info" if ok else "bad", f"{_step(body.stage)}, {body.member}: {body.result}", body.sentence)
         case b.StageIntent():
             moving.note(view.members, body)
             _begin(view, body.revert)
@@ -361,10 +365,12 @@ def _apply_stage(view: IncidentView, record: Record, body: b.Body, line: Callabl
             if stage is not None:
                 stage.outcome, stage.sentence = body, body.sentence
             ok = body.result in ("applied", "already")
-            line("info" if ok else "bad", f"Stage {body.stage}: {body.result}", body.sentence)
+            line("info" if ok else "bad", f"{_step(body.stage)}: {body.result}", body.sentence)
         case b.StageState():
             _begin(view, body.revert)
             stage = view.stage(body.stage)
+            if body.state in ("stopped", "partial", "compensated"):
+                view.stopped = body.sentence
             if stage is not None:
                 stage.state, stage.sentence, stage.until = body.state, body.sentence, body.until
                 if body.state in ("completed", "stopped", "aborted", "reversed", "partial", "compensated"):
@@ -373,3 +379,8 @@ def _apply_stage(view: IncidentView, record: Record, body: b.Body, line: Callabl
             tone = "good" if body.state == "completed" else "bad" if body.state in bad else "info"
             who = f" by {body.by}" if body.by else ""
             line("person" if body.by else tone, f"Stage {body.stage} {body.state}{who}", body.sentence)
+
+
+def _step(stage: int) -> str:
+    """What the timeline calls a stage; bringing back what moved is none of the plan's."""
+    return "Bringing back" if stage == ids.REVERSE_STAGE else f"Stage {stage}"

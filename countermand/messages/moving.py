@@ -34,7 +34,10 @@ def note(members: list[MemberView], body: b.StageIntent | b.StageOutcome | b.Che
     """What a record says about one of them."""
     if not members:
         return
-    name = body.member or members[0].moving.name
+    what, where = "", ""
+    if isinstance(body, b.CheckDone):
+        what, _, where = body.name.partition(" ")  # after the last stage: `configured registry/prompt`
+    name = where or body.member or members[0].moving.name
     member = next((one for one in members if one.moving.name == name), None)
     if member is None:
         return
@@ -48,7 +51,7 @@ def note(members: list[MemberView], body: b.StageIntent | b.StageOutcome | b.Che
             elif body.result == "ambiguous":
                 member.says = "not known"
         case b.CheckDone() if body.phase in ("traffic", "verification"):
-            if body.name == "configured":
+            if what == "configured":
                 member.configured = body.word
-            elif body.name == "observed":
+            elif what == "observed":
                 member.observed = body.word

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import get_args
 
 from countermand.plan.model import Bundle, Moving, Plan, PlannedStage, Release
 from countermand.plan.target import Capabilities, Member, Preflight, Split, TargetState, Value
 from countermand.playbook.model import Playbook, Severity
 from countermand.playbook.terms import Part
 from countermand.playbook.units import format_percent
+
+_PARTS = get_args(Part)
 
 
 class NothingToRevert(ValueError):
@@ -80,7 +83,9 @@ def build_plan(
                 time_limit=playbook.revert.stage_time_limit,
             )
         )
-    warnings = [warning for one, at in zip((lead, *followers), found, strict=True) for warning in _warnings(one, at)]
+    moved = (lead, *followers)
+    warnings = [warning for one, at in zip(moved, found, strict=True) for warning in _warnings(one, at)]
+    warnings += _left_behind(release, moved)
     return Plan(
         incident_id=incident_id,
         release_id=release.release_id,
@@ -138,6 +143,17 @@ def _warnings(one: Moving, found: Found) -> list[str]:
     if one.kind == "alias":
         warnings.append(f"{one.name} changes for all users at once")
     return warnings
+
+
+def _left_behind(release: Release, moved: Sequence[Moving]) -> list[str]:
+    """That parts differ which no member holds: they stay as the candidate has them, and nobody tested that bundle."""
+    held = {one.part for one in moved}
+    if None in held:
+        return []
+    left = [part for part in release.candidate.differs_from(release.baseline) if part in _PARTS and part not in held]
+    if not left:
+        return []
+    return [f"nothing here takes back {', '.join(left)}: left as in {release.candidate.name}"]
 
 
 def at_once(plan: Plan, time_limit: timedelta) -> Plan:

@@ -29,19 +29,19 @@ def judge_configured(desired: Split, state: TargetState, kind: MemberKind = "spl
         return CheckResult(
             name="configured",
             word=CheckWord.passed,
-            sentence=f"the target says: {said}, as asked (revision {_short(state.revision)}).",
+            sentence=f"the target says: {said}, as asked (revision {short_revision(state.revision)}).",
             raw_sha256=state.raw_sha256,
         )
     return CheckResult(
         name="configured",
         word=CheckWord.failed,
         sentence=f"the target says: {said}, instead of {says(kind, desired)}: "
-        f"somebody or something else changed it (revision {_short(state.revision)}).",
+        f"somebody or something else changed it (revision {short_revision(state.revision)}).",
         raw_sha256=state.raw_sha256,
     )
 
 
-def _short(revision: str) -> str:
+def short_revision(revision: str) -> str:
     """A revision as people can compare it: digests of contents are long."""
     return revision if len(revision) <= 24 else f"{revision[:24]}…"
 

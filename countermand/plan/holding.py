@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from countermand.plan.evidence import judge_traffic
+from countermand.plan.evidence import judge_traffic, short_revision
 from countermand.plan.model import Moving
 from countermand.plan.target import CheckResult, CheckWord, Observation, Split, TargetState
 
@@ -29,7 +29,7 @@ class Holding:
         if state.split != _BACK:
             self._left = (
                 f"flapping: look {self._looks} found it changed by somebody or something else: "
-                f"{self._moving.says(state.split)} (revision {state.revision})."
+                f"{self._moving.says(state.split)} (revision {short_revision(state.revision)})."
             )
         judged = judge_traffic(_BACK, seen, state.revision, self._residual_bp)
         if self._observed[0] is not CheckWord.failed:

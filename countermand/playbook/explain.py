@@ -15,6 +15,7 @@ from countermand.playbook.model import (
 )
 from countermand.playbook.plain_words import WIDTH, every, in_words, percent, spoken, words, wrapped
 from countermand.playbook.units import format_percent
+from countermand.playbook.way_back import Revert
 from countermand.playbook.worse import share, usually, worse
 
 __all__ = ["WIDTH", "explain"]
@@ -87,6 +88,7 @@ def _way_back(playbook: Playbook) -> Iterator[str]:
         part = "all" if stage.give_back == 10_000 else format_percent(stage.give_back)
         users = f"{part} of the new version's users return"
         yield f"  {number}. {users}, then {in_words(stage.soak)} of watching"
+    yield from _together(revert)
     for check in integrity.checks:
         phases = [phase for phase in PHASES if check in integrity.named(phase)]
         if phases:
@@ -97,6 +99,16 @@ def _way_back(playbook: Playbook) -> Iterator[str]:
         2,
         4,
     )
+
+
+def _together(revert: Revert) -> Iterator[str]:
+    if not revert.together:
+        return
+    named = [f"{one.target}/{one.member}{f' ({one.part})' if one.part else ''}" for one in revert.together]
+    first = f"{revert.target}/{revert.member}{f' ({revert.part})' if revert.part else ''}"
+    yield wrapped(f"with the last step, one after the other: {', then '.join([first, *named])}", 2, 4)
+    then = "what moved is brought back" if revert.on_member_failure == "compensate" else "what moved stays"
+    yield wrapped(f"if one of them cannot be moved, {then} and people are asked", 2, 4)
 
 
 def _healthy(playbook: Playbook) -> Iterator[str]:

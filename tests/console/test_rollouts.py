@@ -108,7 +108,11 @@ async def test_whoever_may_start_or_stop_one_begins_it_and_nobody_else(served: S
     )
     refused = await call(served, cases.LENA, "POST", "/rollout", {"kind": "ramp"})
     assert (refused.status_code, refused.json()["code"]) == (403, "not_your_role")
-    assert (await call(served, cases.JONAS, "GET", "/rollout")).status_code == 404
+    none = await call(served, cases.JONAS, "GET", "/rollout")
+    assert (none.status_code, none.json()["code"]) == (404, "unknown_rollout")
+    unknown = await call(served, cases.JONAS, "GET", "x/rollout")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_release")
+    assert f"'{RELEASE}x'" in unknown.json()["detail"]
 
 
 async def test_a_person_signs_exactly_the_plan_that_is_shown(served: Served) -> None:

@@ -345,3 +345,18 @@ async def test_the_command_line_lists_which_version_was_live_when(served: Served
     assert process.returncode == 0, said
     assert "50 %" in said
     assert "stage 1 of incident inc-1" in said
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/releases/nonsense/eligibility?environment=production", "'nonsense' is not accepted; a digest is, `sha256:`"),
+        (f"/releases/{BASELINE}/eligibility?environment=no%20where", "'no where' is not accepted; a name is:"),
+        ("/services/bot/live?environment=production&at=yesterday", "for example 2026-12-01T00:00:00Z"),
+    ],
+)
+async def test_a_value_of_the_wrong_form_is_quoted_with_what_is_accepted(call: Call, path: str, said: str) -> None:
+    answer = await call(cases.MARIA, "GET", path)
+    assert answer.status_code == 422
+    assert said in answer.json()["detail"]
+    assert "String should match" not in answer.json()["detail"]

@@ -6,6 +6,7 @@ import pytest
 
 from countermand.governance.decision import DecisionKind
 from countermand.ledger.record import Kind
+from countermand.messages.ask_card import ask_card
 from countermand.messages.incident import incident
 from countermand.playbook.model import Playbook
 from tests import cases, fakes
@@ -82,6 +83,14 @@ async def test_a_member_that_is_refused_brings_the_others_back_and_people_are_as
     assert shares(bundle) == [5_000, 10_000, 10_000]
     assert "403" in sentence
     assert "brought back" in sentence
+    view = await bundle.view()
+    told = [line.text for line in view.timeline]
+    assert "Stage 1, indexes/docs: rejected" in told
+    assert told.count("Bringing back, prompts/chat: applied") == 1
+    assert not any("999" in text for text in told)
+    why = next(fact for fact in ask_card(view, view.asks[1]).facts if fact.title == "Why")
+    assert why.lines[0] == f"asked again, because the last try stopped: {sentence}"
+    assert not any("the last try" in line for fact in ask_card(view, view.asks[0]).facts for line in fact.lines)
     assert ("revert_stopped", "operator") in bundle.channel.steps()
     order = [(body["member"], body["stage"]) for body in bundle.ledger.bodies(Kind.stage_intent)]
     assert order[-3:] == [("indexes/docs", 1), ("prompts/chat", 999), (None, 999)]

@@ -113,6 +113,14 @@ def test_an_incident_shows_stages_votes_and_timeline(console: FakeConsole, shell
         "sentence": "Going back in stages.",
         "opened": {"service": "bot", "environment": "prod", "severity": "sev2"},
         "stages": [{"number": 1, "candidate_bp": 4_500, "state": "soaking"}],
+        "members": [
+            {
+                "moving": {"member": {"target": "registry", "name": "prompt"}},
+                "says": "names the candidate",
+                "wanted": "names the baseline",
+                "configured": "waiting",
+            }
+        ],
         "asks": [
             {
                 "opened": {"ask_id": "inc-1-ask-1", "need_people": 2},
@@ -129,6 +137,7 @@ def test_an_incident_shows_stages_votes_and_timeline(console: FakeConsole, shell
     console.on("GET /api/v1/incidents/inc-1", (200, body))
     out = shell("incident", "show", "inc-1").out
     assert "… stage 1: candidate 45 % of users, soaking" in out
+    assert "… registry/prompt: names the candidate (asked: names the baseline)" in out
     assert "✓ request inc-1-ask-1: approved, 2 of 2 people" in out
     assert "2026-03-01 12:00:00 UTC  Incident opened: why" in out
 

@@ -158,3 +158,10 @@ def test_a_bundle_that_is_described_badly_does_not_parse(changes: dict[str, obje
     document["revert"] |= changes
     with pytest.raises(ValidationError, match=place):
         Playbook.model_validate(document)
+
+
+def test_a_plan_by_parts_names_the_parts_that_differ_and_that_nothing_takes_back() -> None:
+    by_parts = together(found(5_000), found(10_000, 10_000, kind="alias"), part="model")
+    assert "nothing here takes back decoding, index: left as in test-bot v7" in by_parts.warnings
+    whole = together(found(5_000), found(10_000, 10_000, kind="alias"))
+    assert not any("takes back" in warning for warning in whole.warnings), "the lead member holds the whole bundle"

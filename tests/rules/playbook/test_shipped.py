@@ -187,3 +187,9 @@ def test_gov_62_the_worst_severities_are_approved_with_a_security_key(path: Path
 def test_the_demo_needs_no_security_key_so_that_everybody_can_run_it() -> None:
     assert {policy.signature for policy in load(DEMO).approvals.values()} == {"standard"}
     assert "security key" not in explain(load(DEMO))
+
+
+def test_the_explanation_of_a_bundle_says_what_moves_with_what_and_what_happens_if_one_does_not() -> None:
+    text = " ".join(explain(load(ROOT / "examples/llm/playbook.yaml")).split())
+    assert "with the last step, one after the other: registry/model (model), then registry/prompt (prompt)" in text
+    assert "if one of them cannot be moved, what moved is brought back and people are asked" in text
