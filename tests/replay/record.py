@@ -8,173 +8,76 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
 
-from countermand import ids
-from countermand.detection.models import Arm
-from countermand.governance.decision import DecisionKind
-from tests import cases, standing
-from tests.waiting import until
+from tests import cases
+from tests import rollouts as roads
+from tests.replay.orders import kinds, steps
+from tests.replay.situations import beside, doubts, reverts, rollouts
 from tests.workflows.conftest import World, start_environment
-from tests.workflows.test_gates import asked_in_slack, authorise, nobody_decides
-from tests.workflows.test_gates import serious_world as serious
-from tests.workflows.test_release_watch import start_watch
-from tests.workflows.test_staged_revert import soaking, with_soak
+from tests.workflows.test_release_rollout import Road
 
 HISTORIES = Path(__file__).parent / "histories"
 
+#: They run beside every incident and mostly do the same.
+COMPANIONS = ("AskCards", "GuardWatch", "Messages", "Review")
+#: Seconds; a situation that takes longer hangs.
+LONGEST = 120
 
-async def approved(world: World) -> None:
-    async with world.worker():
-        handle = await world.open_incident()
-        await world.approve_by_two()
-        await handle.result()
-        await world.decide(DecisionKind.sign_review, cases.MARIA)
-
-
-async def rejected(world: World) -> None:
-    async with world.worker():
-        handle = await world.open_incident()
-        await world.reaches("asking")
-        await world.decide(DecisionKind.reject, cases.MARIA, reason="looked at ten samples, the judge is wrong")
-        await handle.result()
-
-
-async def expired_into_hold(world: World) -> None:
-    async with world.worker():
-        handle = await world.open_incident()
-        view = await world.reaches("asking")
-        assert view.ask is not None
-        approval = world.env.client.get_workflow_handle(view.ask.opened.workflow_id)
-        await world.env.fast_forward(approval, 31 * 60)
-        await world.reaches("held")
-        await world.decide(DecisionKind.abort, cases.JONAS, reason="nobody is here, closing for now")
-        await handle.result()
-
-
-async def aborted_mid_stage(world: World) -> None:
-    await _soaking_slowly(world)
-    async with world.worker():
-        handle = await world.open_incident()
-        await world.approve_by_two()
-        await soaking(world, 1)
-        await world.decide(DecisionKind.abort, cases.JONAS, reason="the judge was wrong, stopping here")
-        await handle.result()
-
-
-async def held_then_reversed(world: World) -> None:
-    await _soaking_slowly(world)
-    async with world.worker():
-        handle = await world.open_incident()
-        await world.approve_by_two()
-        await soaking(world, 1)
-        await world.decide(DecisionKind.hold, cases.JONAS, reason="wait for the support team")
-
-        async def held() -> bool:
-            stage = (await world.view()).stage(1)
-            return stage is not None and stage.state == "held"
-
-        await until(held, "stage 1 is held")
-        await world.decide(DecisionKind.reverse, cases.JONAS, reason="support says the baseline is worse")
-        await handle.result()
-
-
-async def worker_killed_mid_stage(world: World) -> None:
-    world.target.gate = asyncio.Event()
-    async with world.worker():
-        handle = await world.open_incident()
-        await world.approve_by_two()
-
-        async def written() -> bool:
-            return bool(world.target.effects)
-
-        await until(written, "the first effect")
-    world.target.gate = None
-    async with world.worker():
-        await handle.result()
-
-
-async def seen_by_the_watch(world: World) -> None:
-    world.signals.bad[Arm.candidate] = 40
-    async with world.worker():
-        await start_watch(world)
-        await world.approve_by_two()
-        await world.env.client.get_workflow_handle(world.workflow_id).result()
-        watch = ids.watch_workflow(world.release.environment, world.release.release_id)
-        await world.env.client.get_workflow_handle(watch).result()
-
-
-async def automatic(world: World) -> None:
-    serious(world, standing.serious_playbook())
-    await authorise(world)
-    async with world.worker():
-        handle = await world.open_incident()
-        await handle.result()
-
-
-async def proceeded_at_the_time_limit(world: World) -> None:
-    serious(world, standing.proceeding(standing.serious_playbook()))
-    async with world.worker():
-        handle = await world.open_incident()
-        view = await world.reaches("asking")
-        assert view.ask is not None
-        await authorise(world)
-        await asked_in_slack(world, view.ask.opened.ask_id)
-        await nobody_decides(world, world.env, 31)
-        await handle.result()
-
-
-async def _soaking_slowly(world: World) -> None:
-    world.playbook = with_soak("60s")
-    world.catalogue.the_playbook = world.playbook
-
-
-SITUATIONS: list[Callable[[World], Awaitable[None]]] = [
-    approved,
-    rejected,
-    expired_into_hold,
-    aborted_mid_stage,
-    held_then_reversed,
-    worker_killed_mid_stage,
-    seen_by_the_watch,
-    automatic,
-    proceeded_at_the_time_limit,
-]
+W = TypeVar("W", bound=World)
 
 
 async def record(env: WorkflowEnvironment) -> None:
-    """Play every situation and keep the history of each workflow that took part."""
-    for situation in SITUATIONS:
-        world = World(env, cases.playbook())
-        await situation(world)
-        folder = HISTORIES / situation.__name__
-        folder.mkdir(parents=True, exist_ok=True)
-        me = world.workflow_id
-        names = {
-            "incident": me,
-            "approval": ids.approval_workflow(me, 1),
-            "revert": ids.revert_workflow(me, 1),
-            "review": ids.review_workflow(world.incident_id),
-            "watch": ids.watch_workflow(world.release.environment, world.release.release_id),
-        }
-        async for execution in env.client.list_workflows(f"TaskQueue = '{world.queue}'"):
-            for name, workflow_id in names.items():
-                if execution.id == workflow_id:
-                    history = await env.client.get_workflow_handle(workflow_id).fetch_history()
-                    recorded = {"workflow_id": workflow_id, "history": history.to_json_dict()}
-                    (folder / f"{name}.json").write_text(_without_host(recorded))
-                    print(f"{situation.__name__}/{name}: {len(history.events)} events")
+    """Play every situation and keep the histories of the workflows that took part; those from before are deleted."""
+    shutil.rmtree(HISTORIES, ignore_errors=True)
+    known: set[frozenset[str]] = set()
+    for story in (*reverts.SITUATIONS, *doubts.SITUATIONS, *beside.SITUATIONS):
+        await _play(story, World(env, cases.playbook()), known)
+    for ride in rollouts.SITUATIONS:
+        await _play(ride, Road(env, roads.playbook()), known)
 
 
-def _without_host(recorded: dict[str, object]) -> str:
-    """Compact JSON with the recording machine's name and process numbers left out.
+async def _play(situation: Callable[[W], Awaitable[None]], world: W, known: set[frozenset[str]]) -> None:
+    """Play one. Of companions no history is kept that does nothing which the `known` ones have not done."""
+    await asyncio.wait_for(situation(world), LONGEST)
+    folder = HISTORIES / situation.__name__
+    folder.mkdir(parents=True)
+    client = world.env.client
+    found = [one async for one in client.list_workflows(f"TaskQueue = '{world.queue}'")]
+    found.sort(key=lambda one: one.start_time)
+    handles = [client.get_workflow_handle(one.id, run_id=one.run_id) for one in found]
+    histories = [(await handle.fetch_history()).to_json_dict() for handle in handles]
+    names: Counter[str] = Counter()
+    for one, history in zip(found, histories, strict=True):
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", one.workflow_type).lower()
+        names[name] += 1
+        does = kinds(history) | {name}
+        if one.workflow_type not in COMPANIONS or does not in known:
+            known.add(does)
+            file = folder / (f"{name}.json" if names[name] == 1 else f"{name}_{names[name]}.json")
+            file.write_text(_lean({"workflow_id": one.id, "history": history}))
+            print(f"{situation.__name__}/{file.stem}: {len(history['events'])} events")
+    for one, handle in reversed(list(zip(found, handles, strict=True))):  # children first: they would end with parents
+        if one.status is WorkflowExecutionStatus.RUNNING:
+            await handle.terminate("recorded")
+
+
+def _lean(recorded: dict[str, Any]) -> str:
+    """Compact JSON without what the replayer never looks at (the input of steps, the recording machine's name and
+    process numbers).
 
     Raises ValueError for a history with a stack trace: an activity failed that should not, and its paths are ours.
     """
+    for step, _ in steps(recorded["history"]):
+        step.pop("input", None)
     text = json.dumps(recorded, separators=(",", ":"), sort_keys=True)
     if (at := text.find('"stackTrace":"  File')) >= 0:
         raise ValueError(f"{recorded['workflow_id']!r} holds the trace of a failed activity: {text[at - 200 : at]!r}")

@@ -93,7 +93,7 @@ async def test_r119_a_freeze_that_takes_long_can_be_aborted(world: World) -> Non
 
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.parent.name)
 def test_i10_no_recorded_incident_starts_a_revert_before_its_evidence_is_frozen(path: Path) -> None:
-    """Recorded before break-glass and waivers existed there: a completed freeze stands before every revert."""
+    """The freeze came to its end before every revert. In these stories glass is broken late, and gaps are waived."""
     events: list[dict[str, Any]] = json.loads(path.read_text())["history"]["events"]
     freezes, frozen, reverts = set(), None, []
     for event in events:
