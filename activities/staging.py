@@ -190,7 +190,9 @@ class StagingActivities:
         plan = request.plan
         back = request.stage != ids.REVERSE_STAGE
         lacking = _not_planned(request) or await self._lacking(request, undo=not back)
-        if lacking := lacking or (back and await self._not_eligible(plan)):
+        if not lacking and back:
+            lacking = await self._not_eligible(plan)
+        if lacking:
             outcome = _no_effect(request, "rejected", lacking)
         else:
             async with heartbeating():

@@ -113,7 +113,7 @@ def lacking_undo(plan: Plan, records: Sequence[Record], keys: GatewayKeys, direc
     when a follower does not follow, and the Ledger shows one that was tried and did not. records: decisions of the
     incident and writes of its release, in order. What came before another plan wrote says nothing about this one.
     """
-    since = []
+    since: list[object] = []
     for record in records:
         body = parse_body(record)
         if isinstance(body, StageIntent | RolloutIntent) and body.plan_digest != plan.digest:
