@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -62,11 +63,11 @@ class PlannedRollout(Value):
 
 
 class SetShare(Value):
-    """`step` 0 is the way back. `revision`: what the target must still say; None after an unclear write, where the
-    fence protects instead."""
+    """`step` 0 is the way back; steps count from 1. `revision`: what the target must still say; None after an unclear
+    write, where the fence protects instead."""
 
     plan: RolloutPlan
-    step: int
+    step: Annotated[int, Field(ge=0)]
     revision: str | None
 
 
@@ -231,6 +232,9 @@ class RollingActivities:
         known = await self._ledger.find(key)
         if known is not None:
             return RolloutEnded.model_validate(known.body)
+        shown = request.signals if request.outcome == "done" else None
+        if lacking := await self._proof.unfounded(plan, shown, request.wanted):
+            raise ApplicationError(lacking, non_retryable=True)
         seen, why = None, ""
         if request.wanted is not None:
             async with heartbeating():
