@@ -97,7 +97,7 @@ class TargetHttp:
                 response = await self._client.request(method, path, headers=sent | (headers or {}), json=json)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise TargetUnavailable(f"{method} {path} was not sent: {type(error).__name__}") from None
-        except (httpx.TransportError, TimeoutError) as error:
+        except (httpx.HTTPError, TimeoutError) as error:  # with them, a body that cannot be decoded
             raise Lost(f"{method} {path} had no answer: {type(error).__name__}") from None
         media_type = response.headers.get("content-type", "text/plain").partition(";")[0]
         raw = Raw(response.status_code, response.content, await kept(self._keep, response.content, media_type))
