@@ -79,13 +79,13 @@ class RolloutProof:
         set something."""
         if why := await self._not_planned(plan):
             return why
+        if (ended := await self._ledger.find(ids.rollout_record(plan.rollout_id, "ended"))) is not None:
+            return f"this rollout is over: {RolloutEnded.model_validate(ended.body).outcome.replace('_', ' ')}."
         if not step:
             begun = await self._ledger.find(f"{plan.key(1)}/intent")
             return "" if begun is not None else "this rollout has set nothing that could be taken back."
         if step > len(plan.steps):
             return f"the plan has no step {step!r}; it has {len(plan.steps)}."
-        if (ended := await self._ledger.find(ids.rollout_record(plan.rollout_id, "ended"))) is not None:
-            return f"this rollout is over: {RolloutEnded.model_validate(ended.body).outcome.replace('_', ' ')}."
         records = await self._ledger.records(
             release_id=plan.release_id, kinds=[Kind.release_registered, Kind.decision, *TROUBLE]
         )

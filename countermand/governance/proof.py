@@ -121,15 +121,16 @@ def lacking_undo(plan: Plan, records: Sequence[Record], keys: GatewayKeys, direc
         else:
             since.append(body)
     for decision in _signed(plan, since, keys).values():
-        if decision.kind is DecisionKind.reverse and _may(decision, directory):
+        if decision.kind is DecisionKind.reverse and permitted(decision, directory):
             return ""
     if plan.on_member_failure == "compensate" and _left_behind(plan, since):
         return ""
     return "nobody who may do so signed that this is undone."
 
 
-def _may(decision: Decision, directory: Directory) -> bool:
-    """Decisions stand in the Ledger as they were submitted, before anybody judged them."""
+def permitted(decision: Decision, directory: Directory) -> bool:
+    """Whether a person made it who may: decisions stand in the Ledger as they were submitted, before anybody judged
+    them."""
     try:
         directory.permit(decision.kind, decision.actor.roles)
     except Refused:

@@ -329,6 +329,21 @@ async def test_steps_count_from_one_and_end_with_the_last() -> None:
     assert "has no step" in outcome.sentence
 
 
+@pytest.mark.parametrize("over", [True, False], ids=["over", "still open"])
+async def test_the_way_back_of_a_ramp_gives_no_users_to_a_candidate_that_was_taken_back_since(over: bool) -> None:
+    """An incident that a person declared took it to 0 % and is closed; the ramp had begun at 2 %."""
+    road = Road()
+    road.target.split = Split.candidate(200)
+    plan = await road.plan("ramp")
+    await road.says(DecisionKind.start_rollout, plan, cases.LENA)
+    assert (await road.set(plan)).result == "applied"
+    if over:
+        await road.end(plan, outcome="handed_over", wanted=None)
+    road.target.split = Split.candidate(0)
+    assert (await road.set(plan, 0)).result == "rejected"
+    assert road.target.split == Split.candidate(0)
+
+
 async def test_the_start_of_a_rollout_that_is_over_carries_nothing_any_more() -> None:
     road = Road()
     plan = await road.plan("ramp")
