@@ -10,8 +10,18 @@ from temporalio.exceptions import ApplicationError
 from activities.ports import Ledger, LedgerConflict
 from countermand.canonical import NotCanonical
 from countermand.ledger.bodies import CheckDone
-from countermand.ledger.record import Entry, LineTooLong
+from countermand.ledger.record import Entry, Kind, LineTooLong
 from countermand.plan.target import CheckResult, CheckWord, Value
+
+#: What proofs rest on and no workflow writes: only the activity that did it says so, or the console that heard it.
+DONE_ELSEWHERE = frozenset(
+    {
+        *(Kind.release_registered, Kind.decision, Kind.plan, Kind.ask_opened, Kind.freeze_completed),
+        *(Kind.gate_decided, Kind.ask_defaulted, Kind.glass_broken, Kind.stage_intent, Kind.stage_outcome),
+        *(Kind.rollout_planned, Kind.rollout_intent, Kind.rollout_outcome, Kind.rollout_promoted, Kind.rollout_ended),
+        *(Kind.version_denied, Kind.version_quarantined, Kind.standing_revoked, Kind.rehearsal_passed),
+    }
+)
 
 
 class RecordRequest(Value):
@@ -34,7 +44,11 @@ class RecordingActivities:
 
     @activity.defn(name="record")
     async def record(self, request: RecordRequest) -> Recorded:
-        """Append idempotently. A conflict or an entry without canonical form is a bug, never retried."""
+        """Append idempotently. A conflict, an entry without canonical form, or one that is not a workflow's to write,
+        is a bug or a forgery, never retried."""
+        for entry in request.entries:
+            if entry.kind in DONE_ELSEWHERE:
+                raise ApplicationError(f"{entry.kind.value!r} is not a workflow's to record", non_retryable=True)
         if not request.entries:
             return Recorded(seq=await self._ledger.head())
         try:

@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -21,7 +22,6 @@ from activities.ports import (
     KeyRing,
     Ledger,
     RoleDirectory,
-    Target,
     TargetAmbiguous,
     TargetRejected,
     Targets,
@@ -33,7 +33,7 @@ from countermand import ids
 from countermand.governance.eligible import Version
 from countermand.ledger.bodies import RolloutEnded, RolloutIntent, RolloutOutcome, RolloutPlanned
 from countermand.plan.build import members_of
-from countermand.plan.target import SetOutcome, Split, Value
+from countermand.plan.target import SetOutcome, Split, TargetState, Value
 from countermand.playbook.units import Duration, format_percent
 from countermand.rollout.conditions import TROUBLE, reasons_to_ask, trouble
 from countermand.rollout.plan import CannotRollOut, Kind, RolloutPlan, ServedState, build
@@ -62,11 +62,11 @@ class PlannedRollout(Value):
 
 
 class SetShare(Value):
-    """`step` 0 is the way back. `revision`: what the target must still say; None after an unclear write, where the
-    fence protects instead."""
+    """`step` 0 is the way back; steps count from 1. `revision`: what the target must still say; None after an unclear
+    write, where the fence protects instead."""
 
     plan: RolloutPlan
-    step: int
+    step: Annotated[int, Field(ge=0)]
     revision: str | None
 
 
@@ -178,7 +178,11 @@ class RollingActivities:
         desired = plan.steps[step - 1].desired if step else plan.before.split
         try:
             target = self._targets(plan.member.target)
-            await self._intend(target, request, desired)
+            now = await target.read(plan.member)
+            if not step and desired.candidate_bp > now.split.candidate_bp:
+                share = format_percent(now.split.candidate_bp)
+                return _no_effect(request, "rejected", f"the way back never raises a share: it is {share} already.")
+            await self._intend(now, request, desired)
             if step and plan.lease is not None:
                 await leases_of(target).lease(
                     plan.member,
@@ -203,7 +207,7 @@ class RollingActivities:
             rollout_id=plan.rollout_id, step=step, result=done.result, after=done.after, sentence=_sentence(done)
         )
 
-    async def _intend(self, target: Target, request: SetShare, desired: Split) -> None:
+    async def _intend(self, before: TargetState, request: SetShare, desired: Split) -> None:
         plan, key = request.plan, request.plan.key(request.step)
         if await self._ledger.find(f"{key}/intent") is not None:
             return
@@ -211,7 +215,7 @@ class RollingActivities:
             rollout_id=plan.rollout_id,
             step=request.step,
             desired=desired,
-            before=await target.read(plan.member),
+            before=before,
             key=key,
             fence=plan.fence(request.step),
             plan_digest=plan.digest,
@@ -231,6 +235,9 @@ class RollingActivities:
         known = await self._ledger.find(key)
         if known is not None:
             return RolloutEnded.model_validate(known.body)
+        shown = request.signals if request.outcome == "done" else None
+        if lacking := await self._proof.unfounded(plan, shown, request.wanted):
+            raise ApplicationError(lacking, non_retryable=True)
         seen, why = None, ""
         if request.wanted is not None:
             async with heartbeating():

@@ -10,7 +10,7 @@ from activities.ports import Catalogue, KeyRing, Ledger, RoleDirectory
 from countermand import ids
 from countermand.governance.eligible import Version
 from countermand.governance.shipped import rights_in_force
-from countermand.ledger.bodies import ReleaseRegistered, RolloutPlanned, RolloutPromoted, VerdictChanged
+from countermand.ledger.bodies import ReleaseRegistered, RolloutEnded, RolloutPlanned, RolloutPromoted, VerdictChanged
 from countermand.ledger.record import Kind, Record
 from countermand.plan.model import Release
 from countermand.rollout.authority import lacking_start
@@ -24,7 +24,7 @@ from countermand.rollout.conditions import (
     trouble,
     unfit,
 )
-from countermand.rollout.plan import RolloutPlan
+from countermand.rollout.plan import RolloutPlan, ServedState
 
 
 class RolloutProof:
@@ -49,15 +49,43 @@ class RolloutProof:
         why = trouble(await self._ledger.records(release_id=plan.release_id, kinds=TROUBLE))
         return f"{why}; the incident takes over." if why and not plan.goes_back else ""
 
-    async def lacking(self, plan: RolloutPlan, step: int) -> str:
-        """Why this step must not be set; empty when it may. Step 0, the way back, needs no more than that the rollout
-        set something."""
+    async def unfounded(self, plan: RolloutPlan, shown: tuple[str, ...] | None, wanted: ServedState | None) -> str:
+        """Why a rollout cannot have ended like this; empty when it can. shown: the signals of one that ended well."""
+        if why := await self._not_planned(plan):
+            return why
+        if wanted not in (None, plan.before, plan.ends_with):
+            return "this is not a state that the plan ends with."
+        last = plan.steps[-1].number
+        if shown is not None and not await self._promoted(plan, last, shown):
+            return f"step {last} was not shown to be healthy in {', '.join(shown) or 'any signal'}."
+        return ""
+
+    async def _not_planned(self, plan: RolloutPlan) -> str:
         planned = await self._ledger.find(ids.rollout_record(plan.rollout_id, "planned"))
         if planned is None or RolloutPlanned.model_validate(planned.body).plan_digest != plan.digest:
             return f"the ledger holds no rollout {plan.rollout_id!r} with this plan."
+        return ""
+
+    async def _promoted(self, plan: RolloutPlan, step: int, signals: tuple[str, ...] | None = None) -> bool:
+        """Whether this step was shown to be healthy; in exactly these signals, where they are given."""
+        found = await self._ledger.find(ids.rollout_record(plan.rollout_id, f"promoted/{step}"))
+        if found is None:
+            return False
+        body = RolloutPromoted.model_validate(found.body)
+        return body.plan_digest == plan.digest and signals in (None, body.signals)
+
+    async def lacking(self, plan: RolloutPlan, step: int) -> str:
+        """Why this step must not be set; empty when it may. Step 0, the way back, needs no more than that the rollout
+        set something."""
+        if why := await self._not_planned(plan):
+            return why
+        if (ended := await self._ledger.find(ids.rollout_record(plan.rollout_id, "ended"))) is not None:
+            return f"this rollout is over: {RolloutEnded.model_validate(ended.body).outcome.replace('_', ' ')}."
         if not step:
             begun = await self._ledger.find(f"{plan.key(1)}/intent")
             return "" if begun is not None else "this rollout has set nothing that could be taken back."
+        if step > len(plan.steps):
+            return f"the plan has no step {step!r}; it has {len(plan.steps)}."
         records = await self._ledger.records(
             release_id=plan.release_id, kinds=[Kind.release_registered, Kind.decision, *TROUBLE]
         )
@@ -76,10 +104,8 @@ class RolloutProof:
             return f"{why}."
         if why := await self.unfit(Version.of(plan.candidate), plan.environment):
             return f"{plan.candidate.name} may not be given to users: {why}."
-        if step > 1:
-            earlier = await self._ledger.find(ids.rollout_record(plan.rollout_id, f"promoted/{step - 1}"))
-            if earlier is None or RolloutPromoted.model_validate(earlier.body).plan_digest != plan.digest:
-                return f"step {step - 1} was not shown to be healthy."
+        if step > 1 and not await self._promoted(plan, step - 1):
+            return f"step {step - 1} was not shown to be healthy."
         return await self._not_started(plan, registered, records)
 
     async def _not_started(self, plan: RolloutPlan, registered: ReleaseRegistered, records: list[Record]) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -60,6 +61,9 @@ from countermand.playbook.units import Duration
 
 _POLL = timedelta(milliseconds=700)
 
+#: Position in a plan's members, counted from its beginning.
+Position = Annotated[int, Field(ge=0)]
+
 
 class RecheckRequest(Value):
     """`revisions`: what members must still say, by position in the plan: the Plan's before the first stage, ours
@@ -89,7 +93,7 @@ class SetRequest(Value):
     expected_revision: str | None
     attempt: int
     glass: str | None = None
-    member: int = 0
+    member: Position = 0
 
 
 class TrafficRequest(Value):
@@ -101,7 +105,7 @@ class TrafficRequest(Value):
     time_limit: Duration
     key: str
     attempt: int
-    member: int = 0
+    member: Position = 0
 
 
 class StagingActivities:
@@ -184,8 +188,10 @@ class StagingActivities:
         if done is not None:
             return StageOutcome.model_validate(done.body)
         plan = request.plan
-        back = request.desired in plan.asks_of(request.member)
-        lacking = await self._lacking(request, undo=not back) or (back and await self._not_eligible(plan))
+        back = request.stage != ids.REVERSE_STAGE
+        lacking = _not_planned(request) or await self._lacking(request, undo=not back)
+        if not lacking and back:
+            lacking = await self._not_eligible(plan)
         if lacking:
             outcome = _no_effect(request, "rejected", lacking)
         else:
@@ -226,8 +232,11 @@ class StagingActivities:
         known = await self._ledger.find(f"{request.key}/intent")
         try:
             target = self._targets(member.target)
+            before = await target.read(member)
+            if raised := _raised(request, before):
+                return _no_effect(request, "rejected", raised)
             if known is None:
-                await self._record_intent(request, await target.read(member))
+                await self._record_intent(request, before)
             done = await target.set(
                 member,
                 request.desired,
@@ -244,25 +253,24 @@ class StagingActivities:
             return _no_effect(request, "ambiguous", str(error))
 
     async def _lacking(self, request: SetRequest, *, undo: bool) -> str:
-        """Why the Ledger holds nothing that carries this effect; empty when it does (I2). `undo`: the plan does not ask
-        for it, so that it can only bring back the state before.
+        """Why the Ledger holds nothing that carries this effect; empty when it does (I2). `undo`: it brings back the
+        state before the plan.
 
         Nothing in the request is believed: the request for approval and its end, the use of break-glass or the gate
         and its standing authorisation, and the signed decisions are read from the Ledger, and signatures are checked
         with this worker's own keys, so that starting workflows by hand effects nothing.
         """
         plan, keys = request.plan, self._keys.gateway_keys()
-        kinds = [Kind.ask_opened, Kind.ask_closed, Kind.decision, Kind.glass_broken]
-        kinds += [Kind.stage_intent, Kind.stage_outcome, *FREEZE_KINDS]
+        kinds = [Kind.ask_opened, Kind.ask_closed, Kind.decision, Kind.glass_broken, *FREEZE_KINDS]
         records = await self._ledger.records(incident_id=plan.incident_id, kinds=kinds)
         directory = await self._people.snapshot()
         if request.glass is None and (unsafe := lacking_freeze(records, keys, directory)):
             return unsafe
         if undo:
-            moving = plan.members[request.member]
-            if request.desired != moving.before:
-                return f"the plan does not ask for this: {moving.name} {moving.says(request.desired)}."
-            if lacking := lacking_undo(plan, records, keys):
+            writes = [Kind.stage_intent, Kind.stage_outcome, Kind.rollout_intent]
+            written = await self._ledger.records(release_id=plan.release_id, kinds=writes)
+            in_order = sorted((*records, *written), key=lambda one: one.seq)
+            if lacking := lacking_undo(plan, in_order, keys, directory):
                 return lacking
         by_votes = "nobody was asked to vote on this plan."
         if request.ask_id is not None:
@@ -349,7 +357,31 @@ def _unreadable(word: CheckWord, error: Exception) -> CheckResult:
 
 def _follower(plan: Plan, position: int) -> str | None:
     """Name of the follower at this position; None for the member that moves in stages."""
-    return plan.members[position].name if position else None
+    return plan.members[position].name if 0 < position < len(plan.members) else None
+
+
+def _not_planned(request: SetRequest) -> str:
+    """Why the plan has no such step, whoever asks for it; empty when it has."""
+    plan, number = request.plan, request.stage
+    if request.member >= len(plan.members):
+        return f"the plan has no member at {request.member!r}; it has {len(plan.members)}."
+    moving = plan.members[request.member]
+    wanted = moving.before if number == ids.REVERSE_STAGE else None
+    for stage in plan.stages:
+        if stage.number == number and request.member in plan.due(number):
+            wanted = plan.desired(stage, request.member)
+    if request.desired != wanted:
+        return f"the plan does not ask for this: {moving.name} {moving.says(request.desired)} in stage {number!r}."
+    fence = ids.fence(moving.before_fence, number)  # a higher one would overtake plans that came later
+    return "" if request.fence == fence else f"fence {request.fence!r} is not the one of stage {number!r}: {fence}."
+
+
+def _raised(request: SetRequest, now: TargetState) -> str:
+    """That a stage of the way back would give users to the candidate; empty when it would not."""
+    if request.stage == ids.REVERSE_STAGE or request.desired.candidate_bp <= now.split.candidate_bp:
+        return ""
+    moving = request.plan.members[request.member]
+    return f"a stage never raises the candidate's share: {moving.name} is at {moving.says(now.split)} already."
 
 
 def _outcome(request: SetRequest, done: SetOutcome, *, recovered: bool) -> StageOutcome:

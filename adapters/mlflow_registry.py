@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from activities.ports import TargetRejected
+from adapters.target_file import MAX_KEY
 from adapters.target_http import Raw, TargetHttp
 from adapters.target_settings import MlflowMember
 from countermand.canonical import canonical, digest_bytes
@@ -69,7 +70,7 @@ _MODEL, _VERSION, _PAGED = TypeAdapter(_ModelAnswer), TypeAdapter(_VersionAnswer
 class AliasMark(Value):
     """What we keep in a tag of the registered model: which write of ours the alias comes from."""
 
-    key: str
+    key: Annotated[str, Field(max_length=MAX_KEY)]
     fence: int
     version: str
 

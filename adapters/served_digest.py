@@ -55,7 +55,7 @@ class Probes:
             try:
                 async with turns:
                     answer = await self._client.get(serving.url)
-            except httpx.TransportError:
+            except httpx.HTTPError:
                 seen.errors += 1
                 return
             digest = answer.headers.get(serving.header)

@@ -19,6 +19,10 @@ from countermand.plan.target import Value
 _LOCK_SECONDS = 2.0
 
 
+#: Far beyond any key of ours: what is longer was written by somebody else, and would not fit into a record.
+MAX_KEY = 1_000
+
+
 class Mark(Value):
     """What we keep beside the weights: which write of ours they come from.
 
@@ -26,7 +30,7 @@ class Mark(Value):
     weights beside it, somebody edited them after us and the key no longer tells who.
     """
 
-    key: str
+    key: Annotated[str, Field(max_length=MAX_KEY)]
     fence: Annotated[int, Field(ge=0)]
     generation: Annotated[int, Field(ge=0)]
     candidate: Annotated[int, Field(ge=0)]

@@ -106,7 +106,7 @@ class TargetHttp:
             raise TargetUnavailable(
                 f"the target cannot be reached ({asked} was not sent: {type(error).__name__})"
             ) from None
-        except (httpx.TransportError, TimeoutError) as error:
+        except (httpx.HTTPError, TimeoutError) as error:  # with them, a body that cannot be decoded
             raise Lost(f"the target did not answer ({asked}: {type(error).__name__})") from None
         media_type = response.headers.get("content-type", "text/plain").partition(";")[0]
         raw = Raw(response.status_code, response.content, await kept(self._keep, response.content, media_type))

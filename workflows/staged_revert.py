@@ -209,10 +209,15 @@ class StagedRevert:
         return None
 
     async def _part(self, stage: PlannedStage, failed: Failed) -> Stop:
-        """A follower did not follow: bring back what moved, where the plan says so and nobody else is behind it; else
-        leave it for people (TGT-20, TGT-21)."""
+        """A follower did not follow: bring back what moved, where the plan says so, nobody else is behind it and nobody
+        said otherwise meanwhile; else leave it for people (TGT-20, TGT-21)."""
         if self._plan.on_member_failure == "hold" or not failed.unmoved:
             return Stop("partial", f"{failed.sentence} The bundle is divided now: {self._members.table}.")
+        if (said := self._commanded()) is not None:  # whoever holds or breaks the glass wants no users on the candidate
+            await self._steps.note(
+                stage, "partial", f"{failed.sentence} Nothing is brought back, because: {said.sentence}"
+            )
+            return said
         self._reversals += 1
         not_back = await self._members.bring_back(self._reversals, workflow.now() + stage.time_limit)
         if not not_back:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from countermand.governance.decision import DecisionKind, GatewayKeys, Refused
 from countermand.governance.directory import Directory
+from countermand.governance.proof import permitted
 from countermand.ledger.bodies import DecisionMade, FreezeCompleted, FreezeWaived, parse_body
 from countermand.ledger.record import Kind, Record
 
@@ -27,9 +28,9 @@ def lacking_freeze(records: Sequence[Record], keys: GatewayKeys, directory: Dire
         decision = body.decision
         try:
             keys.verify(decision)
-            directory.permit(decision.kind, decision.actor.roles)
         except Refused:
             continue
-        if decision.kind is DecisionKind.proceed_incomplete and decision.incident_id == incident_id:
+        meant = (decision.kind, decision.incident_id) == (DecisionKind.proceed_incomplete, incident_id)
+        if meant and permitted(decision, directory):
             return ""
     return "the evidence is not frozen, and nobody who may do so signed that it goes on without it."

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 from countermand.ledger.guard_bodies import RequarantineBreach
+from countermand.messages.fencing import fenced
 from countermand.plan.model import Plan
 from countermand.plan.target import Member, TargetState
 from countermand.playbook.units import format_percent
 
+#: Most characters of a key that others wrote.
+_KEY = 100
 #: What a share above the one that was left means: the bad version is back, another version uses the split, or the
 #: target does not tell which one it is.
 Seen = Literal["as_left", "back", "other", "cannot_tell"]
@@ -40,7 +43,7 @@ def who(key: str | None, left_key: str | None, incident_id: str | None) -> str:
     """
     if key is None or key == left_key:
         return "unknown"
-    return f"Countermand in incident {incident_id}" if incident_id else f"a writer with the key {key!r}"
+    return f"Countermand in incident {incident_id}" if incident_id else f"a writer with the key {fenced(key, _KEY)!r}"
 
 
 def breach(plan: Plan, member: Member, left_bp: int, state: TargetState, by: str) -> RequarantineBreach:

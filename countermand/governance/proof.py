@@ -17,6 +17,7 @@ from countermand.ledger.bodies import (
     AskOpened,
     DecisionMade,
     GlassBroken,
+    RolloutIntent,
     StageIntent,
     StageOutcome,
     parse_body,
@@ -105,37 +106,49 @@ def lacking_break_glass(
     return ""
 
 
-def lacking_undo(plan: Plan, records: Sequence[Record], keys: GatewayKeys) -> str:
+def lacking_undo(plan: Plan, records: Sequence[Record], keys: GatewayKeys, directory: Directory) -> str:
     """Why members may not be brought back to the state before the plan; empty when they may.
 
-    Either a person signed `reverse` for this incident, or the plan says that what moved is brought back when a follower
-    does not follow, and the Ledger shows one that was tried and did not.
+    Either somebody who may do so signed `reverse` for this incident, or the plan says that what moved is brought back
+    when a follower does not follow, and the Ledger shows one that was tried and did not. records: decisions of the
+    incident and writes of its release, in order. What came before another plan wrote says nothing about this one.
     """
-    bodies = [parse_body(record) for record in records]
-    if any(one.kind is DecisionKind.reverse for one in _signed(plan, bodies, keys).values()):
+    since: list[object] = []
+    for record in records:
+        body = parse_body(record)
+        if isinstance(body, StageIntent | RolloutIntent) and body.plan_digest != plan.digest:
+            since = []
+        else:
+            since.append(body)
+    for decision in _signed(plan, since, keys).values():
+        if decision.kind is DecisionKind.reverse and permitted(decision, directory):
+            return ""
+    if plan.on_member_failure == "compensate" and _left_behind(plan, since):
         return ""
-    if plan.on_member_failure == "compensate" and _left_behind(plan, bodies):
-        return ""
-    return "nobody signed that this is undone."
+    return "nobody who may do so signed that this is undone."
+
+
+def permitted(decision: Decision, directory: Directory) -> bool:
+    """Whether a person made it who may: decisions stand in the Ledger as they were submitted, before anybody judged
+    them."""
+    try:
+        directory.permit(decision.kind, decision.actor.roles)
+    except Refused:
+        return False
+    return decision.actor.principal == "person" and not directory.is_excluded(decision.actor.subject)
 
 
 def _left_behind(plan: Plan, bodies: Sequence[object]) -> bool:
-    """Whether a follower of this plan was tried and is known not to have moved."""
-    tried = {
-        (body.revert, body.member)
-        for body in bodies
-        if isinstance(body, StageIntent)
-        and (body.plan_digest, body.stage) == (plan.digest, plan.stages[-1].number)
-        and body.member is not None
-    }
-    moved = {
-        (body.revert, body.member)
-        for body in bodies
-        if isinstance(body, StageOutcome)
-        and body.stage == plan.stages[-1].number
-        and body.result in ("applied", "already", "ambiguous")
-    }
-    return bool(tried - moved)
+    """Whether a follower of this plan was tried and is known not to have moved, the last time it was tried."""
+    last, left = plan.stages[-1].number, set()
+    for body in bodies:
+        match body:
+            case StageIntent(member=str() as member, stage=stage) if (body.plan_digest, stage) == (plan.digest, last):
+                left.add(member)
+            case StageOutcome(member=str() as member, stage=stage) if stage == last:
+                if body.result in ("applied", "already", "ambiguous"):
+                    left.discard(member)
+    return bool(left)
 
 
 def _signed(plan: Plan, bodies: Sequence[object], keys: GatewayKeys) -> dict[str, Decision]:

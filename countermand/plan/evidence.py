@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from countermand.detection.models import Arm, BlockState, Row
 from countermand.detection.positive import n_min, share_interval, upper_bound
+from countermand.messages.fencing import fenced
 from countermand.plan.model import MemberKind, says
 from countermand.plan.target import CheckResult, CheckWord, Observation, Preflight, Split, TargetState
 from countermand.playbook.integrity import DestinationHealthy, DigestServed, ErrorRate, TargetCheck
@@ -64,7 +65,10 @@ def judge_traffic(desired: Split, seen: Observation, revision: str, residual_bp:
     if seen.revision != revision:
         return answer(CheckWord.unknown, f"the router still counts revision {seen.revision}, not {revision}.")
     if seen.neither is not None:
-        return answer(CheckWord.failed, f"{seen.neither} was served, which is neither the candidate nor the baseline.")
+        return answer(
+            CheckWord.failed,
+            f"{fenced(seen.neither, 100)} was served, which is neither the candidate nor the baseline.",
+        )
     if desired.candidate_bp == 0 and seen.candidate_users:
         return answer(
             CheckWord.failed, f"{seen.candidate_users} of {users} {seen.counts} were still served by the candidate."

@@ -69,7 +69,7 @@ def number(cell: Cell) -> Decimal:
         found = Decimal(str(cell))
     except InvalidOperation:
         found = Decimal("NaN")
-    if isinstance(cell, bool) or not found.is_finite() or len(str(cell)) > _DIGITS:
+    if isinstance(cell, bool) or not found.is_finite() or max(len(str(cell)), abs(found.adjusted())) > _DIGITS:
         raise Unanswered("the source gave a value that is no number.")
     return found
 

@@ -161,10 +161,6 @@ class Plan(Value):
         """What this stage asks of the member at this position."""
         return stage.desired if position == 0 else Split.candidate(0)
 
-    def asks_of(self, position: int) -> set[Split]:
-        """Every state that the plan ever asks of the member at this position."""
-        return {self.desired(stage, position) for stage in self.stages if position in self.due(stage.number)}
-
     @property
     def expected_duration(self) -> timedelta:
         """Soaks and settling only; checks and traffic add to it."""

@@ -24,6 +24,11 @@ BINDINGS: tuple[str, ...] = get_args(Binding)
 
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _WRITING = re.compile(r"\b(insert\s+into|update\s+\S+\s+set|delete\s+from|merge\s+into)\b", re.IGNORECASE)
+_ACTING = re.compile(
+    r"""\b(dblink\w*|lo_\w+|load_extension|nextval|setval|set_config|pg_(?:advisory|cancel|logical|ls|notify|promote|read"""
+    r"""|reload|rotate|sleep|switch|terminate|try_advisory|write)\w*|query_to_xml\w*)"?\s*\(""",
+    re.IGNORECASE,
+)
 #: Every name that SQLAlchemy would take for a bind parameter, even within quotes.
 _NAMED = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
 
@@ -34,7 +39,8 @@ def named(query: str) -> list[str]:
 
 
 def _reads(query: str) -> str:
-    # The connection cannot write whatever stands here; this only says so before an incident.
+    # The connection cannot write whatever stands here; this only says so before an incident. What functions do besides
+    # reading (end other sessions, open files and connections) is for the rights of the account to refuse as well.
     bare = _COMMENT.sub(" ", query).strip()
     first = bare.split(maxsplit=1)[0].lower() if bare else ""
     if first not in ("select", "with"):
@@ -43,6 +49,8 @@ def _reads(query: str) -> str:
         raise ValueError(f"{_start(query)!r} holds more than one statement; write one SELECT without `;`")
     if found := _WRITING.search(bare):
         raise ValueError(f"{found[0]!r} changes data; a check only reads: write one SELECT, or WITH … SELECT")
+    if found := _ACTING.search(bare):
+        raise ValueError(f"{found[1]!r} does more than read; a check only reads: leave it out")
     for name in named(query):
         if name not in BINDINGS:
             raise ValueError(f"':{name}' is no bind parameter; accepted are :{', :'.join(BINDINGS)}")

@@ -21,6 +21,7 @@ from activities.staging import Recheck, RecheckRequest, SetRequest, StagingActiv
 from adapters.database import Database
 from adapters.ledger import SqlLedger
 from adapters.migrate import upgrade
+from countermand import ids
 from countermand.governance.break_glass import use_digest
 from countermand.governance.decision import Actor, Decision, DecisionKind, SignatureClass
 from countermand.governance.eligible import Version
@@ -93,9 +94,10 @@ class Bench:
         return await ActivityEnvironment().run(self.staging.recheck, request)
 
     async def effect(self, plan: Plan, desired: Split | None = None, key: str = "k") -> StageOutcome:
+        stage = ids.REVERSE_STAGE if desired == plan.before else 1
         request = SetRequest(
-            plan=plan, ask_id=None, revert=1, stage=1, desired=desired or plan.stages[0].desired, key=key,
-            fence=len(key), expected_revision=None, attempt=0, glass="d-1",
+            plan=plan, ask_id=None, revert=1, stage=stage, desired=desired or plan.stages[0].desired, key=key,
+            fence=ids.fence(plan.before_fence, stage), expected_revision=None, attempt=0, glass="d-1",
         )  # fmt: skip
         return await ActivityEnvironment().run(self.staging.set_stage, request)
 

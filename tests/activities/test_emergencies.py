@@ -12,6 +12,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.briefing import Brief, BriefingActivities, BriefRequest
 from activities.emergencies import EmergencyActivities, GlassRequest, GlassTaken
 from activities.staging import SetRequest, StagingActivities
+from countermand import ids
 from countermand.governance.break_glass import use_digest
 from countermand.governance.decision import Actor, Decision, DecisionKind, SignatureClass
 from countermand.ledger.bodies import DecisionMade, GlassBroken, StageOutcome
@@ -77,14 +78,15 @@ class Place:
         return await ActivityEnvironment().run(self.emergencies.break_glass, request)
 
     async def effect(self, plan: Plan, desired: Split | None = None, glass: str | None = "d-1") -> StageOutcome:
+        stage = ids.REVERSE_STAGE if desired == plan.before else 1
         request = SetRequest(
             plan=plan,
             ask_id=None,
             revert=1,
-            stage=1,
+            stage=stage,
             desired=desired or Split.candidate(0),
             key=f"key/{len(self.ledger.lines)}",
-            fence=1_000,
+            fence=ids.fence(plan.before_fence, stage),
             expected_revision=None,
             attempt=0,
             glass=glass,

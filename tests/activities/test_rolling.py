@@ -6,6 +6,8 @@ import uuid
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.rolling import EndRollout, PlannedRollout, PlanRollout, RollingActivities, SetShare
@@ -19,6 +21,7 @@ from countermand.ledger.bodies import (
     RolloutEnded,
     RolloutOutcome,
     RolloutPlanned,
+    RolloutPromoted,
     StageIntent,
     VerdictChanged,
     VersionDenied,
@@ -60,6 +63,15 @@ class Road:
 
     async def set(self, plan: RolloutPlan, step: int = 1) -> RolloutOutcome:
         return await self.env.run(self.acts.set_share, SetShare(plan=plan, step=step, revision=None))
+
+    async def shown(self, plan: RolloutPlan, step: int, *signals: str) -> None:
+        """This step was shown to be healthy."""
+        body = RolloutPromoted(
+            rollout_id=plan.rollout_id, step=step, plan_digest=plan.digest, signals=signals, certificate={},
+            sentence="Shown.",
+        )  # fmt: skip
+        key = ids.rollout_record(plan.rollout_id, f"promoted/{step}")
+        await self.ledger.append(body.entry(key, "worker", release_id=plan.release_id))
 
     async def end(self, plan: RolloutPlan, **changes: Any) -> RolloutEnded:
         said = {
@@ -156,8 +168,9 @@ async def test_a_cleanup_that_was_not_verified_makes_the_next_sandbox_ask() -> N
     await road.set(first)
     road.target.split = Split.candidate(0)
     assert (await road.planned("sandbox", "rollout-2")).asks == ("sandbox rollout-1 still runs",)
-    before = first.before.model_copy(update={"baseline_digest": None})
-    assert (await road.end(first, wanted=before)).restored is False
+    road.target.split = Split.candidate(200)
+    assert (await road.end(first, outcome="stopped")).restored is False
+    road.target.split = Split.candidate(0)
     assert (await road.planned("sandbox", "rollout-3")).asks == ("sandbox rollout-1 did not verify its cleanup",)
 
 
@@ -285,6 +298,7 @@ async def test_the_return_after_a_way_back_restores_the_recorded_state_digest_by
     plan = await road.plan("reintroduce")
     assert [step.desired.candidate_bp for step in plan.steps] == [2_500, 4_500, 5_000]
     road.target.split = Split.candidate(5_000)
+    await road.shown(plan, 3, "hallucinations")
     ended = await road.end(plan, wanted=plan.ends_with)
     assert ended.restored is True
     assert ended.seen_digest == plan.ends_with.digest
@@ -295,8 +309,76 @@ async def test_a_restore_is_verified_by_digest_and_gives_the_lease_back() -> Non
     plan = await road.plan("sandbox")
     await road.set(plan)
     assert (await road.set(plan, 0)).result == "applied"
+    await road.shown(plan, 1, "hallucinations")
     ended = await road.end(plan)
     assert (ended.restored, ended.seen_digest) == (True, plan.before.digest)
     assert road.target.held == {}
     assert road.ledger.kinds()[Kind.rollout_ended.value] == 1
     assert (await road.planned("sandbox", "rollout-2")).asks == ()
+
+
+async def test_steps_count_from_one_and_end_with_the_last() -> None:
+    """A step counted from the end would be one that nobody showed to be healthy."""
+    road = Road()
+    plan = await road.plan("ramp")
+    await road.says(DecisionKind.start_rollout, plan, cases.LENA)
+    with pytest.raises(ValidationError, match="greater than or equal to 0"):
+        SetShare(plan=plan, step=-1, revision=None)
+    outcome = await road.set(plan, len(plan.steps) + 1)
+    assert (outcome.result, road.target.effects) == ("rejected", [])
+    assert "has no step" in outcome.sentence
+
+
+@pytest.mark.parametrize("over", [True, False], ids=["over", "still open"])
+async def test_the_way_back_of_a_ramp_gives_no_users_to_a_candidate_that_was_taken_back_since(over: bool) -> None:
+    """An incident that a person declared took it to 0 % and is closed; the ramp had begun at 2 %."""
+    road = Road()
+    road.target.split = Split.candidate(200)
+    plan = await road.plan("ramp")
+    await road.says(DecisionKind.start_rollout, plan, cases.LENA)
+    assert (await road.set(plan)).result == "applied"
+    if over:
+        await road.end(plan, outcome="handed_over", wanted=None)
+    road.target.split = Split.candidate(0)
+    assert (await road.set(plan, 0)).result == "rejected"
+    assert road.target.split == Split.candidate(0)
+
+
+async def test_the_start_of_a_rollout_that_is_over_carries_nothing_any_more() -> None:
+    road = Road()
+    plan = await road.plan("ramp")
+    await road.says(DecisionKind.start_rollout, plan, cases.LENA)
+    await road.end(plan, outcome="doubtful", wanted=None)
+    outcome = await road.set(plan)
+    assert (outcome.result, road.target.effects) == ("rejected", [])
+    assert "over" in outcome.sentence
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"signals": ("hallucinations",)}, "not shown to be healthy in hallucinations"),
+        ({"signals": ("hallucinations", "fairness")}, "not shown"),
+        ({"outcome": "stopped", "wanted": None, "forged": True}, "no rollout"),
+    ],
+)
+async def test_an_end_that_nothing_shows_is_not_recorded(changes: dict[str, Any], why: str) -> None:
+    road = Road()
+    plan = await road.plan("sandbox")
+    if "fairness" in changes.get("signals", ()):
+        await road.shown(plan, 1, "hallucinations")
+    if changes.pop("forged", False):
+        plan = plan.model_copy(update={"environment": "production"})
+    with pytest.raises(ApplicationError, match=why) as refused:
+        await road.end(plan, **changes)
+    assert refused.value.non_retryable
+    assert road.ledger.bodies(Kind.rollout_ended) == []
+
+
+async def test_a_way_back_is_verified_against_the_state_of_the_plan_and_no_other() -> None:
+    road = Road()
+    plan = await road.plan("sandbox")
+    await road.set(plan)
+    still_there = plan.before.model_copy(update={"split": road.target.split})
+    with pytest.raises(ApplicationError, match="not a state that the plan ends with"):
+        await road.end(plan, outcome="stopped", wanted=still_there)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from activities.ports import TargetRejected
+from countermand import ids
 from countermand.governance.decision import DecisionKind
 from countermand.ledger.record import Kind
 from countermand.messages.ask_card import ask_card
@@ -12,6 +16,7 @@ from countermand.playbook.model import Playbook
 from tests import cases, fakes
 from tests.waiting import until
 from tests.workflows.conftest import World
+from workflows.staged_revert import StagedRevert
 
 
 def together(policy: str) -> Playbook:
@@ -123,6 +128,34 @@ async def test_somebody_elses_change_is_never_overwritten_nor_compensated(bundle
         await bundle.open_incident()
         await bundle.approve_by_two()
         assert "divided" in await stage_is(bundle, "partial")
+    assert shares(bundle) == [0, 0, 10_000]
+
+
+@pytest.mark.parametrize("said", ["hold", "glass"])
+async def test_nothing_is_brought_back_to_the_bad_version_once_somebody_held_it_or_broke_the_glass(
+    bundle: World, said: str
+) -> None:
+    index = bundle.targets("indexes")
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def refused_later(*_: object, **__: object) -> object:
+        begun.set()
+        await go_on.wait()
+        raise TargetRejected("403: the write token may not change this alias")
+
+    index.set = refused_later  # type: ignore[method-assign, assignment]
+    async with bundle.worker():
+        await bundle.open_incident()
+        await bundle.approve_by_two()
+        await asyncio.wait_for(begun.wait(), 20)
+        if said == "hold":
+            await bundle.decide(DecisionKind.hold, cases.JONAS, reason="stay where we are, I look at the index")
+        else:
+            revert = bundle.env.client.get_workflow_handle(ids.revert_workflow(bundle.workflow_id, 1))
+            await revert.signal(StagedRevert.overrule, "somebody broke the glass")
+        go_on.set()
+        sentence = await stage_is(bundle, "held" if said == "hold" else "stopped")
+        assert ("I look at the index" in sentence) == (said == "hold")
     assert shares(bundle) == [0, 0, 10_000]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -127,3 +128,11 @@ async def test_a_source_that_is_down_or_asked_in_sql_is_no_answer(tmp_path: Path
         await down.ask(Question(query="select 1"), AMPLE)
     with pytest.raises(Unanswered, match=r"token file .* cannot be read"):
         await HttpDataSource(settings, fakes.FakeLedger().put_blob).ask(Question(get=Get(path="/x")), AMPLE)
+
+
+async def test_an_answer_that_unpacks_to_far_more_than_its_size_is_not_unpacked(stub: Stub) -> None:
+    bomb = gzip.compress(gzip.compress(b"1" * 20_000_000))
+    stub.respond = lambda _query: answered(200, bomb, "Content-Encoding: gzip, gzip")
+    with pytest.raises(Unanswered, match="compressed"):
+        await source(stub).ask(Question(get=Get(path="/x")), AMPLE)
+    assert "accept-encoding: identity" in stub.requests[0].lower()

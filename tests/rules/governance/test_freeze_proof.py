@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from countermand.governance.decision import Decision, DecisionKind, Refused
+from countermand.governance.decision import Actor, Decision, DecisionKind, Refused
 from countermand.governance.directory import Directory, unattainable
 from countermand.governance.freeze_proof import lacking_freeze
 from countermand.ledger.bodies import Body, DecisionMade, FreezeCompleted, FreezeIncomplete, FreezeWaived
@@ -30,10 +30,9 @@ def records(*bodies: Body) -> list[Record]:
     ]
 
 
-def signed(who: str = cases.JONAS, **changes: object) -> Decision:
-    return a_decision(
-        an_ask(), DecisionKind.proceed_incomplete, an_actor(who), ask_id=None, approval_digest=None, **changes
-    )
+def signed(who: str | Actor = cases.JONAS, **changes: object) -> Decision:
+    actor = an_actor(who) if isinstance(who, str) else who
+    return a_decision(an_ask(), DecisionKind.proceed_incomplete, actor, ask_id=None, approval_digest=None, **changes)
 
 
 def waived(decision: Decision) -> FreezeWaived:
@@ -98,3 +97,14 @@ def test_a_playbook_that_asks_needs_somebody_who_may_answer() -> None:
     assert "if_incomplete" in " ".join(unattainable(asking, directory()))
     assert unattainable(asking, open_to("incident_commander")) == []
     assert unattainable(cases.playbook(), directory()) == []
+
+
+def test_i10_automation_and_people_who_may_never_take_part_cannot_go_on_without_the_rest() -> None:
+    machine = an_actor(cases.JONAS, principal="automation")
+    decision = signed(machine)
+    assert lacking(PART, DecisionMade(decision=decision), waived(decision))
+    rights = cases.governance().model_dump(mode="json")["rights"]
+    rules = cases.governance(rights=rights | {"proceed_incomplete": ("incident_commander",)})
+    shut_out = directory(rules.model_copy(update={"excluded": (cases.JONAS,)}))
+    person = signed()
+    assert lacking(PART, DecisionMade(decision=person), waived(person), people=shut_out)

@@ -47,9 +47,14 @@ def test_what_the_way_back_left_is_no_breach() -> None:
         ("ours", "ours", None, "unknown"),
         ("argo/1", "ours", None, "a writer with the key 'argo/1'"),
         ("other", "ours", "inc-2", "Countermand in incident inc-2"),
+        ("\u202enow", "ours", None, "a writer with the key '<U+202E>now'"),
     ],
 )
 def test_who_moved_it_is_only_said_where_the_target_tells(
     key: str | None, left: str, incident: str | None, said: str
 ) -> None:
     assert who(key, left, incident) == said
+
+
+def test_a_key_that_somebody_wrote_to_keep_the_breach_out_of_the_record_is_cut() -> None:
+    assert len(who("k" * 100_000, "ours", None)) < 200

@@ -117,3 +117,11 @@ def test_checks_of_the_destination_say_what_they_found() -> None:
     sticky = seen(0, 1, errors=11).model_copy(update={"unknown": "users stay together."})
     assert judge_check(rate, ready, sticky, "").word is CheckWord.failed
     assert judge_check(rate, ready, sticky.model_copy(update={"requests": 0}), "").sentence == "users stay together."
+
+
+def test_what_a_service_says_that_it_serves_is_shown_as_untrusted_text() -> None:
+    strange = seen(0, 1_000).model_copy(update={"neither": "\u202e" + "x" * 10_000})
+    result = judge_traffic(Split.candidate(0), strange, "7", 200)
+    assert result.word is CheckWord.failed
+    assert "<U+202E>" in result.sentence
+    assert len(result.sentence) < 300

@@ -206,3 +206,10 @@ def test_whatever_a_source_gives_is_a_finite_number_or_no_answer(value: object) 
 def test_a_count_that_would_swamp_the_record_is_no_answer(given: Answer) -> None:
     found = judged(GROWING, given, first=True)
     assert (found.word, found.measured) == (UNKNOWN, ())
+
+
+@pytest.mark.parametrize("written", ["1e999999999", "-1e999999999", "1e-999999999"])
+def test_a_number_beyond_all_measure_is_no_answer_and_stops_no_other_check(written: str) -> None:
+    counted = judged(FIXED, answer("notes", (written,)), ("notes", "5"))
+    assert counted.word is UNKNOWN
+    assert judged(FEW, answer("n", (written,))).word is UNKNOWN

@@ -100,6 +100,16 @@ BAD: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "checks[2].query",
         ("'delete from' changes data",),
     ),
+    "a function that does more than read": (
+        "kind: sql_invariant\n      source: notes\n      query: select Pg_Terminate_Backend(pid) from pg_stat_activity",
+        "checks[2].query",
+        ("'Pg_Terminate_Backend' does more than read",),
+    ),
+    "a function in quotes that does more than read": (
+        "kind: sql_invariant\n      source: notes\n      query: select \"dblink_exec\" ('x', 'drop table notes')",
+        "checks[2].query",
+        ("'dblink_exec' does more than read",),
+    ),
     "a second statement": (
         "kind: sql_invariant\n      source: notes\n      query: select 1; drop table notes",
         "checks[2].query",
