@@ -223,6 +223,7 @@ class ReleaseRollout:
     async def _finish(self, end: End) -> RolloutEnded:
         """Go back where it has to, read back what users get, and tell people."""
         self._box.over = True
+        traffic = self._brief.playbook.revert.traffic
         plan, outcome, sentence, wanted = self._plan, end.outcome, end.sentence, None
         handed_over = outcome == "trigger" and not plan.goes_back
         if outcome == "not_started":
@@ -244,7 +245,9 @@ class ReleaseRollout:
                 signals=end.signals,
             ),
             summary="What do users get now?",
-            **policies.wait_for_evidence((plan.lease or timedelta()) + timedelta(minutes=1)),
+            **policies.wait_for_evidence(
+                (plan.lease or timedelta()) + traffic.settle + traffic.time_limit + timedelta(minutes=1)
+            ),
         )
         await self._tell(Step.rollout_ended, "end")
         return ended

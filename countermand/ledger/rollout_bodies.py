@@ -50,6 +50,19 @@ class RolloutOutcome(Body):
     sentence: str
 
 
+class RolloutTraffic(Body):
+    """The target says the share of a step, and traffic shows it: only evidence from now on counts for the step.
+
+    basis: `configured_only` where nobody can see traffic and the playbook takes that.
+    """
+
+    KIND: ClassVar[Kind] = Kind.rollout_traffic
+    rollout_id: str
+    step: int
+    basis: Literal["verified", "configured_only"]
+    sentence: str
+
+
 class RolloutPromoted(Body):
     """A step was shown to be healthy: the certificate, the signals it covers, and what was seen."""
 
@@ -73,8 +86,8 @@ class RolloutHeld(Body):
 
 
 class RolloutEnded(Body):
-    """How a rollout ended. restored: whether the state it had to end with was read back, digest by digest; None where
-    that was left to an incident, or nothing had been changed."""
+    """How a rollout ended. restored: whether the state it had to end with was read back, digest by digest, and traffic
+    shows it; None where that was left to an incident, or nothing had been changed."""
 
     KIND: ClassVar[Kind] = Kind.rollout_ended
     rollout_id: str

@@ -160,6 +160,16 @@ async def test_no_data_certifies_nothing_and_the_sandbox_goes_back_in_doubt(envi
     assert road.shares == [100, 0]
 
 
+async def test_a_share_that_traffic_never_shows_certifies_nothing_and_ends_in_doubt(road: Road) -> None:
+    road.leased.users = 0
+    async with road.rolling():
+        result = await road.over(await road.start("sandbox"))
+    assert (result.outcome, result.restored) == ("doubtful", False)
+    assert "no traffic is not success" in result.sentence
+    assert road.ledger.bodies(Kind.rollout_promoted) == []
+    assert road.shares == [100, 0]
+
+
 async def test_a_lease_that_the_target_ended_ends_the_sandbox(road: Road) -> None:
     road.leased.lost = True
     async with road.rolling():
