@@ -239,6 +239,7 @@ class RollingActivities:
                     same, shows = await self._shows(plan, seen.split)
                     why = f"{why} {shows}"
         lacking = request.wanted is not None and not same
+        stays = request.outcome == "done" and not lacking and not plan.goes_back
         ended = RolloutEnded(
             rollout_id=plan.rollout_id,
             kind=plan.kind,
@@ -251,6 +252,8 @@ class RollingActivities:
             wanted_digest=request.wanted.digest if request.wanted else None,
             seen_digest=seen.digest if seen else None,
             signals=request.signals,
+            candidate_bp=plan.ends_with.split.candidate_bp if stays else None,
+            candidate_parts=Version.of(plan.candidate).parts,
         )
         await self._ledger.append(ended.entry(key, "worker", release_id=plan.release_id))
         return ended

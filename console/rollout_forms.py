@@ -80,9 +80,9 @@ def _start(view: RolloutView, status: ReleaseStatus, people: Directory, subject:
     digest, before = view.plan.digest, format_percent(view.plan.before.split.candidate_bp)
     if view.held is not None:
         step = view.steps[view.held.step - 1]
-        does = (f"Watch step {view.held.step} on at {step.share} of users.",)
+        on = (f"Watch step {view.held.step} on at {step.share} of users.",)
         otherwise = f"If nobody decides by {utc(view.held.until)}, the candidate goes back to {before} of users."
-        return RolloutForm("start_rollout", "Watch on", does, otherwise, off, digest)
+        return RolloutForm("start_rollout", "Watch on", on, otherwise, off, digest)
     does = (f"Give {view.plan.candidate.name} to users, as planned here.", *plan_lines(view.plan))
     otherwise = f"If nobody starts it by {utc(view.planned.until)}, it is over and nothing was changed."
     return RolloutForm("start_rollout", "Start it", does, otherwise, off, digest)

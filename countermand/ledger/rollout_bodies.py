@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
+from pydantic import Field
+
 from countermand.ledger.body import Body
 from countermand.ledger.record import Kind
 from countermand.plan.target import Split, TargetState
@@ -87,7 +89,9 @@ class RolloutHeld(Body):
 
 class RolloutEnded(Body):
     """How a rollout ended. restored: whether the state it had to end with was read back, digest by digest, and traffic
-    shows it; None where that was left to an incident, or nothing had been changed."""
+    shows it; None where that was left to an incident, or nothing had been changed. candidate_bp: the share that users
+    keep and that was shown to be healthy; None for every other end. candidate_parts: digest of each part by its name.
+    """
 
     KIND: ClassVar[Kind] = Kind.rollout_ended
     rollout_id: str
@@ -101,3 +105,5 @@ class RolloutEnded(Body):
     wanted_digest: str | None = None
     seen_digest: str | None = None
     signals: tuple[str, ...] = ()
+    candidate_bp: int | None = None
+    candidate_parts: dict[str, str] = Field(default_factory=dict)

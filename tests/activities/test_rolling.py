@@ -338,6 +338,15 @@ async def test_the_return_after_a_way_back_restores_the_recorded_state_digest_by
     assert ended.seen_digest == plan.ends_with.digest
 
 
+async def test_a_ramp_that_is_done_says_which_share_users_keep_and_nothing_else_does() -> None:
+    road = Road()
+    ramp, sandbox = await road.plan("ramp"), await road.plan("sandbox", "rollout-2")
+    kept = await road.end(ramp, wanted=None)
+    assert (kept.outcome, kept.candidate_bp) == ("done", 5_000)
+    assert kept.candidate_parts["prompt"] == road.release.candidate.prompt
+    assert (await road.end(sandbox)).candidate_bp is None
+
+
 async def test_a_restore_is_verified_by_digest_and_gives_the_lease_back() -> None:
     road = Road()
     plan = await road.plan("sandbox")
