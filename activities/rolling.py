@@ -239,7 +239,7 @@ class RollingActivities:
                     same, shows = await self._shows(plan, seen.split)
                     why = f"{why} {shows}"
         lacking = request.wanted is not None and not same
-        stays = request.outcome == "done" and not lacking and not plan.goes_back
+        stays = request.outcome == "done" and not (lacking or plan.goes_back or plan.unmoved)
         ended = RolloutEnded(
             rollout_id=plan.rollout_id,
             kind=plan.kind,

@@ -134,7 +134,10 @@ class ReleaseRollout:
             if step is not self._plan.steps[-1]:
                 await self._tell(Step.rollout_promoted, str(step.number))
         share = format_percent(self._plan.steps[-1].desired.candidate_bp)
-        return End("done", f"Shown to be healthy at {share} of users.", self._signals)
+        sentence = f"Shown to be healthy at {share} of users."
+        if self._plan.left and not self._plan.goes_back:
+            sentence += f" The release is not complete: {self._plan.left}"
+        return End("done", sentence, self._signals)
 
     async def _climb(self, step: RolloutStep) -> End | None:
         """One step; None when it was shown to be healthy."""

@@ -89,8 +89,10 @@ class RolloutHeld(Body):
 
 class RolloutEnded(Body):
     """How a rollout ended. restored: whether the state it had to end with was read back, digest by digest, and traffic
-    shows it; None where that was left to an incident, or nothing had been changed. candidate_bp: the share that users
-    keep and that was shown to be healthy; None for every other end. candidate_parts: digest of each part by its name.
+    shows it; None where that was left to an incident, or nothing had been changed.
+
+    candidate_bp: the share of users who keep the whole candidate, shown to be healthy; None for every other end.
+    candidate_parts: digest of each part of the candidate by its name.
     """
 
     KIND: ClassVar[Kind] = Kind.rollout_ended

@@ -345,6 +345,8 @@ async def test_a_ramp_that_is_done_says_which_share_users_keep_and_nothing_else_
     assert (kept.outcome, kept.candidate_bp) == ("done", 5_000)
     assert kept.candidate_parts["prompt"] == road.release.candidate.prompt
     assert (await road.end(sandbox)).candidate_bp is None
+    partly = ramp.model_copy(update={"rollout_id": "rollout-3", "unmoved": ("registry/chat-prompt",)})
+    assert (await road.end(partly, wanted=None)).candidate_bp is None
 
 
 async def test_a_restore_is_verified_by_digest_and_gives_the_lease_back() -> None:
