@@ -94,6 +94,7 @@ class StepWatching:
             return StepResult(word="lost", sentence=lost)
         traffic = StepTraffic(self._ledger, self._targets(plan.member.target), plan, request.step, wanted)
         while True:
+            began = self._clock()
             status = await self._catalogue.release(plan.release_id)
             if why := trouble(await self._ledger.records(release_id=plan.release_id, kinds=TROUBLE)):
                 return StepResult(word="trigger", sentence=f"{why[0].upper()}{why[1:]}")
@@ -122,7 +123,8 @@ class StepWatching:
                 return StepResult(word="not_certified", sentence=said)
             if lost := await self._renew(plan):
                 return StepResult(word="lost", sentence=lost)
-            await asyncio.sleep(pause.total_seconds())
+            # A slow look must not come on top of the pause: the lease runs meanwhile.
+            await asyncio.sleep(max((began + pause - self._clock()).total_seconds(), 0))
 
     async def _promote(self, request: WatchStep, key: str, seen: StepSeen) -> StepResult:
         assert seen.certificate is not None  # noqa: S101  # it is what certifies
