@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
+from urllib.parse import quote
 
 from countermand.governance.decision import GatewayKeys
 from countermand.governance.directory import Directory
@@ -214,15 +215,29 @@ class KeyRing(Protocol):
 
 
 class Message(Value):
-    """One message to one audience about one step, rendered from facts."""
+    """One message to one audience about one step, rendered from facts.
+
+    release_id: set where it is about a release and belongs to no incident; `incident_id` is empty then.
+    """
 
     key: str
     incident_id: str
+    release_id: str = ""
     step: Step
     audience: Audience
     subject: str
     text: str
     facts_sha256: str
+
+    @property
+    def about(self) -> str:
+        """incident or release."""
+        return "incident" if self.incident_id else "release"
+
+    @property
+    def path(self) -> str:
+        """Where the console shows what it is about."""
+        return f"/{self.about}s/{quote(self.incident_id or self.release_id, safe='')}"
 
 
 class Receipt(Value):

@@ -28,12 +28,12 @@ from activities.ports import (
     TargetUnavailable,
 )
 from activities.rolling_proof import RolloutProof
-from activities.served import leases_of, served
+from activities.served import leases_of, served, traffic
 from countermand import ids
 from countermand.governance.eligible import Version
 from countermand.ledger.bodies import RolloutEnded, RolloutIntent, RolloutOutcome, RolloutPlanned
 from countermand.plan.build import members_of
-from countermand.plan.target import SetOutcome, Split, TargetState, Value
+from countermand.plan.target import CheckWord, SetOutcome, Split, TargetState, Value
 from countermand.playbook.units import Duration, format_percent
 from countermand.rollout.conditions import TROUBLE, reasons_to_ask, trouble
 from countermand.rollout.plan import CannotRollOut, Kind, RolloutPlan, ServedState, build
@@ -137,7 +137,7 @@ class RollingActivities:
         if why := await self._proof.unfit(Version.of(release.candidate), release.environment):
             raise CannotRollOut(f"{release.candidate.name} may not be given to users: {why}")
         playbook = await self._catalogue.playbook(release.playbook_digest)
-        again = await self._proof.re_release(release.candidate.digest, release.environment)
+        again = await self._proof.re_release(release.candidate.digest, release.environment, playbook.detection)
         if request.kind != "sandbox" and again.lacking:
             raise CannotRollOut(f"{release.candidate.name} may not be given to users yet: {again.lacking}")
         recorded = await self._proof.recorded(release) if request.kind == "reintroduce" else ()
@@ -227,8 +227,8 @@ class RollingActivities:
     async def end_rollout(self, request: EndRollout) -> RolloutEnded:
         """Read back the state it has to end with, give the lease back, and record how it ended.
 
-        A target that holds a lease may still go back by itself: that is waited for. What cannot be read was not
-        restored.
+        A target that holds a lease may still go back by itself: that is waited for, and then for traffic that shows it.
+        What cannot be read or seen was not restored, and what was not restored is not `done`.
         """
         plan = request.plan
         key = ids.rollout_record(plan.rollout_id, "ended")
@@ -236,25 +236,31 @@ class RollingActivities:
         if known is not None:
             return RolloutEnded.model_validate(known.body)
         shown = request.signals if request.outcome == "done" else None
-        if lacking := await self._proof.unfounded(plan, shown, request.wanted):
-            raise ApplicationError(lacking, non_retryable=True)
-        seen, why = None, ""
+        if unfounded := await self._proof.unfounded(plan, shown, request.wanted):
+            raise ApplicationError(unfounded, non_retryable=True)
+        seen, same, why = None, False, ""
         if request.wanted is not None:
             async with heartbeating():
                 seen, why = await self._read_back(plan, request.wanted)
-        same = seen is not None and seen == request.wanted and seen.known
+                if seen is not None and seen == request.wanted and seen.known:
+                    same, shows = await self._shows(plan, seen.split)
+                    why = f"{why} {shows}"
+        lacking = request.wanted is not None and not same
+        stays = request.outcome == "done" and not (lacking or plan.goes_back or plan.unmoved)
         ended = RolloutEnded(
             rollout_id=plan.rollout_id,
             kind=plan.kind,
             environment=plan.environment,
             member=plan.member.name,
             candidate_digest=plan.candidate.digest,
-            outcome=request.outcome,
+            outcome="doubtful" if lacking and request.outcome == "done" else request.outcome,
             sentence=f"{request.sentence} {why}".strip(),
             restored=same if request.wanted is not None else None,
             wanted_digest=request.wanted.digest if request.wanted else None,
             seen_digest=seen.digest if seen else None,
             signals=request.signals,
+            candidate_bp=plan.ends_with.split.candidate_bp if stays else None,
+            candidate_parts=Version.of(plan.candidate).parts,
         )
         await self._ledger.append(ended.entry(key, "worker", release_id=plan.release_id))
         return ended
@@ -282,6 +288,21 @@ class RollingActivities:
                     shows, due = (format_percent(one.split.candidate_bp) for one in (seen, wanted))
                     why = f"The target shows {shows} candidate, and {due} is due, or other versions. Look now."
                 return seen, why
+            await asyncio.sleep(_POLL.total_seconds())
+
+    async def _shows(self, plan: RolloutPlan, wanted: Split) -> tuple[bool, str]:
+        """Whether traffic shows this share in the end, and that in words (TGT-9)."""
+        policy = (await self._catalogue.playbook(plan.playbook_digest)).revert.traffic
+        target = self._targets(plan.member.target)
+        await asyncio.sleep(policy.settle.total_seconds())
+        deadline = self._clock() + policy.time_limit
+        while True:
+            waiting = self._clock() < deadline
+            seen = await traffic(target, plan.member, wanted, policy, waiting=waiting)
+            if seen.word is CheckWord.passed:
+                return True, f"Traffic: {seen.sentence}"
+            if seen.word is CheckWord.failed or not waiting:
+                return False, f"Traffic does not show it: {seen.sentence} Look now."
             await asyncio.sleep(_POLL.total_seconds())
 
 

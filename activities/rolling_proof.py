@@ -13,6 +13,7 @@ from countermand.governance.shipped import rights_in_force
 from countermand.ledger.bodies import ReleaseRegistered, RolloutEnded, RolloutPlanned, RolloutPromoted, VerdictChanged
 from countermand.ledger.record import Kind, Record
 from countermand.plan.model import Release
+from countermand.playbook.criteria import Detection
 from countermand.rollout.authority import lacking_start
 from countermand.rollout.conditions import (
     ROLLOUTS,
@@ -135,8 +136,8 @@ class RolloutProof:
         """Records of all rollouts, in order."""
         return await self._ledger.records(kinds=ROLLOUTS)
 
-    async def re_release(self, candidate_digest: str, environment: str) -> ReRelease:
-        """Whether this candidate was in quarantine before, and what is missing."""
+    async def re_release(self, candidate_digest: str, environment: str, detection: Detection) -> ReRelease:
+        """Whether this candidate was in quarantine before, and what is missing. detection: what watches it now."""
         quarantines = await self._ledger.records(kinds=[Kind.version_quarantined])
         fired: dict[str, tuple[str, ...]] = {}
         for record in quarantines:
@@ -144,7 +145,7 @@ class RolloutProof:
             bodies = [VerdictChanged.model_validate(one.body) for one in verdicts]
             signals = {one.signal for body in bodies if body.word == "trigger" for one in body.criteria}
             fired[record.incident_id or ""] = tuple(sorted(signals))
-        return re_release(candidate_digest, environment, quarantines, fired, await self.rollouts())
+        return re_release(candidate_digest, environment, quarantines, fired, await self.rollouts(), detection)
 
     async def recorded(self, release: Release) -> tuple[int, ...]:
         """Shares of the last way back of this candidate."""

@@ -12,18 +12,20 @@ from temporalio.exceptions import ApplicationError
 
 from activities.heartbeat import heartbeating
 from activities.ports import Catalogue, Ledger, TargetRejected, Targets, TargetUnavailable
+from activities.rolling_traffic import Follows, StepTraffic
 from activities.sealing import Sealer
 from activities.served import leases_of
 from activities.signal_ports import SignalStore
 from countermand import ids
 from countermand.ledger.bodies import RolloutPromoted
-from countermand.plan.target import Value
+from countermand.plan.target import CheckWord, Value
 from countermand.rollout.conditions import TROUBLE, trouble
-from countermand.rollout.evidence import StepEvidence
+from countermand.rollout.evidence import StepEvidence, StepSeen
 from countermand.rollout.plan import RolloutPlan
 
 #: The lease is renewed this many times before it would end.
 _RENEWALS = 3
+_SETTLING = Follows(word=CheckWord.unknown, sentence="traffic has not settled yet.")
 
 
 class WatchStep(Value):
@@ -81,47 +83,64 @@ class StepWatching:
         plan = request.plan
         step = plan.steps[request.step - 1]
         step = step.model_copy(update={"time_limit": step.time_limit * request.terms})
-        detection = (await self._catalogue.playbook(plan.playbook_digest)).detection
-        since = await self._since(plan, request.step)
-        evidence = StepEvidence(detection, step, since)
-        deadline = since + step.time_limit + detection.block + detection.lateness
+        playbook = await self._catalogue.playbook(plan.playbook_digest)
+        detection, wanted = playbook.detection, playbook.revert.traffic
+        settled = await self._settled(plan, request.step)
+        deadline = settled + step.time_limit + detection.block + detection.lateness
+        shown_by = min(max(self._clock(), settled) + wanted.time_limit, deadline)
         pause = detection.block if plan.lease is None else min(detection.block, plan.lease / _RENEWALS)
-        seq = -1
+        evidence, seq = None, -1
         if lost := await self._renew(plan):  # an earlier attempt may have died, and the target gone back
             return StepResult(word="lost", sentence=lost)
+        traffic = StepTraffic(self._ledger, self._targets(plan.member.target), plan, request.step, wanted)
         while True:
+            began = self._clock()
             status = await self._catalogue.release(plan.release_id)
             if why := trouble(await self._ledger.records(release_id=plan.release_id, kinds=TROUBLE)):
                 return StepResult(word="trigger", sentence=f"{why[0].upper()}{why[1:]}")
             if status is None or status.closed_at is not None:
                 return StepResult(word="closed", sentence="The release was closed, so nobody watches it any more.")
             await self._sealer.seal(status, detection, self._clock() - detection.lateness)
-            for row in await self._signals.rows(plan.release_id, after_seq=seq):
-                if row.late_of is None:
-                    seq = max(seq, row.seq)
-                    evidence.take(row)
-            seen = evidence.seen
-            if seen.word == "certified" and seen.certificate is not None:
-                promoted = RolloutPromoted(
-                    rollout_id=plan.rollout_id,
-                    step=request.step,
-                    plan_digest=plan.digest,
-                    signals=seen.signals,
-                    certificate=seen.certificate,
-                    sentence=seen.sentence,
-                )
-                await self._ledger.append(promoted.entry(key, "worker", release_id=plan.release_id))
-                return StepResult(word="certified", sentence=seen.sentence, signals=seen.signals)
-            if seen.word == "trigger":
-                return StepResult(word="trigger", sentence=seen.sentence)
-            if seen.word == "not_certified" or self._clock() >= deadline:
-                return StepResult(word="not_certified", sentence=seen.sentence)
+            late = self._clock() >= (deadline if evidence else shown_by)
+            follows = await traffic.look(waiting=not late) if self._clock() >= settled else _SETTLING
+            said = f"Traffic is not as wanted: {follows.sentence}"
+            if follows.word is CheckWord.failed:
+                lost = await self._renew(plan)  # the target may have gone back by itself just now
+                return StepResult(word="lost" if lost else "not_certified", sentence=lost or said)
+            if follows.since is not None:
+                evidence = evidence or StepEvidence(detection, step, follows.since)
+                for row in await self._signals.rows(plan.release_id, after_seq=seq):
+                    if row.late_of is None:
+                        seq = max(seq, row.seq)
+                        evidence.take(row)
+                seen = evidence.seen
+                if seen.word == "certified":
+                    return await self._promote(request, key, seen)
+                if seen.word == "trigger":
+                    return StepResult(word="trigger", sentence=seen.sentence)
+                late, said = late or seen.word == "not_certified", seen.sentence
+            if late:
+                return StepResult(word="not_certified", sentence=said)
             if lost := await self._renew(plan):
                 return StepResult(word="lost", sentence=lost)
-            await asyncio.sleep(pause.total_seconds())
+            # A slow look must not come on top of the pause: the lease runs meanwhile.
+            await asyncio.sleep(max((began + pause - self._clock()).total_seconds(), 0))
 
-    async def _since(self, plan: RolloutPlan, step: int) -> datetime:
-        """When traffic has settled after the step was set, as the Ledger says."""
+    async def _promote(self, request: WatchStep, key: str, seen: StepSeen) -> StepResult:
+        assert seen.certificate is not None  # noqa: S101  # it is what certifies
+        promoted = RolloutPromoted(
+            rollout_id=request.plan.rollout_id,
+            step=request.step,
+            plan_digest=request.plan.digest,
+            signals=seen.signals,
+            certificate=seen.certificate,
+            sentence=seen.sentence,
+        )
+        await self._ledger.append(promoted.entry(key, "worker", release_id=request.plan.release_id))
+        return StepResult(word="certified", sentence=seen.sentence, signals=seen.signals)
+
+    async def _settled(self, plan: RolloutPlan, step: int) -> datetime:
+        """When traffic may have settled after the step was set, as the Ledger says."""
         outcome = await self._ledger.find(f"{plan.key(step)}/outcome")
         if outcome is None:
             raise ApplicationError(f"step {step} of {plan.rollout_id!r} was not set", non_retryable=True)

@@ -65,7 +65,8 @@ class RolloutWords:
             return False
         message = Message(
             key=key,
-            incident_id=request.release_id,  # a rollout belongs to no incident; its messages stand with its release
+            incident_id="",
+            release_id=request.release_id,
             step=request.step,
             audience=audience,
             subject=subject,

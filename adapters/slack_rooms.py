@@ -63,8 +63,11 @@ class SlackRooms:
         self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def channel(self, message: Message) -> str:
-        """The channel for a message; the incident's own one is made when the first message comes."""
-        if not self._settings.incident_channels:
+        """The channel for a message; the incident's own one is made when the first message comes.
+
+        A message that belongs to no incident goes to the app's channel.
+        """
+        if not (self._settings.incident_channels and message.incident_id):
             return self._settings.channel
         async with self._one_at_a_time[message.incident_id]:
             room = await self._room(message.incident_id)
@@ -84,11 +87,11 @@ class SlackRooms:
 
     async def said(self, message: Message, ts: str) -> None:
         """Pin the first message of an incident's own channel, and put the bookmark there."""
-        room = await self._room(message.incident_id)
+        room = await self._room(message.incident_id) if message.incident_id else None
         if room is None or room.ts is not None:
             return
         await self._try(self._web.pin(room.channel, ts))
-        url = f"{self._console_url}/incidents/{message.incident_id}"
+        url = f"{self._console_url}{message.path}"
         await self._try(self._web.bookmark(room.channel, "The incident in the console", url))
         await self._copies.was_posted(room, ts, None)
 

@@ -41,8 +41,8 @@ class SlackSender:
         self._console_url = console_url
 
     async def send(self, message: Message, within: float) -> Taken:
-        """Post it in the channel of its incident. Raises Busy and Refused."""
-        shown = slack_message(message.subject, message.text, f"{self._console_url}/incidents/{message.incident_id}")
+        """Post it in the channel of its incident, or in the app's own. Raises Busy and Refused."""
+        shown = slack_message(message.subject, message.text, f"{self._console_url}{message.path}", message.about)
         problems = message_problems(shown)
         if problems:
             raise Refused("; ".join(problems))
@@ -57,9 +57,8 @@ class SlackSender:
         why = await unfit(self._web, self._settings, channel)
         if why:
             raise Refused(why)
-        copy = Copy(
-            card_id=f"message/{message_id(message)}", ask_id=message.incident_id, place="Slack", channel=channel
-        )
+        about = message.incident_id or message.release_id
+        copy = Copy(card_id=f"message/{message_id(message)}", ask_id=about, place="Slack", channel=channel)
         copy, done = await self._copies.plan(copy), Done()
         posted = await self._poster.bring(copy, shown, 0, done, urgent=True)
         if posted is None or posted.ts is None:

@@ -22,6 +22,7 @@ from console import (
     pages_provider,
     pages_release,
     pages_review,
+    pages_rollout,
     pages_sign_in,
     pages_signals,
     pages_standing,
@@ -52,7 +53,7 @@ for part in (
     pages_keys,
 ):
     router.include_router(part.router)
-for part in (pages_compare, pages_consent, pages_standing, pages_emergency, pages_versions):
+for part in (pages_compare, pages_consent, pages_standing, pages_emergency, pages_versions, pages_rollout):
     router.include_router(part.router)
 
 REGIONS = ("waiting", "running", "watched", "closed")

@@ -20,6 +20,7 @@ from console.deps import Console, console
 from console.measures import measure
 from console.problems import Problem
 from console.render import Page, segment
+from console.rollout_forms import forms, share_plot
 from console.signing import keys_of
 from console.submit import directory, form_id
 from console.watched import rows_in_time, watched
@@ -97,9 +98,10 @@ async def release_page(
     incidents = await views.incidents_of(deps, release_id)
     triggers: dict[str, Any] = judged["triggers"] if judged else {}  # type: ignore[assignment]  # JSON as kept
     known = status.release
+    rolling = next(iter(await rollouts.of_release(deps.ledger, release_id)), None)
     people = await directory(deps)
     glass = use_digest(ids.incident_workflow(known.environment, known.service, release_id))
-    regions = ["verdict", "split", "table", "incidents", "concerns", "versions", "rollout", "guard", "moves"]
+    regions = ["verdict", "split", "table", "incidents", "concerns", "versions", "rollout", "rolling", "guard", "moves"]
     regions += [f"caption-{name}" for name in detection.signals] + [f"evidence-{name}" for name in triggers]
     return page.html(
         "release.html",
@@ -143,7 +145,12 @@ async def release_page(
         share=format_percent,
         versions=await versions.of_release(deps, status.release, people) if people else [],
         incidents=incidents,
-        rollout=next(iter(await rollouts.of_release(deps.ledger, release_id)), None),
+        rollout=rolling,
+        share_plot=share_plot(rolling, page.now) if rolling else None,
+        rolling=forms(rolling, status, playbook, people, session.person.subject),
+        start_keys=await keys_of(deps, session.person.subject)
+        if people and needs_key(people, Action.start_rollout)
+        else None,
         playbook=playbook,
         explained=explain(playbook),
         temporal=temporal_link(deps, ids.watch_workflow(status.release.environment, release_id)),

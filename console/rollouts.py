@@ -26,19 +26,22 @@ async def of_release(ledger: Ledger, release_id: str) -> list[RolloutView]:
 
 @dataclass(frozen=True)
 class May:
-    """What somebody may do about rollouts here, and who else may start one, in words."""
+    """What somebody may do about rollouts here, and who else may start or stop one, by name."""
 
     start: bool
     stop: bool
     starters: tuple[str, ...]
+    stoppers: tuple[str, ...]
 
 
 def may(people: Directory, subject: str) -> May:
     """By the table of rights in force; the workflow judges it again."""
     table, roles = rights_in_force(people.governance), set(people.roles_of(subject))
     start, stop = (bool(roles & set(right_to(kind, table).roles)) for kind in KINDS)
-    holders = people.holders(*right_to(KINDS[0], table).roles)
-    return May(start=start, stop=stop, starters=tuple(person.name for person in holders))
+    starters, stoppers = (
+        tuple(person.name for person in people.holders(*right_to(kind, table).roles)) for kind in KINDS
+    )
+    return May(start=start, stop=stop, starters=starters, stoppers=stoppers)
 
 
 async def known(deps: Console, release_id: str) -> Release:

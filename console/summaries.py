@@ -51,6 +51,8 @@ def _of(body: b.Body) -> str:
             return f"step {body.step}: about to set the candidate to {share} of users"
         case b.RolloutOutcome():
             return f"step {body.step} {body.result}: {body.sentence}"
+        case b.RolloutTraffic():
+            return f"step {body.step} {_words(body.basis)} in traffic: {body.sentence}"
         case b.RolloutPromoted():
             return f"step {body.step} shown to be healthy: {body.sentence}"
         case b.RolloutHeld():

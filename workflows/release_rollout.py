@@ -134,7 +134,10 @@ class ReleaseRollout:
             if step is not self._plan.steps[-1]:
                 await self._tell(Step.rollout_promoted, str(step.number))
         share = format_percent(self._plan.steps[-1].desired.candidate_bp)
-        return End("done", f"Shown to be healthy at {share} of users.", self._signals)
+        sentence = f"Shown to be healthy at {share} of users."
+        if self._plan.left and not self._plan.goes_back:
+            sentence += f" The release is not complete: {self._plan.left}"
+        return End("done", sentence, self._signals)
 
     async def _climb(self, step: RolloutStep) -> End | None:
         """One step; None when it was shown to be healthy."""
@@ -223,6 +226,7 @@ class ReleaseRollout:
     async def _finish(self, end: End) -> RolloutEnded:
         """Go back where it has to, read back what users get, and tell people."""
         self._box.over = True
+        traffic = self._brief.playbook.revert.traffic
         plan, outcome, sentence, wanted = self._plan, end.outcome, end.sentence, None
         handed_over = outcome == "trigger" and not plan.goes_back
         if outcome == "not_started":
@@ -244,7 +248,9 @@ class ReleaseRollout:
                 signals=end.signals,
             ),
             summary="What do users get now?",
-            **policies.wait_for_evidence((plan.lease or timedelta()) + timedelta(minutes=1)),
+            **policies.wait_for_evidence(
+                (plan.lease or timedelta()) + traffic.settle + traffic.time_limit + timedelta(minutes=1)
+            ),
         )
         await self._tell(Step.rollout_ended, "end")
         return ended

@@ -21,7 +21,7 @@ from countermand.plan.model import Bundle
 from countermand.plan.target import CheckWord, Value
 from countermand.playbook.units import format_duration
 
-RULES = "eligible/2"
+RULES = "eligible/3"
 
 
 class Version(Value):
@@ -115,20 +115,19 @@ def next_eligible(
     now: datetime,
     max_age: timedelta | None = None,
 ) -> Alternative | None:
-    """The newest eligible baseline of the service in the environment that is not `besides`; None when there is none.
+    """The newest eligible version of the service in the environment that is not `besides`; None when there is none.
 
     A version whose parts are not on record is passed over: whether one of them is denied would not be known.
     Arguments are those of `judge`.
     """
     lists = VersionLists(environment, records, keys, rights)
     for one in reversed(lists.served):
-        known = one.registered
-        if known.service != service or known.baseline_digest == besides or not known.baseline_parts:
+        if one.service != service or one.digest == besides or not one.parts:
             continue
-        version = Version(digest=known.baseline_digest, parts=known.baseline_parts)
+        version = Version(digest=one.digest, parts=one.parts)
         found = _judged(lists, version, now, max_age)
         if found.eligible:
-            return Alternative(name=known.baseline_name, found=found)
+            return Alternative(name=one.name, found=found)
     return None
 
 
@@ -198,14 +197,20 @@ def _quarantined(lists: VersionLists, version: Version) -> Finding:
 
 
 def _served(lists: VersionLists, version: Version) -> Finding:
-    """Strongest proof first: users went back to it and it was measured to be healthy; else a person's word for it."""
+    """Strongest proof first: users got it and it was measured to be healthy; else a person's word for it."""
     found = _known(lists, version)
     if not found:
         why = f"no release in {lists.environment!r} had it as its baseline, so whether it serves well is not known"
         return Finding(name="served", word=CheckWord.unknown, sentence=why, records=())
-    healthy = [one for one in found if one.incident_id is not None]
+    healthy = [one for one in found if one.measured]
     if healthy:
         newest = healthy[-1]
+        if newest.rollout_id is not None:
+            said = (
+                f"it was rolled out to everybody in rollout {newest.rollout_id} ({instant(newest.at)}) in "
+                f"{lists.environment!r} and shown to be healthy"
+            )
+            return _passed("served", said, (newest.seq,))
         said = (
             f"users went back to it in incident {newest.incident_id} ({instant(newest.at)}) in {lists.environment!r} "
             "and it was shown to be healthy"
@@ -213,7 +218,7 @@ def _served(lists: VersionLists, version: Version) -> Finding:
         return _passed("served", said, (newest.seq,))
     recent = found[-3:]
     names = ", ".join(dict.fromkeys(one.release_id for one in recent))
-    who = ", ".join(dict.fromkeys(one.registered.registered_by for one in recent))
+    who = ", ".join(dict.fromkeys(one.registered_by for one in recent))
     said = f"it is the baseline of {names} in {lists.environment!r} on the word of {who}, who registered it there"
     return _passed("served", said, tuple(one.seq for one in recent))
 
@@ -228,7 +233,7 @@ def _aged(lists: VersionLists, version: Version, now: datetime, max_age: timedel
 
 
 def _known(lists: VersionLists, version: Version) -> list[Served]:
-    return [one for one in lists.served if one.registered.baseline_digest == version.digest]
+    return [one for one in lists.served if one.digest == version.digest]
 
 
 def _which(version: Version, denied: str) -> str:

@@ -10,7 +10,7 @@ from countermand.governance.gates import Gate, GateTable, SourceFact
 from countermand.governance.working_time import WorkingTime
 from countermand.ledger.bodies import GateDecided, VerdictChanged
 from countermand.plan.target import Value
-from countermand.playbook.model import ApprovalPolicy, Playbook, Quorum, Severity, SignalFamily
+from countermand.playbook.model import ApprovalPolicy, Playbook, Quorum, Severity
 
 #: Names the version of the gates; it stands in every record of one.
 RULES = "gates/1"
@@ -32,8 +32,7 @@ def fired(changes: Sequence[VerdictChanged]) -> tuple[Verdict, ...]:
 
 def about_fairness(verdict: Verdict, playbook: Playbook) -> bool:
     """Whether one of a trigger's criteria compares groups of people, or is of the family fairness."""
-    specs = [playbook.detection.signals.get(one.signal) for one in verdict.criteria]
-    return any(spec is not None and (spec.family is SignalFamily.fairness or spec.kind == "gap") for spec in specs)
+    return any(one.signal in playbook.detection.of_fairness for one in verdict.criteria)
 
 
 def source_facts(verdict: Verdict, playbook: Playbook, trust: Mapping[str, Trust]) -> tuple[SourceFact, ...]:

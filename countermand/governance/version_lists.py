@@ -18,6 +18,7 @@ from countermand.ledger.bodies import (
     IncidentClosed,
     QuarantineLifted,
     ReleaseRegistered,
+    RolloutEnded,
     VersionAllowed,
     VersionDenied,
     VersionQuarantined,
@@ -34,6 +35,7 @@ KINDS = (
     Kind.version_quarantined,
     Kind.quarantine_lifted,
     Kind.incident_closed,
+    Kind.rollout_ended,
 )
 #: The kinds that show who signed an allowance or a lifted quarantine.
 CONSENT_KINDS = (Kind.consent_opened, Kind.consent_vote, Kind.decision)
@@ -72,14 +74,40 @@ def rests_on(records: Sequence[Record]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Served:
-    """Why a version is known to serve: a person registered it as a baseline, or users went back to it and it was shown
-    to be healthy in `incident_id`. `seq` and `at` are those of the record that says so."""
+    """Why a version is known to serve: `registered_by` registered it as a baseline, users went back to it and it was
+    shown to be healthy in `incident_id`, or it was given to everybody and shown to be healthy in `rollout_id`.
+
+    `seq` and `at` are those of the record that says so. parts: empty where they are not on record.
+    """
 
     seq: int
     at: datetime
     release_id: str
-    registered: ReleaseRegistered
+    service: str
+    name: str
+    digest: str
+    parts: dict[str, str]
+    registered_by: str
     incident_id: str | None = None
+    rollout_id: str | None = None
+
+    @property
+    def measured(self) -> bool:
+        """Whether it was shown to be healthy, and not only named by a person."""
+        return self.incident_id is not None or self.rollout_id is not None
+
+
+def _baseline(record: Record, body: ReleaseRegistered) -> Served:
+    return Served(
+        seq=record.seq,
+        at=record.at,
+        release_id=record.release_id or "",
+        service=body.service,
+        name=body.baseline_name,
+        digest=body.baseline_digest,
+        parts=body.baseline_parts,
+        registered_by=body.registered_by,
+    )
 
 
 class VersionLists:
@@ -99,6 +127,7 @@ class VersionLists:
         self.denials: list[tuple[int, VersionDenied]] = []
         self.quarantines: list[tuple[int, str, VersionQuarantined]] = []
         self.served: list[Served] = []
+        self._registered: dict[str, ReleaseRegistered] = {}
         for record in sorted(records, key=lambda one: one.seq):
             self._take(record)
 
@@ -111,11 +140,24 @@ class VersionLists:
             case DecisionMade(decision=decision):
                 self._signed.setdefault(decision.decision_id, decision)
             case ReleaseRegistered() as body if body.environment == self.environment:
-                self.served.append(Served(record.seq, record.at, record.release_id or "", body))
+                self._registered[record.release_id or ""] = body
+                self.served.append(_baseline(record, body))
             case IncidentClosed(outcome="reverted"):
-                known = next((one for one in self.served if one.release_id == record.release_id), None)
+                known = self._registered.get(record.release_id or "")
                 if known is not None:
-                    self.served.append(replace(known, seq=record.seq, at=record.at, incident_id=record.incident_id))
+                    self.served.append(replace(_baseline(record, known), incident_id=record.incident_id))
+            case RolloutEnded(outcome="done", candidate_bp=10_000) as body if body.environment == self.environment:
+                known = self._registered.get(record.release_id or "")
+                if known is not None and known.candidate_digest == body.candidate_digest:
+                    self.served.append(
+                        replace(
+                            _baseline(record, known),
+                            name=known.candidate_name,
+                            digest=body.candidate_digest,
+                            parts=body.candidate_parts,
+                            rollout_id=body.rollout_id,
+                        )
+                    )
             case VersionDenied() as body if body.environment == self.environment:
                 self.denials.append((record.seq, body))
             case VersionQuarantined() as body if body.environment == self.environment:

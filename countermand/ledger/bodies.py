@@ -59,6 +59,7 @@ from countermand.ledger.rollout_bodies import (
     RolloutOutcome,
     RolloutPlanned,
     RolloutPromoted,
+    RolloutTraffic,
 )
 from countermand.ledger.stage_bodies import (
     CheckDone,
@@ -127,6 +128,7 @@ __all__ = [
     "RolloutOutcome",
     "RolloutPlanned",
     "RolloutPromoted",
+    "RolloutTraffic",
     "StageIntent",
     "StageOutcome",
     "StageState",
@@ -159,7 +161,7 @@ BODIES: dict[Kind, type[Body]] = {
         AskSentTo,
         VersionDenied, VersionAllowed, VersionQuarantined, QuarantineLifted, ReleaseRefused,
         RequarantineBreach, GuardState, VersionMarked, DestinationChecked,
-        RolloutPlanned, RolloutIntent, RolloutOutcome, RolloutPromoted, RolloutHeld, RolloutEnded,
+        RolloutPlanned, RolloutIntent, RolloutOutcome, RolloutTraffic, RolloutPromoted, RolloutHeld, RolloutEnded,
     )
 }  # fmt: skip
 

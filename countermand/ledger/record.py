@@ -35,6 +35,7 @@ class Kind(StrEnum):
     rollout_planned = "rollout.planned"
     rollout_intent = "rollout.intent"
     rollout_outcome = "rollout.outcome"
+    rollout_traffic = "rollout.traffic"
     rollout_promoted = "rollout.promoted"
     rollout_held = "rollout.held"
     rollout_ended = "rollout.ended"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
+from pydantic import Field
+
 from countermand.ledger.body import Body
 from countermand.ledger.record import Kind
 from countermand.plan.target import Split, TargetState
@@ -50,6 +52,19 @@ class RolloutOutcome(Body):
     sentence: str
 
 
+class RolloutTraffic(Body):
+    """The target says the share of a step, and traffic shows it: only evidence from now on counts for the step.
+
+    basis: `configured_only` where nobody can see traffic and the playbook takes that.
+    """
+
+    KIND: ClassVar[Kind] = Kind.rollout_traffic
+    rollout_id: str
+    step: int
+    basis: Literal["verified", "configured_only"]
+    sentence: str
+
+
 class RolloutPromoted(Body):
     """A step was shown to be healthy: the certificate, the signals it covers, and what was seen."""
 
@@ -73,8 +88,12 @@ class RolloutHeld(Body):
 
 
 class RolloutEnded(Body):
-    """How a rollout ended. restored: whether the state it had to end with was read back, digest by digest; None where
-    that was left to an incident, or nothing had been changed."""
+    """How a rollout ended. restored: whether the state it had to end with was read back, digest by digest, and traffic
+    shows it; None where that was left to an incident, or nothing had been changed.
+
+    candidate_bp: the share of users who keep the whole candidate, shown to be healthy; None for every other end.
+    candidate_parts: digest of each part of the candidate by its name.
+    """
 
     KIND: ClassVar[Kind] = Kind.rollout_ended
     rollout_id: str
@@ -88,3 +107,5 @@ class RolloutEnded(Body):
     wanted_digest: str | None = None
     seen_digest: str | None = None
     signals: tuple[str, ...] = ()
+    candidate_bp: int | None = None
+    candidate_parts: dict[str, str] = Field(default_factory=dict)

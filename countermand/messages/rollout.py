@@ -49,10 +49,18 @@ def facts(view: RolloutView, *, step: Step, console_url: str) -> dict[str, Any]:
             "sentence": view.sentence,
             "by": view.decided[-1][2] if view.decided else "the playbook, without a person",
             "until": utc(view.held.until if view.held else view.planned.until),
-            "outcome": _OUTCOMES[ended.outcome] if ended else "is under way",
+            "outcome": _outcome(view),
             "restored": _restored(view),
         },
     }
+
+
+def _outcome(view: RolloutView) -> str:
+    if view.ended is None:
+        return "is under way"
+    if view.ended.outcome == "done" and view.plan.left and not view.plan.goes_back:
+        return "is done for a part of the release only"
+    return _OUTCOMES[view.ended.outcome]
 
 
 def _restored(view: RolloutView) -> str:

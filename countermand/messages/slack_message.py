@@ -23,8 +23,8 @@ from countermand.messages.slack_card import OPEN
 _MOST, _PART = 7_500, 2_900
 
 
-def slack_message(subject: str, text: str, incident_url: str) -> SlackMessage:
-    """Subject, text as plain text (it may hold what people typed), and the way to the incident."""
+def slack_message(subject: str, text: str, url: str, about: str = "incident") -> SlackMessage:
+    """Subject, text as plain text (it may hold what people typed), and the way to the incident or the release."""
     legible = "\n".join(shown(line) for line in text.strip().split("\n"))
     whole = len(legible)
     while (size := len(json.dumps(legible))) > _MOST:
@@ -33,7 +33,7 @@ def slack_message(subject: str, text: str, incident_url: str) -> SlackMessage:
         legible += "\n… the rest is in the console"
     blocks: list[Block] = [header(subject)]
     blocks += [_plain(f"text_{number}", part) for number, part in enumerate(_parts(legible), start=1)]
-    blocks.append(actions("open", [link_button(OPEN, "Open the incident", incident_url)]))
+    blocks.append(actions("open", [link_button(OPEN, f"Open the {about}", url)]))
     return SlackMessage(text=cut(esc(subject), MAX_TEXT), blocks=tuple(blocks))
 
 

@@ -149,6 +149,12 @@ class Detection(Strict):
         return round(self.sustain / self.block)
 
     @property
+    def of_fairness(self) -> tuple[str, ...]:
+        """Names of the signals that compare groups of people, or are of the family fairness."""
+        fairness = SignalFamily.fairness
+        return tuple(name for name, spec in self.signals.items() if spec.family is fairness or spec.kind == "gap")
+
+    @property
     def watch_blocks(self) -> int:
         return round(self.watch / self.block)
 

@@ -20,6 +20,7 @@ from countermand.ledger.bodies import (
 )
 from countermand.ledger.record import Kind, Record
 from countermand.plan.target import CheckWord, Value
+from countermand.playbook.criteria import Detection
 from countermand.playbook.rollout import Sandbox
 from countermand.rollout.plan import RolloutPlan
 
@@ -120,21 +121,23 @@ def re_release(
     quarantines: Sequence[Record],
     fired: dict[str, tuple[str, ...]],
     rollouts: Sequence[Record],
+    detection: Detection,
 ) -> ReRelease:
-    """What is known of an earlier quarantine of this candidate (LRN-30).
+    """What is known of an earlier quarantine of this candidate (GOV-48, LRN-30).
 
     quarantines: records `version.quarantined`. fired: the signals behind each incident's triggers. rollouts:
-    `ROLLOUTS`. Every signal that fired must have been shown to be healthy in a sandbox since.
+    `ROLLOUTS`. detection: of the release that is to go forward. Every signal that fired must have been shown to be
+    healthy in a sandbox since; where the harm was about fairness, or nobody knows, every signal of fairness as well.
     """
     found = [
-        (record.seq, record.incident_id or "")
+        (record.seq, record.incident_id or "", body.fairness)
         for record in quarantines
         for body in [VersionQuarantined.model_validate(record.body)]
         if (body.digest, body.environment) == (candidate_digest, environment)
     ]
     if not found:
         return ReRelease(incidents=(), lacking="")
-    last = max(seq for seq, _ in found)
+    last = max(seq for seq, _, _ in found)
     shown: set[str] = set()
     sandboxed = False
     for record in rollouts:
@@ -145,15 +148,24 @@ def re_release(
         if same:
             sandboxed = True
             shown |= set(body.signals)
-    incidents = tuple(dict.fromkeys(name for _, name in found))
+    incidents = tuple(dict.fromkeys(name for _, name, _ in found))
     wanted = {signal for name in incidents for signal in fired.get(name, ())}
-    missing = sorted(signal.replace("_", " ") for signal in wanted - shown)
+    if any(fairness for _, _, fairness in found):
+        wanted |= set(detection.of_fairness)
+    missing = sorted(wanted - shown)
     lacking = ""
     if not sandboxed:
         lacking = "it was in quarantine, and no sandbox has shown it to be healthy since"
     elif missing:
-        lacking = f"it was in quarantine for {', '.join(missing)}, which no sandbox has shown to be healthy since"
+        lacking = f"it was in quarantine, and no sandbox since has shown that {_spoken(missing)} is healthy"
+    required = detection.health.required if detection.health else ()
+    if unseen := [signal for signal in missing if signal not in required]:
+        lacking += f"; {_spoken(unseen)}: not in `required` of `detection.health`, so no sandbox can show it"
     return ReRelease(incidents=incidents, lacking=lacking)
+
+
+def _spoken(signals: Sequence[str]) -> str:
+    return ", ".join(signal.replace("_", " ") for signal in signals)
 
 
 def recorded_way_back(

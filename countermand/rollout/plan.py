@@ -8,7 +8,7 @@ from typing import Literal
 
 from countermand import ids
 from countermand.canonical import digest
-from countermand.messages.facts import in_words
+from countermand.messages.facts import in_words, spoken
 from countermand.plan.build import members_of
 from countermand.plan.model import Bundle, Release
 from countermand.plan.target import Capabilities, Member, Split, TargetState, Value
@@ -55,7 +55,7 @@ class RolloutPlan(Value):
 
     `ends_with`: the state in which it ends when all goes well. lease: for a sandbox, after how long without its watcher
     the target goes back by itself; None where the target cannot. tightened: every step lasts twice as long, because
-    this candidate was in quarantine before.
+    this candidate was in quarantine before. unmoved: members of the bundle that stay as they are, as `target/member`.
     """
 
     rollout_id: str
@@ -75,6 +75,7 @@ class RolloutPlan(Value):
     settle: Duration
     tightened: bool
     playbook_digest: str
+    unmoved: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -88,6 +89,12 @@ class RolloutPlan(Value):
     def goes_back(self) -> bool:
         """Whether it ends with the state from before, whatever is seen."""
         return self.kind == "sandbox"
+
+    @property
+    def left(self) -> str:
+        """What this rollout leaves as it is, in a sentence; empty when it moves the whole bundle."""
+        verb = "is" if len(self.unmoved) == 1 else "are"
+        return f"{spoken(self.unmoved)} {verb} not moved by this rollout." if self.unmoved else ""
 
     def key(self, step: int) -> str:
         """Idempotency key of one effect; step 0 is the way back."""
@@ -131,6 +138,7 @@ def build(
                 f"multiples of {format_percent(capabilities.granularity_bp)} are accepted"
             )
     sandbox = playbook.rollout.sandbox if playbook.rollout and kind == "sandbox" else None
+    lead, *followers = members_of(release, playbook)
     last = before if sandbox is not None else before.model_copy(update={"split": steps[-1].desired})
     return RolloutPlan(
         rollout_id=rollout_id,
@@ -140,7 +148,7 @@ def build(
         service=release.service,
         candidate=release.candidate,
         baseline=release.baseline,
-        member=members_of(release, playbook)[0],
+        member=lead,
         before=before,
         before_revision=state.revision,
         before_fence=state.fence,
@@ -150,6 +158,7 @@ def build(
         settle=playbook.revert.traffic.settle,
         tightened=tightened,
         playbook_digest=release.playbook_digest,
+        unmoved=tuple(f"{one.target}/{one.name}" for one in followers),
     )
 
 
@@ -215,6 +224,8 @@ def plan_lines(plan: RolloutPlan) -> tuple[str, ...]:
             lines.append("The target cannot go back by itself if the watcher is lost; somebody has to look.")
     else:
         lines.append(f"Held without a decision for a step's time limit, everybody goes back to {back} of users.")
+    if plan.left:
+        lines.append(plan.left)
     if plan.tightened:
         lines.append("This candidate was in quarantine: it starts at the smallest step, and each lasts twice as long.")
     return tuple(lines)

@@ -13,6 +13,8 @@ from countermand.playbook.units import format_percent
 from countermand.rollout.authority import KINDS
 from countermand.rollout.plan import RolloutPlan, RolloutStep, plan_lines, step_sentence
 
+#: What tells how a rollout goes on.
+_Told = b.RolloutOutcome | b.RolloutTraffic | b.RolloutPromoted | b.RolloutHeld | b.RolloutEnded
 StepState = Literal["planned", "watched", "healthy", "held", "not_set"]
 
 
@@ -126,16 +128,14 @@ def rollouts(records: Sequence[Record]) -> list[RolloutView]:
             if view is not None:
                 said = (record.at, decision.kind.value, decision.actor.printed_name, decision.reason)
                 view.decided.append(said)
-        elif isinstance(body, b.RolloutOutcome | b.RolloutPromoted | b.RolloutHeld | b.RolloutEnded):
+        elif isinstance(body, _Told):
             view = views.get(body.rollout_id)
             if view is not None:
                 _take(view, body, record.at)
     return list(views.values())
 
 
-def _take(
-    view: RolloutView, body: b.RolloutOutcome | b.RolloutPromoted | b.RolloutHeld | b.RolloutEnded, at: datetime
-) -> None:
+def _take(view: RolloutView, body: _Told, at: datetime) -> None:
     if isinstance(body, b.RolloutEnded):
         view.ended, view.ended_at = body, at
         return

@@ -29,9 +29,10 @@ from countermand.ledger.bodies import (
 )
 from countermand.ledger.record import Kind
 from countermand.plan.target import Split, TargetState
+from countermand.playbook.model import Playbook
 from countermand.rollout.plan import RolloutPlan
 from tests import cases, fakes
-from tests.rollouts import SANDBOX, LeasedTarget, PlainTarget, decision, playbook
+from tests.rollouts import SANDBOX, LeasedTarget, PlainTarget, decision, document, playbook
 from tests.verdicts import triggered
 
 
@@ -264,9 +265,9 @@ async def test_a_candidate_that_was_in_quarantine_needs_a_sandbox_that_showed_wh
         road.ledger, fakes.FakeCatalogue(road.playbook, road.release), road.people, road.keys, fakes.now
     )
     candidate, environment = road.release.candidate.digest, road.release.environment
-    assert (await proof.re_release(candidate, environment)).incidents == ()
+    assert (await proof.re_release(candidate, environment, road.playbook.detection)).incidents == ()
     await road.ledger.append(record)
-    found = await proof.re_release(candidate, environment)
+    found = await proof.re_release(candidate, environment, road.playbook.detection)
     assert found.lacking == "it was in quarantine, and no sandbox has shown it to be healthy since"
     for signals, lacking in (((), "hallucinations"), (("hallucinations",), "")):
         ended = RolloutEnded(
@@ -275,9 +276,56 @@ async def test_a_candidate_that_was_in_quarantine_needs_a_sandbox_that_showed_wh
             signals=signals,
         )  # fmt: skip
         await road.ledger.append(ended.entry(f"ended/{len(signals)}", "worker"))
-        found = await proof.re_release(candidate, environment)
+        found = await proof.re_release(candidate, environment, road.playbook.detection)
         assert (lacking in found.lacking) if lacking else (found.lacking == "")
     assert found.incidents == ("inc-1",)
+
+
+@pytest.mark.parametrize(
+    ("fairness", "shown", "lacking"),
+    [
+        (True, ("hallucinations",), "no sandbox since has shown that refusals is healthy"),
+        (True, ("hallucinations", "refusals"), ""),
+        (False, ("hallucinations",), ""),
+    ],
+)
+async def test_after_harm_about_fairness_a_sandbox_has_to_show_every_signal_of_fairness(
+    fairness: bool, shown: tuple[str, ...], lacking: str
+) -> None:
+    road = Road()
+    said = document()
+    said["detection"]["signals"]["refusals"] = said["detection"]["signals"]["hallucinations"] | {"family": "fairness"}
+    said["detection"]["health"]["required"] = ["hallucinations", "refusals"]
+    detection = Playbook.model_validate(said).detection
+    await road.fired_before()
+    candidate, environment = road.release.candidate.digest, road.release.environment
+    body = VersionQuarantined(digest=candidate, name="x", environment=environment, members={}, fairness=fairness)
+    ended = RolloutEnded(
+        rollout_id="r", kind="sandbox", environment=environment, member="test-bot", candidate_digest=candidate,
+        outcome="done", sentence="shown", restored=True, signals=shown,
+    )  # fmt: skip
+    await road.ledger.append(
+        body.entry("earlier/here", "worker", incident_id="inc-1", release_id="earlier"), ended.entry("ended", "worker")
+    )
+    catalogue = fakes.FakeCatalogue(road.playbook, road.release)
+    proof = RolloutProof(road.ledger, catalogue, road.people, road.keys, fakes.now)
+    found = await proof.re_release(candidate, environment, detection)
+    assert (lacking in found.lacking) if lacking else (found.lacking == "")
+
+
+async def test_a_signal_that_no_sandbox_can_show_is_named() -> None:
+    road = Road()
+    await road.fired_before()
+    candidate, environment = road.release.candidate.digest, road.release.environment
+    body = VersionQuarantined(digest=candidate, name="x", environment=environment, members={}, fairness=False)
+    await road.ledger.append(body.entry("here", "worker", incident_id="inc-1", release_id="earlier"))
+    health = road.playbook.detection.health
+    assert health is not None
+    other = road.playbook.detection.model_copy(update={"health": health.model_copy(update={"required": ("other",)})})
+    catalogue = fakes.FakeCatalogue(road.playbook, road.release)
+    proof = RolloutProof(road.ledger, catalogue, road.people, road.keys, fakes.now)
+    lacking = (await proof.re_release(candidate, environment, other)).lacking
+    assert "hallucinations: not in `required` of `detection.health`" in lacking
 
 
 async def test_the_return_after_a_way_back_restores_the_recorded_state_digest_by_digest() -> None:
@@ -302,6 +350,17 @@ async def test_the_return_after_a_way_back_restores_the_recorded_state_digest_by
     ended = await road.end(plan, wanted=plan.ends_with)
     assert ended.restored is True
     assert ended.seen_digest == plan.ends_with.digest
+
+
+async def test_a_ramp_that_is_done_says_which_share_users_keep_and_nothing_else_does() -> None:
+    road = Road()
+    ramp, sandbox = await road.plan("ramp"), await road.plan("sandbox", "rollout-2")
+    kept = await road.end(ramp, wanted=None)
+    assert (kept.outcome, kept.candidate_bp) == ("done", 5_000)
+    assert kept.candidate_parts["prompt"] == road.release.candidate.prompt
+    assert (await road.end(sandbox)).candidate_bp is None
+    partly = ramp.model_copy(update={"rollout_id": "rollout-3", "unmoved": ("registry/chat-prompt",)})
+    assert (await road.end(partly, wanted=None)).candidate_bp is None
 
 
 async def test_a_restore_is_verified_by_digest_and_gives_the_lease_back() -> None:

@@ -10,16 +10,18 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
+from activities.ports import ReleaseStatus
+from console.rollout_forms import RolloutForm, forms, share_plot
 from console.rollout_matter import RolloutMatter
 from countermand import ids
 from countermand.governance.decision import Refused
-from countermand.ledger.bodies import RolloutEnded, RolloutOutcome, RolloutPlanned
+from countermand.ledger.bodies import RolloutEnded, RolloutHeld, RolloutOutcome, RolloutPlanned
 from countermand.ledger.record import parse_line
 from countermand.messages.rollout import facts
 from countermand.plan.target import Split, TargetState
 from countermand.playbook.model import Step
 from countermand.rollout.plan import RolloutPlan, ServedState, build
-from countermand.rollout.view import rollouts
+from countermand.rollout.view import RolloutView, rollouts
 from tests import cases, fakes
 from tests.console.conftest import Person, Served
 from tests.console.world import PASSWORD, RELEASE, Story
@@ -140,6 +142,90 @@ async def test_the_page_of_a_release_shows_its_rollout(
     await expect(section).to_contain_text("A person has to start it: a ramp keeps it there.")
     await expect(section).to_contain_text("Step 2: 50 % of users")
     await expect(section).to_contain_text(plan.digest)
+
+
+async def test_a_person_starts_and_stops_a_rollout_on_the_page_of_its_release(
+    served: Served, sign_in: Callable[..., Awaitable[Person]]
+) -> None:
+    plan = await planned_in(served)
+    person = await sign_in(served, cases.LENA)
+    await person.open(f"/releases/{RELEASE}")
+    rolling = person.page.locator("#rolling")
+    for kind, words in (
+        ("start_rollout", "it is over and nothing was changed"),
+        ("stop_rollout", "it goes on as long as it is shown to be healthy"),
+    ):
+        form = rolling.locator(f"#command-{kind}")
+        await form.locator("summary").click()
+        await expect(form).to_contain_text(words)
+        await form.locator("textarea").fill("read the plan, agreed")
+        await form.locator("button").click()
+        await expect(person.page.locator("#rollout")).to_contain_text("“read the plan, agreed”")
+    assert [(one.kind.value, one.approval_digest) for one in served.world.workflows.commands] == [
+        ("start_rollout", plan.digest),
+        ("stop_rollout", plan.digest),
+    ]
+
+
+async def test_whoever_may_not_start_a_rollout_reads_who_can(
+    served: Served, sign_in: Callable[..., Awaitable[Person]]
+) -> None:
+    await planned_in(served)
+    person = await sign_in(served, cases.AMIRA)
+    await person.open(f"/releases/{RELEASE}")
+    rolling = person.page.locator("#rolling")
+    await expect(rolling.locator(".command.off").first).to_contain_text("Lena Ortiz")
+    await expect(rolling.locator("#command-start_rollout")).to_have_count(0)
+
+
+async def offered(view: RolloutView | None, who: str, **release: str) -> list[RolloutForm]:
+    status = ReleaseStatus(
+        release=cases.release().model_copy(update=release), registered_at=fakes.now(), closed_at=None, closed_why=None
+    )
+    return forms(view, status, playbook(), await fakes.FakePeople(cases.governance()).snapshot(), who)
+
+
+async def test_what_can_be_begun_is_said_with_its_shares_and_what_happens_otherwise() -> None:
+    sandbox, ramp = await offered(None, cases.LENA)
+    assert (sandbox.kind, ramp.kind) == ("begin_sandbox", "begin_ramp")
+    assert "1 % of users for 20 s" in sandbox.does[0]
+    assert "5 % and 50 % of users" in ramp.does[0]
+    assert {sandbox.otherwise, ramp.otherwise} == {"If nobody does this, nothing changes."}
+    assert {form.off for form in (sandbox, ramp)} == {""}
+
+
+async def test_whoever_registered_a_release_reads_that_somebody_else_has_to_start_it() -> None:
+    ledger, _ = await told("a ramp keeps it there")
+    (view,) = rollouts([parse_line(line) for line in ledger.lines])
+    start, stop = await offered(view, cases.LENA, registered_by=cases.LENA)
+    assert start.off.startswith("You registered this release")
+    assert "Lena" not in start.off
+    assert stop.off == ""
+
+
+async def test_a_held_step_says_what_watching_on_and_doing_nothing_mean() -> None:
+    ledger, plan = await told()
+    now = fakes.now()
+    held = RolloutHeld(rollout_id=plan.rollout_id, step=1, sentence="Too few.", until=now + timedelta(hours=1))
+    await ledger.append(held.entry("h", "worker", release_id=plan.release_id))
+    (view,) = rollouts([parse_line(line) for line in ledger.lines])
+    start, stop = await offered(view, cases.LENA)
+    assert (start.title, start.does) == ("Watch on", ("Watch step 1 on at 1 % of users.",))
+    assert "the candidate goes back to 0 % of users" in start.otherwise
+    assert "happens by itself" in stop.otherwise
+
+
+async def test_the_share_over_time_is_drawn_in_steps_and_said_in_words() -> None:
+    ledger, plan = await told()
+    (view,) = rollouts([parse_line(line) for line in ledger.lines])
+    assert share_plot(view, fakes.now()) is None
+    begun = view.planned_at
+    view.shares = [(begun + timedelta(seconds=10), 100), (begun + timedelta(seconds=30), 0)]
+    plot = share_plot(view, begun + timedelta(seconds=40))
+    assert plot is not None
+    assert plot.points == "0.0,100.0 150.0,100.0 150.0,0.0 450.0,0.0 450.0,100.0 600.0,100.0"
+    assert "1 % from" in plot.words
+    assert plan.goes_back
 
 
 async def told(*asks: str) -> tuple[fakes.FakeLedger, RolloutPlan]:

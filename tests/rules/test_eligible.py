@@ -23,6 +23,7 @@ from countermand.ledger.bodies import (
     IncidentClosed,
     QuarantineLifted,
     ReleaseRegistered,
+    RolloutEnded,
     VersionAllowed,
     VersionDenied,
     VersionQuarantined,
@@ -301,3 +302,43 @@ async def test_gov_45_deny_beats_what_people_allowed_before_and_what_was_shown_t
     await book.deny()
     found = await book.judged()
     assert (found.word, found.barred) == ("denied", True)
+
+
+async def rolled_out(book: Book, **changes: Any) -> None:
+    given: dict[str, Any] = {
+        "rollout_id": "rollout-7", "kind": "ramp", "environment": "test", "member": "m", "outcome": "done",
+        "candidate_digest": CANDIDATE.digest, "sentence": "Shown.", "candidate_bp": 10_000,
+        "candidate_parts": CANDIDATE.parts,
+    }  # fmt: skip
+    body = RolloutEnded.model_validate(given | changes)
+    await book.ledger.append(body.entry("rollout-7/ended", "worker", release_id=RELEASE.release_id))
+
+
+async def test_what_was_rolled_out_to_everybody_and_shown_to_be_healthy_is_a_way_back(book: Book) -> None:
+    assert (await book.judged(CANDIDATE)).word == "unknown"
+    await rolled_out(book)
+    found = await book.judged(CANDIDATE)
+    assert found.word == "eligible"
+    assert "was rolled out to everybody in rollout rollout-7" in found.because
+    assert "shown to be healthy" in found.because
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"candidate_bp": 5_000},
+        {"candidate_bp": None},
+        {"outcome": "doubtful"},
+        {"candidate_digest": "sha256:" + "0" * 64},
+        {"environment": "elsewhere"},
+    ],
+)
+async def test_any_other_end_of_a_rollout_proves_nothing(book: Book, changes: dict[str, Any]) -> None:
+    await rolled_out(book, **changes)
+    assert (await book.judged(CANDIDATE)).word == "unknown"
+
+
+async def test_what_was_rolled_out_and_then_taken_from_users_stays_in_quarantine(book: Book) -> None:
+    await rolled_out(book)
+    await book.quarantine()
+    assert (await book.judged(CANDIDATE)).word == "quarantined"

@@ -99,6 +99,16 @@ async def test_a_lost_answer_never_makes_a_second_message(slack: Start, fault: s
     assert len(bench.messages()) == 1
 
 
+async def test_a_message_about_a_rollout_leads_to_its_release_and_makes_no_channel_of_an_incident(slack: Start) -> None:
+    bench = await slack(incident_channels=True)
+    message = a_message(Step.rollout_started, incident_id="", release_id="support/v7")
+    await sender(bench).send(message, 10)
+    (posted,) = bench.messages(bench.channel)
+    assert f"{bench.url}/releases/support%2Fv7" in str(posted["blocks"])
+    assert "Open the release" in str(posted["blocks"])
+    assert "/incidents/" not in str(posted["blocks"])
+
+
 async def test_while_slack_is_dark_the_message_goes_by_mail_within_a_minute_marked_as_second_channel(
     slack: Start,
 ) -> None:

@@ -25,13 +25,14 @@ from countermand.detection.models import Arm
 from countermand.governance.decision import DecisionKind
 from countermand.ledger.bodies import DecisionMade, RolloutPlanned
 from countermand.ledger.record import Kind
+from countermand.messages.rollout import facts
 from countermand.plan.target import Split
-from countermand.playbook.model import Playbook
+from countermand.playbook.model import Playbook, Step
 from countermand.rollout.plan import RolloutPlan
 from countermand.rollout.view import RolloutView, rollouts
 from runtime import WORKFLOWS
 from tests import cases, fakes
-from tests.rollouts import SANDBOX, LeasedTarget, PlainTarget, decision, playbook
+from tests.rollouts import SANDBOX, LeasedTarget, PlainTarget, decision, document, playbook
 from tests.waiting import until
 from tests.workflows.conftest import World
 from workflows.decisions import UPDATE, Answer
@@ -160,6 +161,16 @@ async def test_no_data_certifies_nothing_and_the_sandbox_goes_back_in_doubt(envi
     assert road.shares == [100, 0]
 
 
+async def test_a_share_that_traffic_never_shows_certifies_nothing_and_ends_in_doubt(road: Road) -> None:
+    road.leased.users = 0
+    async with road.rolling():
+        result = await road.over(await road.start("sandbox"))
+    assert (result.outcome, result.restored) == ("doubtful", False)
+    assert "no traffic is not success" in result.sentence
+    assert road.ledger.bodies(Kind.rollout_promoted) == []
+    assert road.shares == [100, 0]
+
+
 async def test_a_lease_that_the_target_ended_ends_the_sandbox(road: Road) -> None:
     road.leased.lost = True
     async with road.rolling():
@@ -191,6 +202,28 @@ async def test_a_ramp_climbs_on_evidence_after_a_person_started_exactly_this_pla
     assert road.shares == [500, 5_000]
     assert [body["step"] for body in road.ledger.bodies(Kind.rollout_promoted)] == [1, 2]
     assert {step for step, _ in road.channel.steps()} == {"rollout_started", "rollout_promoted", "rollout_ended"}
+
+
+async def test_a_ramp_that_moves_only_a_part_of_the_bundle_does_not_call_the_release_complete(
+    environment: WorkflowEnvironment,
+) -> None:
+    said = document(ramp=[{"share": "100%", "at_least": "400ms", "time_limit": "20s"}])
+    said["revert"] |= {
+        "together": [{"target": "registry", "member": "chat-prompt", "part": "prompt"}],
+        "on_member_failure": "hold",
+    }
+    road = Road(environment, Playbook.model_validate(said))
+    async with road.rolling():
+        handle = await road.start("ramp")
+        await road.says(DecisionKind.start_rollout, cases.LENA)
+        result = await road.over(handle)
+    assert result.outcome == "done"
+    assert "The release is not complete: registry/chat-prompt is not moved by this rollout." in result.sentence
+    (ended,) = road.ledger.bodies(Kind.rollout_ended)
+    assert ended["candidate_bp"] is None
+    view = await road.shown()
+    told = facts(view, step=Step.rollout_ended, console_url="http://console")["rollout"]
+    assert told["outcome"] == "is done for a part of the release only"
 
 
 async def test_a_trigger_in_a_ramp_leaves_the_target_to_the_incident(road: Road) -> None:

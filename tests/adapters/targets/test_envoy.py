@@ -15,7 +15,7 @@ from adapters.envoy_target import EnvoyTarget
 from adapters.target_settings import EnvoyMember
 from countermand.plan.evidence import judge_check, judge_configured, judge_traffic
 from countermand.plan.target import CheckWord, Member, SetOutcome, Split
-from countermand.playbook.model import Check
+from countermand.playbook.integrity import ErrorRate
 from tests.adapters.targets.envoy import EnvoyHarness
 from tests.adapters.targets.upstreams import ask
 
@@ -117,7 +117,7 @@ async def test_tgt11_requests_that_envoy_fails_by_itself_are_requests_and_errors
             assert (await envoy.client.get("/chat")).status_code == 503
         seen = await target.observe(envoy.member)
         assert (seen.candidate_users, seen.baseline_users, seen.requests, seen.errors) == (0, 0, 40, 40)
-        ends = Check(id="errors", kind="error_rate", meaning="few requests fail", max_error_rate=Decimal("0.05"))
+        ends = ErrorRate(id="errors", kind="error_rate", meaning="few requests fail", max_error_rate=Decimal("0.05"))
         found = judge_check(ends, await target.preflight(envoy.member, Split.candidate(0)), seen, "sha256:x")
         assert (found.word, found.sentence.split(";")[0]) == (CheckWord.failed, "40 of 40 requests failed")
 

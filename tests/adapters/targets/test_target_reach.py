@@ -36,6 +36,8 @@ async def test_every_kind_says_whether_it_answers_where_the_file_says() -> None:
                 (":9901", f":{closed}"),
                 ("/etc/flagd/flags.json", str(here / "flags.json")),
                 (":5001", f":{port}"),
+                (":4242", f":{port}"),
+                (":6443", f":{closed}"),
             )
             found = {one.name: (one.ok, one.sentence) for one in await reached(target_settings(path))}
             balancer = await asyncio.start_unix_server(lambda _r, writer: writer.close(), here / "read.sock")
@@ -43,10 +45,12 @@ async def test_every_kind_says_whether_it_answers_where_the_file_says() -> None:
                 again = {one.name: one.ok for one in await reached(target_settings(path))}
     assert found == {
         "balancer": (False, "haproxy: does not answer (No such file or directory)"),
+        "cluster": (False, "kubernetes_httproute: does not answer (Connection refused)"),
         "demo": (True, "embedded: answers"),
         "flags": (True, "flagd: its file can be read"),
         "mesh": (False, "envoy: does not answer (Connection refused)"),
         "registry": (True, "mlflow: answers"),
+        "toggles": (True, "unleash: answers"),
     }
     assert again["balancer"] is True
 

@@ -129,3 +129,15 @@ def test_a_rollout_without_a_certificate_of_health_does_not_parse() -> None:
     del said["detection"]["health"]
     with pytest.raises(ValidationError, match=r"write `detection\.health` as well"):
         Playbook.model_validate(said)
+
+
+def test_members_that_a_rollout_leaves_as_they_are_stand_on_its_plan() -> None:
+    said = document()
+    said["revert"] |= {
+        "together": [{"target": "registry", "member": "chat-prompt", "part": "prompt"}],
+        "on_member_failure": "hold",
+    }
+    plan = planned("ramp", said=Playbook.model_validate(said))
+    assert plan.unmoved == ("registry/chat-prompt",)
+    assert "registry/chat-prompt is not moved by this rollout." in plan_lines(plan)
+    assert planned("ramp").left == ""
