@@ -9,7 +9,7 @@ from countermand.ledger.bodies import GuardState, RequarantineBreach, parse_body
 from countermand.ledger.record import Kind, Record
 from countermand.messages.facts import utc
 
-_WORDS = {"watching": "guarded", "blind": "blind", "over": "guard_over"}
+WORDS = {"watching": "guarded", "blind": "blind", "over": "guard_over"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def guards_of(records: list[Record]) -> list[GuardView]:
                 found[incident_id] = GuardView(incident_id, release_id, "breach", sentence)
             case GuardState(state=state, sentence=sentence, until=until):
                 more = "" if state == "over" else f" Until {utc(until)}."
-                found[incident_id] = GuardView(incident_id, release_id, _WORDS[state], sentence + more)
+                found[incident_id] = GuardView(incident_id, release_id, WORDS[state], sentence + more)
             case _:
                 pass
     return list(found.values())

@@ -5,7 +5,7 @@ The shipped table is `rights.yaml`; `shipped.py` reads it and a governance file 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -118,25 +118,40 @@ class Right(Strict):
 
 
 class RightsTable(Strict):
-    """All rows. Every action has exactly one row for each severity."""
+    """All rows: at most one of an action for each severity.
+
+    A table in force has exactly one (`whole`). One that a workflow pinned before an action existed has none for it, so
+    that an incident goes on when a new version of the product takes over.
+    """
 
     schema_: Literal["countermand.rights/v1"] = Field(alias="schema")
     rows: tuple[Right, ...]
 
     @model_validator(mode="after")
-    def _covers(self) -> Self:
+    def _unambiguous(self) -> Self:
+        self._refuse(lambda found: found > 1)
+        return self
+
+    def whole(self) -> Self:
+        """This table. Raises Misfit unless every action has exactly one row for each severity."""
+        self._refuse(lambda found: found != 1)
+        return self
+
+    def _refuse(self, wrong: Callable[[int], bool]) -> None:
         faults = Faults()
         for action in Action:
             for severity in Severity:
                 found = sum(row.action is action and severity in row.severities for row in self.rows)
-                if found != 1:
+                if wrong(found):
                     faults.add(f"{action.value} at {severity.value} has {found} rows; write exactly one", "rows")
         faults.refuse()
-        return self
 
     def row(self, action: Action, severity: Severity) -> Right:
-        """The row in force for an action at a severity."""
-        return next(row for row in self.rows if row.action is action and severity in row.severities)
+        """The row in force for an action at a severity. Raises KeyError for one that was pinned before it existed."""
+        for row in self.rows:
+            if row.action is action and severity in row.severities:
+                return row
+        raise KeyError(f"{action.value} at {severity.value}")
 
     def may(self, role: str, action: Action, severity: Severity, conditions: Collection[Condition] = ()) -> bool:
         """Whether a holder of the role may take part in the action by that role."""
@@ -151,7 +166,7 @@ class RightsTable(Strict):
         """This table with other rows for the actions that `rows` names. Raises ValueError on gaps or doubles."""
         actions = {row.action for row in rows}
         kept = tuple(row for row in self.rows if row.action not in actions)
-        return RightsTable.model_validate({"schema": self.schema_, "rows": (*kept, *rows)})
+        return RightsTable.model_validate({"schema": self.schema_, "rows": (*kept, *rows)}).whole()
 
 
 def unreachable(row: Right, holders: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from countermand.governance.rights import Action, RightsTable
 @cache
 def shipped_rights() -> RightsTable:
     """The table of decision rights of `rights.yaml`."""
-    return RightsTable.model_validate(_read("rights.yaml"))
+    return RightsTable.model_validate(_read("rights.yaml")).whole()
 
 
 @cache

@@ -11,6 +11,7 @@ import pytest
 
 from activities.ports import ReleaseStatus
 from console import summaries
+from console.guards import WORDS
 from console.headline import headline, stage_rows
 from console.render import ENVIRONMENT, relative
 from console.states import MARKS
@@ -22,6 +23,7 @@ from countermand.governance.approval import ApprovalStatus
 from countermand.governance.eligible import Eligibility
 from countermand.ledger import bodies as b
 from countermand.messages.incident import IncidentView, incident
+from countermand.plan.readiness import Readiness
 from countermand.playbook.load import parse
 from countermand.rollout.view import StepState
 from tests.console.world import BASE, INCIDENT, Story, World, playbook_bytes, release
@@ -50,6 +52,8 @@ def test_every_state_word_is_one_of_the_product_and_every_one_has_a_mark() -> No
         | {"in_force", "lapsed", "revoked"}  # standing authorisations
         | literals(Certificate, "word")
         | literals(Eligibility, "word")
+        | literals(Readiness, "word")
+        | {"breach", *WORDS.values()}  # guards
         | literals(b.RolloutEnded, "outcome")
         | set(get_args(StepState))
         | {"running"}  # a rollout under way

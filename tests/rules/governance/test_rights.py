@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from countermand.governance.decision import SignatureClass
 from countermand.governance.rights import Action, Right, RightsTable
 from countermand.governance.shipped import rights_in_force, shipped_rights
-from countermand.playbook.terms import Severity
+from countermand.playbook.terms import Misfit, Severity
 from tests import cases
 from tests.rules.governance.asking import more_people
 
@@ -113,8 +113,11 @@ def test_two_people_one_of_them_a_safety_lead() -> None:
 
 def test_gov_6_a_table_with_a_gap_a_double_or_a_quorum_of_nobody_does_not_parse() -> None:
     document = shipped_rights().model_dump(mode="json", by_alias=True)
-    with pytest.raises(ValidationError, match="raise_concern at sev1 has 0 rows"):
-        RightsTable.model_validate(document | {"rows": document["rows"][:-1]})
+    pinned_before = RightsTable.model_validate(document | {"rows": document["rows"][:-1]})
+    with pytest.raises(Misfit, match="raise_concern at sev1 has 0 rows"):
+        pinned_before.whole()
+    with pytest.raises(KeyError, match="raise_concern at sev1"):
+        pinned_before.row(Action.raise_concern, Severity.sev1)
     with pytest.raises(ValidationError, match="raise_concern at sev1 has 2 rows"):
         RightsTable.model_validate(document | {"rows": [*document["rows"], document["rows"][-1]]})
     row = next(row for row in document["rows"] if row["action"] == "force")
