@@ -95,6 +95,7 @@ async def run(settings: Settings) -> None:
             FreezingActivities(ledger, catalogue, signals, targets, people, utc_now).freeze,
             planning.make_plan,
             planning.open_ask,
+            planning.name_alternative,
             gating.decide_gate,
             gating.decide_default,
             staging.recheck,

@@ -41,6 +41,12 @@ class PlanResult(Value):
     impossible: str
 
 
+class NamedVersion(Value):
+    """A version that people could choose; empty when there is none."""
+
+    name: str
+
+
 class AskRequest(Value):
     ask_id: str
     workflow_id: str
@@ -101,6 +107,15 @@ class PlanningActivities:
             )
         )
         return PlanResult(plan=plan, impossible="")
+
+    @activity.defn(name="name_alternative")
+    async def name_alternative(self, brief: Brief) -> NamedVersion:
+        """The newest eligible version of the service besides this release's baseline: named to people, never chosen."""
+        release = brief.release
+        found = await self._eligible.alternative(
+            release.baseline.digest, release.service, release.environment, brief.directory.governance
+        )
+        return NamedVersion(name=found.name if found else "")
 
     async def _readiness(self, release_id: str) -> str:
         looks = await self._ledger.records(release_id=release_id, kinds=[Kind.destination_checked])

@@ -144,6 +144,19 @@ class IncidentSteps:
         except ActivityError as error:
             return PlanResult(plan=None, impossible=str(error.cause or error))
 
+    async def name_alternative(self) -> str:
+        """Another version that people could choose; empty when there is none, or it cannot be looked up now."""
+        try:
+            found = await workflow.execute_activity_method(
+                PlanningActivities.name_alternative,
+                self._brief,
+                summary="Which other version is eligible?",
+                **policies.read_target(),
+            )
+        except ActivityError:
+            return ""
+        return found.name
+
     async def gate(self, plan: Plan, number: int) -> Gated:
         """What the verdicts on record lead to for this plan."""
         return await workflow.execute_activity_method(

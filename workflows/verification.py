@@ -99,7 +99,7 @@ class Verification:
 
     async def _worse_again(self, checked: Checked, revert: int) -> Closing | None:
         """What the playbook declares: a new plan (`relapse` says why), or to hold until somebody decides."""
-        sentence = relapse_sentence(checked.sentence, "")
+        sentence = relapse_sentence(checked.sentence, await self._steps.name_alternative())
         await self._scribe.tell(Step.not_verified, f"{revert}/{self._looks}")
         if self._policy.on_regression == "ask":
             self.relapse = f"{sentence} "

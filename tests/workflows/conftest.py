@@ -139,6 +139,7 @@ class World:
                     ).freeze,
                     planning.make_plan,
                     planning.open_ask,
+                    planning.name_alternative,
                     gating.decide_gate,
                     gating.decide_default,
                     staging.recheck,

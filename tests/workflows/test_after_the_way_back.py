@@ -78,6 +78,9 @@ async def test_a_watch_for_a_relapse_that_sees_none_ends_in_the_all_clear(world:
 
 async def test_r113_a_service_that_is_worse_again_is_held_for_people(world: World) -> None:
     verifying(world, watch_for="10m", on_regression="hold")
+    older = world.release.baseline.model_copy(update={"name": "test-bot v5", "model": "sha256:model-0"})
+    before = world.release.model_copy(update={"release_id": "r-before", "baseline": older})
+    await cases.register(world.ledger, before)
     async with world.worker():
         handle = await world.open_incident()
         await world.approve_by_two()
@@ -85,7 +88,7 @@ async def test_r113_a_service_that_is_worse_again_is_held_for_people(world: Worl
         world.signals.bad[Arm.baseline] = 60
         view = await world.reaches("not_verified")
         assert "Worse again after the way back" in view.sentence
-        assert "nobody is moved to another version without a decision" in view.sentence
+        assert "test-bot v5 is eligible too; nobody is moved to another version without a decision" in view.sentence
         assert view.phase is not None
         assert set(view.phase.commands) == {"resume", "ask_again", "abort"}
         await world.decide(DecisionKind.abort, cases.JONAS, reason="the provider is down, not our release")
