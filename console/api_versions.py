@@ -72,5 +72,6 @@ async def allow(digest: Digest, body: NewAllowance, person: SignedIn, deps: Deps
 @router.get("/api/v1/services/{service}/live")
 async def live(service: Service, environment: Environment, deps: Deps, _: SignedIn, at: At = None) -> dict[str, Any]:
     """Which version users got at an instant, now if not given, and every known change: by whom, inside and outside."""
+    await live_versions.refuse_unknown(deps, service, environment)
     found = await live_versions.moves_of(deps, service, environment)
     return live_versions.live_json(found, at or deps.clock())

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from console.deps import Console
+from console.problems import Problem
 from countermand.canonical import instant
 from countermand.ledger.record import Kind
 from countermand.plan.live import KINDS, Move, live_at, moves
@@ -15,6 +16,15 @@ from countermand.plan.readiness import Readiness, readiness
 async def moves_of(deps: Console, service: str, environment: str) -> tuple[Move, ...]:
     """Every known change of the share of users, oldest first."""
     return moves(await deps.ledger.records(kinds=KINDS), service, environment)
+
+
+async def refuse_unknown(deps: Console, service: str, environment: str) -> None:
+    """Raise Problem unless a release of the service was registered in the environment."""
+    known = sorted({(one.release.service, one.release.environment) for one in await deps.catalogue.releases()})
+    if (service, environment) not in known:
+        named = ", ".join(f"{name} in {place}" for name, place in known[:10]) or "none"
+        detail = f"no release of {service!r} was registered in {environment!r}; registered are: {named}."
+        raise Problem(404, "unknown_service", detail, "List the releases.")
 
 
 async def readiness_of(deps: Console, release_id: str) -> Readiness:

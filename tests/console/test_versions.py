@@ -360,3 +360,9 @@ async def test_a_value_of_the_wrong_form_is_quoted_with_what_is_accepted(call: C
     assert answer.status_code == 422
     assert said in answer.json()["detail"]
     assert "String should match" not in answer.json()["detail"]
+
+
+async def test_a_service_that_nobody_registered_is_not_found_and_those_that_are_there_are_named(call: Call) -> None:
+    answer = await call(cases.MARIA, "GET", "/services/bot/live?environment=production")
+    assert answer.status_code == 404
+    assert "registered are: support-assistant in production" in answer.json()["detail"]
