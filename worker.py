@@ -28,6 +28,7 @@ from activities.rolling_words import RolloutWords
 from activities.sealing import Sealer
 from activities.showing import ShowingActivities
 from activities.staging import StagingActivities
+from activities.traffic import TrafficActivities
 from activities.verifying import VerifyingActivities
 from activities.watching import WatchingActivities
 from adapters.alerts import SqlAlerts
@@ -100,7 +101,7 @@ async def run(settings: Settings) -> None:
             gating.decide_default,
             staging.recheck,
             staging.set_stage,
-            staging.verify_traffic,
+            TrafficActivities(targets, ledger, utc_now).verify_traffic,
             CheckingActivities(targets, data, ledger, utc_now).run_checks,
             emergencies.confirm_declared,
             emergencies.eligible,

@@ -6,12 +6,10 @@ effect happen once, and a crash between effect and outcome ends as `recovered` (
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from datetime import datetime
+from typing import Literal
 
-from pydantic import Field
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -29,7 +27,6 @@ from activities.ports import (
     Targets,
     TargetUnavailable,
 )
-from activities.recording import Checked, keep_checks
 from countermand import ids
 from countermand.governance import execution
 from countermand.governance.approval import ApprovalState, Ask
@@ -43,7 +40,6 @@ from countermand.governance.proof import lacking_approval, lacking_break_glass, 
 from countermand.governance.rights import Action
 from countermand.governance.shipped import rights_in_force
 from countermand.ledger.bodies import (
-    CheckDone,
     GateDecided,
     StageIntent,
     StageOutcome,
@@ -52,17 +48,10 @@ from countermand.ledger.bodies import (
     parse_body,
 )
 from countermand.ledger.record import Entry, Kind
-from countermand.plan.evidence import judge_configured, judge_traffic, short_revision
-from countermand.plan.model import Moving, Plan
-from countermand.plan.target import CheckResult, CheckWord, SetOutcome, Split, TargetState, Value
-from countermand.plan.traffic import traffic_suffices
+from countermand.plan.evidence import short_revision
+from countermand.plan.model import Moving, Plan, Position
+from countermand.plan.target import SetOutcome, Split, TargetState, Value
 from countermand.playbook.model import Severity
-from countermand.playbook.units import Duration
-
-_POLL = timedelta(milliseconds=700)
-
-#: Position in a plan's members, counted from its beginning.
-Position = Annotated[int, Field(ge=0)]
 
 
 class RecheckRequest(Value):
@@ -93,18 +82,6 @@ class SetRequest(Value):
     expected_revision: str | None
     attempt: int
     glass: str | None = None
-    member: Position = 0
-
-
-class TrafficRequest(Value):
-    plan: Plan
-    revert: int
-    stage: int
-    desired: Split
-    revision: str
-    time_limit: Duration
-    key: str
-    attempt: int
     member: Position = 0
 
 
@@ -299,65 +276,11 @@ class StagingActivities:
             key=request.key,
             fence=request.fence,
             plan_digest=plan.digest,
-            member=_follower(plan, request.member),
+            member=plan.follower(request.member),
         )
         await self._ledger.append(
             intent.entry(f"{request.key}/intent", "worker", incident_id=plan.incident_id, release_id=plan.release_id)
         )
-
-    @activity.defn(name="verify_traffic")
-    async def verify_traffic(self, request: TrafficRequest) -> Checked:
-        """Configured and observed, never merged (TGT-8). Waits for enough users until the Plan's time limit;
-        what is unknown then stays unknown."""
-        plan = request.plan
-        moving = plan.members[request.member]
-        target = self._targets(moving.member.target)
-        deadline = self._clock() + request.time_limit
-        async with heartbeating():
-            await asyncio.sleep(plan.settle.total_seconds())
-            while True:
-                try:
-                    configured = judge_configured(request.desired, await target.read(moving.member), moving.kind)
-                    seen = await target.observe(moving.member)
-                    observed = judge_traffic(request.desired, seen, request.revision, plan.residual_bp)
-                except TargetUnavailable as error:
-                    configured = observed = _unreadable(CheckWord.unknown, error)
-                except TargetRejected as error:
-                    configured = observed = _unreadable(CheckWord.failed, error)
-                decided = CheckWord.unknown not in (configured.word, observed.word)
-                if plan.observed == "best_effort" and target.capabilities.observes == "none":
-                    decided = configured.word is not CheckWord.unknown  # nothing will ever be seen here
-                if decided or configured.word is CheckWord.failed or self._clock() >= deadline:
-                    break
-                await asyncio.sleep(_POLL.total_seconds())
-        kept = await self._keep(request, (configured, observed))
-        judged = traffic_suffices(plan.observed, *kept.results)
-        return kept.model_copy(update={"unseen": judged.sentence}) if judged.basis == "configured_only" else kept
-
-    async def _keep(self, request: TrafficRequest, results: tuple[CheckResult, ...]) -> Checked:
-        checks = {
-            f"{request.key}/traffic/{result.name}/{request.attempt}": CheckDone(
-                revert=request.revert,
-                stage=request.stage,
-                phase="traffic",
-                name=result.name,
-                word=result.word.value,
-                sentence=result.sentence,
-                member=_follower(request.plan, request.member),
-            )
-            for result in results
-        }
-        plan = request.plan
-        return await keep_checks(self._ledger, checks, incident_id=plan.incident_id, release_id=plan.release_id)
-
-
-def _unreadable(word: CheckWord, error: Exception) -> CheckResult:
-    return CheckResult(name="observed", word=word, sentence=f"the target cannot be read: {error}")
-
-
-def _follower(plan: Plan, position: int) -> str | None:
-    """Name of the follower at this position; None for the member that moves in stages."""
-    return plan.members[position].name if 0 < position < len(plan.members) else None
 
 
 def _not_planned(request: SetRequest) -> str:
@@ -403,7 +326,7 @@ def _outcome(request: SetRequest, done: SetOutcome, *, recovered: bool) -> Stage
         recovered=recovered and done.result == "already" and done.by == "our_key",
         after=done.after,
         sentence=sentence,
-        member=_follower(request.plan, request.member),
+        member=request.plan.follower(request.member),
     )
 
 
@@ -418,6 +341,6 @@ def _no_effect(
         recovered=False,
         after=None,
         sentence=why,
-        member=_follower(request.plan, request.member),
+        member=request.plan.follower(request.member),
         raw_sha256=raw_sha256,
     )

@@ -9,7 +9,8 @@ from temporalio import workflow
 
 from activities.checking import CheckingActivities, CheckRequest
 from activities.recording import Checked
-from activities.staging import SetRequest, StagingActivities, TrafficRequest
+from activities.staging import SetRequest, StagingActivities
+from activities.traffic import TrafficActivities, TrafficRequest
 from countermand import ids
 from countermand.ledger.bodies import StageOutcome, StageState, StageWord
 from countermand.plan.model import Plan, PlannedStage
@@ -71,7 +72,7 @@ class StageSteps:
         moving = self._plan.members[member]
         time_limit = min(self._plan.traffic_time_limit, limit)
         return await workflow.execute_activity_method(
-            StagingActivities.verify_traffic,
+            TrafficActivities.verify_traffic,
             TrafficRequest(
                 plan=self._plan,
                 revert=self._number,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from countermand.canonical import digest
 from countermand.plan.target import Member, Split, Value
@@ -53,6 +53,9 @@ class Release(Value):
     registered_by: str
     owner: str
 
+
+#: Position in a plan's members, counted from its beginning.
+Position = Annotated[int, Field(ge=0)]
 
 #: How a member takes shares: a split any share, an alias all or nothing.
 MemberKind = Literal["split", "alias"]
@@ -160,6 +163,10 @@ class Plan(Value):
     def desired(self, stage: PlannedStage, position: int) -> Split:
         """What this stage asks of the member at this position."""
         return stage.desired if position == 0 else Split.candidate(0)
+
+    def follower(self, position: int) -> str | None:
+        """Name of the follower at this position; None for the member that moves in stages, or where there is none."""
+        return self.members[position].name if 0 < position < len(self.members) else None
 
     @property
     def expected_duration(self) -> timedelta:

@@ -33,6 +33,7 @@ from activities.reviewing import ReviewingActivities
 from activities.sealing import Sealer
 from activities.showing import ShowingActivities
 from activities.staging import StagingActivities
+from activities.traffic import TrafficActivities
 from activities.verifying import VerifyingActivities
 from activities.watching import WatchingActivities
 from console.decide import VOTES
@@ -144,7 +145,7 @@ class World:
                     gating.decide_default,
                     staging.recheck,
                     staging.set_stage,
-                    staging.verify_traffic,
+                    TrafficActivities(self.targets, self.ledger, fakes.now).verify_traffic,
                     CheckingActivities(self.targets, self.data, self.ledger, fakes.now).run_checks,
                     emergencies.confirm_declared,
                     emergencies.eligible,
