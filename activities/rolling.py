@@ -137,7 +137,7 @@ class RollingActivities:
         if why := await self._proof.unfit(Version.of(release.candidate), release.environment):
             raise CannotRollOut(f"{release.candidate.name} may not be given to users: {why}")
         playbook = await self._catalogue.playbook(release.playbook_digest)
-        again = await self._proof.re_release(release.candidate.digest, release.environment, playbook.detection)
+        again = await self._proof.re_release(Version.of(release.candidate), release.environment, playbook.detection)
         if request.kind != "sandbox" and again.lacking:
             raise CannotRollOut(f"{release.candidate.name} may not be given to users yet: {again.lacking}")
         recorded = await self._proof.recorded(release) if request.kind == "reintroduce" else ()

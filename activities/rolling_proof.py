@@ -136,7 +136,7 @@ class RolloutProof:
         """Records of all rollouts, in order."""
         return await self._ledger.records(kinds=ROLLOUTS)
 
-    async def re_release(self, candidate_digest: str, environment: str, detection: Detection) -> ReRelease:
+    async def re_release(self, candidate: Version, environment: str, detection: Detection) -> ReRelease:
         """Whether this candidate was in quarantine before, and what is missing. detection: what watches it now."""
         quarantines = await self._ledger.records(kinds=[Kind.version_quarantined])
         fired: dict[str, tuple[str, ...]] = {}
@@ -145,7 +145,7 @@ class RolloutProof:
             bodies = [VerdictChanged.model_validate(one.body) for one in verdicts]
             signals = {one.signal for body in bodies if body.word == "trigger" for one in body.criteria}
             fired[record.incident_id or ""] = tuple(sorted(signals))
-        return re_release(candidate_digest, environment, quarantines, fired, await self.rollouts(), detection)
+        return re_release(candidate, environment, quarantines, fired, await self.rollouts(), detection)
 
     async def recorded(self, release: Release) -> tuple[int, ...]:
         """Shares of the last way back of this candidate."""

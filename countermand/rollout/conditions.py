@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from countermand.detection.models import VerdictWord
-from countermand.governance.eligible import Eligibility
+from countermand.governance.eligible import Eligibility, Version
 from countermand.ledger.bodies import (
     IncidentClosed,
     IncidentOpened,
@@ -116,14 +116,14 @@ class ReRelease(Value):
 
 
 def re_release(
-    candidate_digest: str,
+    candidate: Version,
     environment: str,
     quarantines: Sequence[Record],
     fired: dict[str, tuple[str, ...]],
     rollouts: Sequence[Record],
     detection: Detection,
 ) -> ReRelease:
-    """What is known of an earlier quarantine of this candidate (GOV-48, LRN-30).
+    """What is known of an earlier quarantine of this candidate or of one of its parts (GOV-48, LRN-30).
 
     quarantines: records `version.quarantined`. fired: the signals behind each incident's triggers. rollouts:
     `ROLLOUTS`. detection: of the release that is to go forward. Every signal that fired must have been shown to be
@@ -133,7 +133,7 @@ def re_release(
         (record.seq, record.incident_id or "", body.fairness)
         for record in quarantines
         for body in [VersionQuarantined.model_validate(record.body)]
-        if (body.digest, body.environment) == (candidate_digest, environment)
+        if body.environment == environment and (body.digest == candidate.digest or candidate.shares(body.members))
     ]
     if not found:
         return ReRelease(incidents=(), lacking="")
@@ -144,7 +144,7 @@ def re_release(
         body = parse_body(record)
         if not isinstance(body, RolloutEnded) or record.seq < last or not body.restored or body.outcome != "done":
             continue
-        same = (body.kind, body.candidate_digest, body.environment) == ("sandbox", candidate_digest, environment)
+        same = (body.kind, body.candidate_digest, body.environment) == ("sandbox", candidate.digest, environment)
         if same:
             sandboxed = True
             shown |= set(body.signals)

@@ -15,6 +15,7 @@ from activities.rolling_proof import RolloutProof
 from countermand import ids
 from countermand.detection.models import Arm
 from countermand.governance.decision import DecisionKind
+from countermand.governance.eligible import Version
 from countermand.ledger.bodies import (
     DecisionMade,
     IncidentOpened,
@@ -265,9 +266,11 @@ async def test_a_candidate_that_was_in_quarantine_needs_a_sandbox_that_showed_wh
         road.ledger, fakes.FakeCatalogue(road.playbook, road.release), road.people, road.keys, fakes.now
     )
     candidate, environment = road.release.candidate.digest, road.release.environment
-    assert (await proof.re_release(candidate, environment, road.playbook.detection)).incidents == ()
+    assert (
+        await proof.re_release(Version.of(road.release.candidate), environment, road.playbook.detection)
+    ).incidents == ()
     await road.ledger.append(record)
-    found = await proof.re_release(candidate, environment, road.playbook.detection)
+    found = await proof.re_release(Version.of(road.release.candidate), environment, road.playbook.detection)
     assert found.lacking == "it was in quarantine, and no sandbox has shown it to be healthy since"
     for signals, lacking in (((), "hallucinations"), (("hallucinations",), "")):
         ended = RolloutEnded(
@@ -276,7 +279,7 @@ async def test_a_candidate_that_was_in_quarantine_needs_a_sandbox_that_showed_wh
             signals=signals,
         )  # fmt: skip
         await road.ledger.append(ended.entry(f"ended/{len(signals)}", "worker"))
-        found = await proof.re_release(candidate, environment, road.playbook.detection)
+        found = await proof.re_release(Version.of(road.release.candidate), environment, road.playbook.detection)
         assert (lacking in found.lacking) if lacking else (found.lacking == "")
     assert found.incidents == ("inc-1",)
 
@@ -309,7 +312,7 @@ async def test_after_harm_about_fairness_a_sandbox_has_to_show_every_signal_of_f
     )
     catalogue = fakes.FakeCatalogue(road.playbook, road.release)
     proof = RolloutProof(road.ledger, catalogue, road.people, road.keys, fakes.now)
-    found = await proof.re_release(candidate, environment, detection)
+    found = await proof.re_release(Version.of(road.release.candidate), environment, detection)
     assert (lacking in found.lacking) if lacking else (found.lacking == "")
 
 
@@ -324,7 +327,7 @@ async def test_a_signal_that_no_sandbox_can_show_is_named() -> None:
     other = road.playbook.detection.model_copy(update={"health": health.model_copy(update={"required": ("other",)})})
     catalogue = fakes.FakeCatalogue(road.playbook, road.release)
     proof = RolloutProof(road.ledger, catalogue, road.people, road.keys, fakes.now)
-    lacking = (await proof.re_release(candidate, environment, other)).lacking
+    lacking = (await proof.re_release(Version.of(road.release.candidate), environment, other)).lacking
     assert "hallucinations: not in `required` of `detection.health`" in lacking
 
 
@@ -355,11 +358,19 @@ async def test_the_return_after_a_way_back_restores_the_recorded_state_digest_by
 async def test_a_ramp_that_is_done_says_which_share_users_keep_and_nothing_else_does() -> None:
     road = Road()
     ramp, sandbox = await road.plan("ramp"), await road.plan("sandbox", "rollout-2")
+    await road.shown(ramp, 2, "hallucinations")
+    await road.shown(sandbox, 1, "hallucinations")
     kept = await road.end(ramp, wanted=None)
     assert (kept.outcome, kept.candidate_bp) == ("done", 5_000)
     assert kept.candidate_parts["prompt"] == road.release.candidate.prompt
     assert (await road.end(sandbox)).candidate_bp is None
     partly = ramp.model_copy(update={"rollout_id": "rollout-3", "unmoved": ("registry/chat-prompt",)})
+    planned = RolloutPlanned(
+        rollout_id="rollout-3", plan_digest=partly.digest, plan=partly.model_dump(mode="json"), asks=(),
+        until=fakes.now(),
+    )  # fmt: skip
+    await road.ledger.append(planned.entry(ids.rollout_record("rollout-3", "planned"), "worker"))
+    await road.shown(partly, 2, "hallucinations")
     assert (await road.end(partly, wanted=None)).candidate_bp is None
 
 
@@ -441,3 +452,19 @@ async def test_a_way_back_is_verified_against_the_state_of_the_plan_and_no_other
     still_there = plan.before.model_copy(update={"split": road.target.split})
     with pytest.raises(ApplicationError, match="not a state that the plan ends with"):
         await road.end(plan, outcome="stopped", wanted=still_there)
+
+
+async def test_lrn_30_a_new_name_for_the_same_bad_part_needs_a_sandbox_too() -> None:
+    road = Road()
+    await road.fired_before()
+    environment = road.release.environment
+    body = VersionQuarantined(
+        digest="sha256:earlier", name="x", environment=environment, members={"index": road.release.candidate.index},
+        fairness=False,
+    )  # fmt: skip
+    await road.ledger.append(body.entry("here", "worker", incident_id="inc-1", release_id="earlier"))
+    catalogue = fakes.FakeCatalogue(road.playbook, road.release)
+    proof = RolloutProof(road.ledger, catalogue, road.people, road.keys, fakes.now)
+    found = await proof.re_release(Version.of(road.release.candidate), environment, road.playbook.detection)
+    assert found.incidents == ("inc-1",)
+    assert "no sandbox has shown it" in found.lacking
