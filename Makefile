@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo example-envoy example-llm test test-approval-full test-detection-full test-flood-full test-unleash test-kubernetes check bench bench-detection mlflow-env routers-env lock histories schema screenshots clean
+.PHONY: help demo example-envoy example-llm test test-stacks test-approval-full test-detection-full test-flood-full test-unleash test-kubernetes check bench bench-detection mlflow-env routers-env lock histories schema screenshots clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,8 +38,12 @@ example-llm: $(BIN)/.app .venv-mlflow/bin/.installed ## a model and its prompt i
 	@$(BIN)/python -m examples.llm $(if $(FAIL),--fail $(FAIL))
 
 test: $(BIN)/.dev ## the whole test suite: files side by side, then whole stacks
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore tests/end_to_end
-	@$(BIN)/python -m pytest tests/end_to_end # whole stacks listen on fixed ports: one after the other, alone
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --ignore tests/end_to_end --ignore tests/slack # three also on two cores: tests wait more than they compute
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/slack # Slack gives an answer three seconds
+	@$(BIN)/python -m pytest tests/end_to_end --ignore tests/end_to_end/long # whole stacks listen on fixed ports: one after the other, alone
+
+test-stacks: $(BIN)/.dev ## whole stacks that take long: a rollback over a real Envoy, a guard whose worker is killed
+	@$(BIN)/python -m pytest tests/end_to_end/long
 
 test-detection-full: $(BIN)/.dev ## the promises of detection with all their watches (hours)
 	@COUNTERMAND_FULL=1 $(BIN)/python -m pytest tests/rules/detection -q --timeout 7200

@@ -77,6 +77,7 @@ async def ended(users: int) -> tuple[Road, RolloutEnded]:
     road = await begun()
     plan = await road.plan("sandbox")
     assert (await road.set(plan, 0)).result == "applied"
+    await road.shown(plan, 1, "hallucinations")
     road.target.users = users
     return road, await road.end(plan)
 

@@ -87,7 +87,7 @@ async def test_the_release_page_names_what_differs_who_gets_it_and_where_it_runs
         "href", f"http://127.0.0.1:8233/namespaces/default/workflows/watch%2Fproduction%2F{RELEASE}"
     )
     await maria.page.locator("#numbers summary").click()
-    await expect(maria.page.locator(".numbers tbody tr")).to_have_count(60)
+    await expect(maria.page.locator("#numbers tbody tr")).to_have_count(60)
 
 
 async def test_the_why_page_shows_everything_a_verdict_rests_on(serve: Serve, sign_in: SignIn) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.end_to_end.stack import RELEASE, SERVICE, running
 from tests.waiting import until
 
-PLAYBOOK = Path(__file__).parents[2] / "examples" / "demo" / "playbook.yaml"
+PLAYBOOK = Path(__file__).parents[3] / "examples" / "demo" / "playbook.yaml"
 
 
 @pytest.mark.timeout(300)

@@ -13,7 +13,7 @@ from examples.envoy.load import read_requests
 from tests.adapters.targets import routers_environment
 from tests.end_to_end.stack import processes_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 #: Enough for 688 requests at 0 % within seconds; 200 a second would need most of a small machine.
 RATE = 100
 
