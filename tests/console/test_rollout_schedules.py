@@ -109,3 +109,5 @@ async def test_the_page_of_a_release_says_how_often_a_sandbox_starts_and_when_ne
     rolling = person.page.locator("#rolling")
     await expect(rolling).to_contain_text("A sandbox starts every 1d, as Lena Ortiz wanted")
     await expect(rolling).to_contain_text("Next at 2026-11-21 03:14:20 UTC.")
+    await call(served, cases.JONAS, "DELETE", PATH)
+    await expect(rolling).not_to_contain_text("A sandbox starts every")
