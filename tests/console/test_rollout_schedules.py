@@ -14,7 +14,7 @@ from countermand.ledger.record import Kind
 from tests import cases
 from tests.console.conftest import Person, Served
 from tests.console.test_rollouts import call, planned_in
-from tests.console.world import RELEASE, Story
+from tests.console.world import RELEASE, Story, playbook_bytes, release
 
 PATH = "/rollout/schedule"
 DAILY = {"every": "24h"}
@@ -75,6 +75,17 @@ async def test_a_closed_release_gets_no_schedule(served: Served) -> None:
     refused = await put(served)
     assert (refused.status_code, refused.json()["code"]) == (409, "wrong_state")
     assert "this release is closed: it serves everybody" in refused.json()["detail"]
+
+
+async def test_a_playbook_that_wants_a_person_for_every_sandbox_gets_no_schedule(served: Served) -> None:
+    catalogue = served.world.deps.catalogue
+    digest = await catalogue.put_playbook(playbook_bytes().replace(b"without_asking: true", b"without_asking: false"))
+    asking = release().model_copy(update={"release_id": f"{RELEASE}b", "playbook_digest": digest})
+    await catalogue.put_release(asking, served.world.deps.clock())
+    refused = await call(served, cases.LENA, "PUT", f"b{PATH}", DAILY)
+    assert (refused.status_code, refused.json()["code"]) == (409, "wrong_state")
+    assert "lets no sandbox start without a person" in refused.json()["detail"]
+    assert served.world.workflows.scheduled is None
 
 
 async def test_a_service_that_does_not_answer_schedules_nothing_and_records_nothing(served: Served) -> None:
