@@ -17,6 +17,7 @@ from workflows.correction import Correction
 from workflows.guard import GuardWatch
 from workflows.incident import Incident
 from workflows.messages import Messages
+from workflows.recurring_sandbox import RecurringSandbox
 from workflows.release_rollout import ReleaseRollout
 from workflows.release_watch import ReleaseWatch
 from workflows.review import Review
@@ -27,6 +28,7 @@ from workflows.standing_preflight import StandingPreflight
 WORKFLOWS = [
     ReleaseWatch,
     ReleaseRollout,
+    RecurringSandbox,
     Incident,
     Approval,
     AskCards,

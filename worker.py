@@ -21,6 +21,7 @@ from activities.planning import PlanningActivities
 from activities.ports import AskCards
 from activities.readying import ReadyingActivities
 from activities.recording import RecordingActivities
+from activities.recurring import RecurringActivities
 from activities.reviewing import ReviewingActivities
 from activities.rolling import RollingActivities
 from activities.rolling_watch import StepWatching
@@ -41,6 +42,7 @@ from adapters.data_sources import ConfiguredDataSources
 from adapters.database import Database, utc_now
 from adapters.directory_sources import SourcedDirectory, role_directory
 from adapters.ledger import SqlLedger
+from adapters.schedules import TemporalSchedules
 from adapters.settings import Settings
 from adapters.signals import SqlSignals
 from adapters.signing import GatewayKey
@@ -118,6 +120,7 @@ async def run(settings: Settings) -> None:
             rolling.plan_rollout,
             rolling.set_share,
             rolling.end_rollout,
+            RecurringActivities(TemporalSchedules(client), catalogue, ledger).end_if_closed,
             StepWatching(signals, sealer, catalogue, ledger, targets, utc_now).watch_step,
             RolloutWords(ledger, renderer, channel, settings.console_url).tell_rollout,
         ],

@@ -19,7 +19,7 @@ DONE_ELSEWHERE = frozenset(
         *(Kind.release_registered, Kind.decision, Kind.plan, Kind.ask_opened, Kind.freeze_completed),
         *(Kind.gate_decided, Kind.ask_defaulted, Kind.glass_broken, Kind.stage_intent, Kind.stage_outcome),
         *(Kind.rollout_planned, Kind.rollout_intent, Kind.rollout_outcome, Kind.rollout_promoted, Kind.rollout_ended),
-        Kind.rollout_traffic,
+        *(Kind.rollout_traffic, Kind.rollout_scheduled),
         *(Kind.version_denied, Kind.version_quarantined, Kind.standing_revoked, Kind.rehearsal_passed),
     }
 )

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from activities.ports import ReleaseStatus
-from console import charts, guards, live_versions, rollouts, versions, views
+from console import charts, guards, live_versions, rollouts, schedules, versions, views
 from console.auth import Session, browser
 from console.commands import needs_key
 from console.deps import Console, console
@@ -147,6 +147,7 @@ async def release_page(
         incidents=incidents,
         rollout=rolling,
         share_plot=share_plot(rolling, page.now) if rolling else None,
+        recurring=await schedules.of_release(deps, known),
         rolling=forms(rolling, status, playbook, people, session.person.subject),
         start_keys=await keys_of(deps, session.person.subject)
         if people and needs_key(people, Action.start_rollout)

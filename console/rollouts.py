@@ -52,14 +52,18 @@ async def known(deps: Console, release_id: str) -> Release:
     return status.release
 
 
-async def begin(deps: Console, person: Person, release_id: str, kind: Kind) -> Answer:
-    """Plan a rollout, and start it where no person has to. Raises Problem, OutcomeUnknown."""
-    release = await known(deps, release_id)
-    people = await deps.people.snapshot()
+def refuse_others(people: Directory, person: Person) -> None:
+    """Raises Problem unless this person may begin a rollout."""
     allowed = may(people, person.subject)
     if not (allowed.start or allowed.stop):
         names = ", ".join(allowed.starters) or "nobody"
         raise Problem(403, "not_your_role", f"{person.subject!r} may not begin a rollout.", f"Ask one of: {names}.")
+
+
+async def begin(deps: Console, person: Person, release_id: str, kind: Kind) -> Answer:
+    """Plan a rollout, and start it where no person has to. Raises Problem, OutcomeUnknown."""
+    release = await known(deps, release_id)
+    refuse_others(await deps.people.snapshot(), person)
     rollout = RolloutInput(rollout_id=f"rollout-{uuid.uuid4().hex[:8]}", release_id=release_id, kind=kind)
     answer = await deps.workflows.start_rollout(release, rollout)
     if answer.status == "running":

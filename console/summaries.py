@@ -59,6 +59,8 @@ def _of(body: b.Body) -> str:
             return f"step {body.step} held: {body.sentence}"
         case b.RolloutEnded():
             return f"{body.kind} {_words(body.outcome)}: {body.sentence}"
+        case b.RolloutScheduled() | b.RolloutSkipped():
+            return body.sentence
         case b.PlanMade():
             return f"plan {_short(body.plan_digest)}"
         case b.StageIntent():

@@ -5,10 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from temporalio.client import (
     Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    ScheduleUpdate,
     WithStartWorkflowOperation,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -18,6 +27,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.communicating import CorrectRequest
+from adapters.schedules import TemporalSchedules
 from countermand import ids
 from countermand.governance.decision import Decision, Refusal, Refused
 from countermand.plan.model import Release
@@ -29,6 +39,7 @@ from workflows.decisions import REFUSED, UPDATE, Answer
 from workflows.incident import Incident
 from workflows.incident_steps import Case
 from workflows.policies import EFFECTS_QUEUE
+from workflows.recurring_sandbox import RecurringInput, RecurringSandbox
 from workflows.release_rollout import ReleaseRollout, RolloutInput
 from workflows.release_watch import ReleaseWatch, WatchInput
 from workflows.standing import IssueStanding
@@ -38,6 +49,8 @@ from workflows.visibility import labels
 _log = logging.getLogger(__name__)
 
 _ANSWER_WITHIN = 12.0
+#: A start that was missed for longer is left out: the next one comes anyway.
+_CATCH_UP = timedelta(minutes=10)
 
 
 class OutcomeUnknown(Exception):
@@ -58,6 +71,12 @@ class Workflows(Protocol):
     async def start_allowing(self, asked: ConsentInput) -> None: ...
 
     async def start_rollout(self, release: Release, rollout: RolloutInput) -> Answer: ...
+
+    async def schedule_sandbox(self, release: Release, every: timedelta) -> None: ...
+
+    async def unschedule_sandbox(self, release: Release) -> None: ...
+
+    async def next_sandbox(self, release: Release) -> datetime | None: ...
 
     async def declare(self, decision: Decision, case: Case) -> Answer: ...
 
@@ -183,6 +202,34 @@ class TemporalWorkflows:
             )
         )
 
+    async def schedule_sandbox(self, release: Release, every: timedelta) -> None:
+        """Start a sandbox again and again; a schedule that is there already gets this interval. Raises
+        OutcomeUnknown."""
+        wanted = _schedule(release, every)
+        name = ids.sandbox_schedule(release.environment, release.release_id)
+        try:
+            try:
+                await self._client.create_schedule(name, wanted)
+            except ScheduleAlreadyRunningError:
+                await self._client.get_schedule_handle(name).update(lambda _: ScheduleUpdate(wanted))
+        except RPCError as error:
+            raise OutcomeUnknown(str(error)) from error
+
+    async def unschedule_sandbox(self, release: Release) -> None:
+        """Start no more of them; none to end is fine. Raises OutcomeUnknown."""
+        try:
+            await TemporalSchedules(self._client).remove(release.environment, release.release_id)
+        except RPCError as error:
+            raise OutcomeUnknown(str(error)) from error
+
+    async def next_sandbox(self, release: Release) -> datetime | None:
+        """When the next one is due; None when none is, or the service does not say now."""
+        try:
+            return await TemporalSchedules(self._client).next_time(release.environment, release.release_id)
+        except RPCError as error:
+            _log.info("the schedule of %s cannot be read: %s", release.release_id, error)
+            return None
+
     async def ready(self) -> bool:
         """Whether the service answers."""
         try:
@@ -197,6 +244,22 @@ class TemporalWorkflows:
             await cards.signal(AskCards.look_again)
         except RPCError as error:
             _log.info("the cards of %s are not renewed: %s", approval, error)
+
+
+def _schedule(release: Release, every: timedelta) -> Schedule:
+    action = ScheduleActionStartWorkflow(
+        RecurringSandbox.run,
+        RecurringInput(release_id=release.release_id, environment=release.environment, service=release.service),
+        id=ids.sandbox_schedule(release.environment, release.release_id),
+        task_queue=EFFECTS_QUEUE,
+        typed_search_attributes=labels(release.environment, release.service, release.release_id),
+        static_summary=f"A sandbox of {release.release_id} is due",
+    )
+    return Schedule(
+        action=action,
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=_CATCH_UP),
+    )
 
 
 async def _answered(update: Awaitable[Answer]) -> Answer:

@@ -19,6 +19,16 @@ def rollout_record(rollout: str, what: str) -> str:
     return f"{rollout}/{what}"
 
 
+def sandbox_schedule(environment: str, release_id: str) -> str:
+    """The schedule that starts a sandbox of a release again and again."""
+    return f"sandbox/{environment}/{release_id}"
+
+
+def scheduled_rollout(workflow_id: str) -> str:
+    """The rollout that one run of a schedule starts: the same one if that run is repeated."""
+    return f"rollout-{hashlib.sha256(workflow_id.encode()).hexdigest()[:8]}"
+
+
 def incident_workflow(environment: str, service: str, release_id: str) -> str:
     """One id per release and environment: the server admits one running Incident of that id (I1)."""
     return f"incident/{environment}/{service}/{release_id}"

@@ -22,7 +22,7 @@ from activities.rolling_watch import StepResult, StepWatching, WatchStep
 from activities.rolling_words import RolloutWords, TellRollout
 from countermand import ids
 from countermand.governance.decision import Decision, Refusal, Refused
-from countermand.ledger.bodies import RolloutEnded, RolloutHeld, RolloutOutcome
+from countermand.ledger.bodies import RolloutEnded, RolloutHeld, RolloutOutcome, RolloutSkipped
 from countermand.plan.target import Value
 from countermand.playbook.model import Step
 from countermand.playbook.units import format_percent
@@ -34,11 +34,12 @@ from workflows.visibility import show
 
 
 class RolloutInput(Value):
-    """A registered release, and what is to be done with it."""
+    """A registered release, and what is to be done with it. `unattended`: a schedule begins it, so nobody is asked."""
 
     rollout_id: str
     release_id: str
     kind: Kind
+    unattended: bool = False
 
 
 class RolloutResult(Value):
@@ -76,6 +77,8 @@ class ReleaseRollout:
         planned = await self._planned()
         if planned.plan is None:
             self._answer = Answer(status="impossible", sentence=f"Nothing is rolled out: {planned.impossible}.")
+            if self._wanted.unattended:
+                await self._skipped(planned.impossible)
             result = RolloutResult(outcome="impossible", sentence=planned.impossible)
         else:
             self._plan, self._revision = planned.plan, planned.plan.before_revision
@@ -121,6 +124,9 @@ class ReleaseRollout:
 
     async def _story(self, planned: PlannedRollout) -> End:
         """All steps; why there is no further one."""
+        if planned.asks and self._wanted.unattended:
+            why = "; ".join(planned.asks)
+            return End("not_started", f"It was due by its schedule, which starts nothing that needs a person: {why}.")
         if planned.asks and planned.until is not None:
             self._ask()
             show("asking", f"A person has to start it: {'; '.join(planned.asks)}.", "release_owner")
@@ -289,6 +295,19 @@ class ReleaseRollout:
             ),
             summary="Read the target and plan the steps",
             **policies.read_target(),
+        )
+
+    async def _skipped(self, why: str) -> None:
+        body = RolloutSkipped(
+            rollout_id=self._wanted.rollout_id,
+            sentence=f"The sandbox that was due by its schedule was not started: {why}.",
+        )
+        key = ids.rollout_record(self._wanted.rollout_id, "skipped")
+        await workflow.execute_activity_method(
+            RecordingActivities.record,
+            RecordRequest(entries=(body.entry(key, "worker", release_id=self._wanted.release_id),)),
+            summary="Not started",
+            **policies.RECORD,
         )
 
     async def _set(self, step: int) -> RolloutOutcome:

@@ -115,6 +115,23 @@ class Api:
             raise unreachable(self.url, error) from None
         return answer(response)
 
+    def put(self, path: str, body: JsonObject) -> JsonObject:
+        """The answer to a write that may simply be sent again. Raises Failure."""
+        return self._sent("PUT", path, body)
+
+    def delete(self, path: str) -> JsonObject:
+        """The answer to an end that may simply be asked for again. Raises Failure."""
+        return self._sent("DELETE", path, None)
+
+    def _sent(self, method: str, path: str, body: JsonObject | None) -> JsonObject:
+        import httpx
+
+        try:
+            response = self._client.request(method, path, json=body)
+        except httpx.TransportError as error:
+            raise unreachable(self.url, error) from None
+        return answer(response)
+
     def act(self, path: str, body: JsonObject, resume: str | None) -> JsonObject:
         """A decision or command under an idempotency key: sent again with `resume` it counts once (CON-40).
 

@@ -1,4 +1,4 @@
-"""`release rollout start|sign|status|stop`: let users have a release, step by step."""
+"""`release rollout start|sign|status|stop|schedule`: let users have a release, step by step."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 
 from countermand.cli import client
 from countermand.cli.emergency_commands import StepUpOption
+from countermand.cli.exits import Exit, Failure
 from countermand.cli.incident_commands import ReasonOption, ResumeOption
 from countermand.cli.output import Format, FormatOption, JsonObject, detail, sign
 from countermand.cli.release_commands import ReleaseId
@@ -23,6 +24,12 @@ KindOption = Annotated[
 PlanOption = Annotated[
     str, typer.Option("--plan", help="The digest that `status` shows: sha256:….", show_default=False)
 ]
+
+EveryOption = Annotated[
+    str | None,
+    typer.Option("--every", help="Time from one start to the next, 1h to 30d: 24h.", show_default=False),
+]
+RemoveOption = Annotated[bool, typer.Option("--remove", help="Start no more of them; one that runs goes on.")]
 
 _SIGNS = {"healthy": "ok", "watched": "watch", "held": "watch", "not_set": "rejected"}
 
@@ -66,6 +73,22 @@ def status(release_id: ReleaseId, output: FormatOption = Format.table) -> None:
     detail(body, lines(body), output)
 
 
+@app.command()
+def schedule(
+    release_id: ReleaseId, every: EveryOption = None, remove: RemoveOption = False, output: FormatOption = Format.table
+) -> None:
+    """Start a sandbox again and again, where no person has to start it; `--remove` ends that."""
+    if (every is not None) == remove:
+        raise Failure(
+            Exit.usage,
+            f"--every {every} and --remove together say nothing" if remove else "neither --every nor --remove is given",
+            accepted="one of them: --every 24h, or --remove",
+        )
+    path, api = f"/api/v1/releases/{release_id}/rollout/schedule", client.Api.signed_in()
+    body = api.delete(path) if every is None else api.put(path, {"every": every})
+    detail(body, [f"{sign('accepted')} {body['sentence']}"], output)
+
+
 def lines(body: JsonObject) -> list[str]:
     """A rollout as people read it."""
     found = [
@@ -85,7 +108,7 @@ def lines(body: JsonObject) -> list[str]:
     if body["wants_start"]:
         found.append(f"until {body['until']}: countermand release rollout sign {body['release_id']}")
         found.append(f"  --plan {body['plan_digest']} --reason …")
-    return found
+    return found + list((body.get("schedule") or {}).get("lines", ()))
 
 
 def _decided(release_id: str, said: JsonObject, resume: str | None, output: Format) -> None:

@@ -59,6 +59,8 @@ from countermand.ledger.rollout_bodies import (
     RolloutOutcome,
     RolloutPlanned,
     RolloutPromoted,
+    RolloutScheduled,
+    RolloutSkipped,
     RolloutTraffic,
 )
 from countermand.ledger.stage_bodies import (
@@ -128,6 +130,8 @@ __all__ = [
     "RolloutOutcome",
     "RolloutPlanned",
     "RolloutPromoted",
+    "RolloutScheduled",
+    "RolloutSkipped",
     "RolloutTraffic",
     "StageIntent",
     "StageOutcome",
@@ -162,6 +166,7 @@ BODIES: dict[Kind, type[Body]] = {
         VersionDenied, VersionAllowed, VersionQuarantined, QuarantineLifted, ReleaseRefused,
         RequarantineBreach, GuardState, VersionMarked, DestinationChecked,
         RolloutPlanned, RolloutIntent, RolloutOutcome, RolloutTraffic, RolloutPromoted, RolloutHeld, RolloutEnded,
+        RolloutScheduled, RolloutSkipped,
     )
 }  # fmt: skip
 

@@ -39,6 +39,8 @@ class Kind(StrEnum):
     rollout_promoted = "rollout.promoted"
     rollout_held = "rollout.held"
     rollout_ended = "rollout.ended"
+    rollout_scheduled = "rollout.scheduled"
+    rollout_skipped = "rollout.skipped"
     incident_opened = "incident.opened"
     incident_phase = "incident.phase"
     incident_closed = "incident.closed"

@@ -10,6 +10,7 @@ from pydantic import Field
 from countermand.ledger.body import Body
 from countermand.ledger.record import Kind
 from countermand.plan.target import Split, TargetState
+from countermand.playbook.units import Duration
 
 
 class RolloutPlanned(Body):
@@ -109,3 +110,21 @@ class RolloutEnded(Body):
     signals: tuple[str, ...] = ()
     candidate_bp: int | None = None
     candidate_parts: dict[str, str] = Field(default_factory=dict)
+
+
+class RolloutScheduled(Body):
+    """From now on a sandbox of this release starts again and again; `every` None: no more. name: who wanted it so."""
+
+    KIND: ClassVar[Kind] = Kind.rollout_scheduled
+    environment: str
+    every: Duration | None
+    name: str
+    sentence: str
+
+
+class RolloutSkipped(Body):
+    """A sandbox that was due by its schedule was not planned, and why."""
+
+    KIND: ClassVar[Kind] = Kind.rollout_skipped
+    rollout_id: str
+    sentence: str

@@ -181,6 +181,7 @@ class FakeWorkflows:
     corrections: list[str] = field(default_factory=list)
     renewed: list[str] = field(default_factory=list)
     rollouts: list[RolloutInput] = field(default_factory=list)
+    scheduled: timedelta | None = None
     dark: bool = False
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -209,6 +210,19 @@ class FakeWorkflows:
     async def start_rollout(self, release: Release, rollout: RolloutInput) -> Answer:
         self.rollouts.append(rollout)
         return Answer(status="waiting", sentence="A person has to start it.")
+
+    async def schedule_sandbox(self, release: Release, every: timedelta) -> None:
+        if self.dark:
+            raise OutcomeUnknown("the service does not answer")
+        self.scheduled = every
+
+    async def unschedule_sandbox(self, release: Release) -> None:
+        if self.dark:
+            raise OutcomeUnknown("the service does not answer")
+        self.scheduled = None
+
+    async def next_sandbox(self, release: Release) -> datetime | None:
+        return BASE + self.scheduled if self.scheduled and not self.dark else None
 
     async def ready(self) -> bool:
         return not self.dark

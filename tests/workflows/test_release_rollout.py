@@ -16,10 +16,12 @@ from temporalio.worker import Worker
 
 from activities.briefing import BriefingActivities
 from activities.recording import RecordingActivities
+from activities.recurring import RecurringActivities
 from activities.rolling import RollingActivities
 from activities.rolling_watch import StepWatching
 from activities.rolling_words import RolloutWords
 from activities.sealing import Sealer
+from adapters.schedules import TemporalSchedules
 from countermand import ids
 from countermand.detection.models import Arm
 from countermand.governance.decision import DecisionKind
@@ -68,6 +70,7 @@ class Road(World):
                 acts.plan_rollout,
                 acts.set_share,
                 acts.end_rollout,
+                RecurringActivities(TemporalSchedules(self.env.client), self.catalogue, self.ledger).end_if_closed,
                 watching.watch_step,
                 words.tell_rollout,
             ],

@@ -59,7 +59,7 @@ class FakeConsole:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_POST = _answer  # noqa: N815  # the names http.server looks for
+            do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815  # the names http.server looks for
 
             def log_message(self, *_: object) -> None:
                 pass
