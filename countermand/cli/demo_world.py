@@ -40,10 +40,7 @@ class World(People):
             f"targets:\n  demo:\n    kind: embedded\n    url: {self.service_url}\n"
             f"    read_token_file: {read}\n    write_token_file: {write}\n"
         )
-        notes = place.secret("demo-notes.url", f"sqlite+aiosqlite:///{place.data / 'service.db'}")
-        (place.data / "data_sources.yaml").write_text(
-            f"data_sources:\n  notes:\n    kind: sql\n    url_file: {notes}\n    max_rows: 50000\n"
-        )
+        name_notes(place)
 
     def service_process(self) -> Child:
         """Two assistants behind one split."""
@@ -83,6 +80,14 @@ class World(People):
             path = f"/api/v1/bundles/{digests[described['manifest']['name']]}"
             await self.call("POST", path, json=described)
         return release["candidate"]["name"], release["baseline"]["name"]
+
+
+def name_notes(place: Place) -> None:
+    """The notes that the demo service writes, as a data source for checks."""
+    notes = place.secret("demo-notes.url", f"sqlite+aiosqlite:///{place.data / 'service.db'}")
+    (place.data / "data_sources.yaml").write_text(
+        f"data_sources:\n  notes:\n    kind: sql\n    url_file: {notes}\n    max_rows: 50000\n"
+    )
 
 
 def empty(data: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from countermand.cli import environment
+from countermand.cli.demo_world import name_notes
 from countermand.cli.processes import Child, Supervisor, answers, at_once, free_port
 from tests.waiting import until
 
@@ -43,6 +44,7 @@ class Stack:
             f"targets:\n  demo:\n    kind: embedded\n    url: {self.service_url}\n"
             f"    read_token_file: {files[0]}\n    write_token_file: {files[1]}\n"
         )
+        name_notes(place)
         port = self.service_url.rpartition(":")[2]
         command = [sys.executable, "-m", "examples.demo.service", "--port", port, "--faults"]
         command += ["--database", str(place.data / "service.db")]
