@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo example-envoy example-llm test test-stacks test-approval-full test-detection-full test-flood-full test-unleash test-kubernetes check bench bench-detection mlflow-env routers-env lock histories schema screenshots clean
+.PHONY: help demo example-envoy example-llm learn rehearse test test-stacks test-approval-full test-detection-full test-flood-full test-evidence-full verify-demo sigstore-env test-unleash test-kubernetes check bench bench-detection mlflow-env routers-env lock histories schema screenshots clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,13 +34,19 @@ demo: $(BIN)/.app ## a bad release is rolled back before your eyes (AUTO=1: unat
 example-envoy: $(BIN)/.dev ## a rollback over a real Envoy at 200 requests per second, unattended (first: make routers-env)
 	@$(BIN)/python -m examples.envoy
 
+rehearse: $(BIN)/.app ## 18 rehearsals of the whole human path, unattended, each with its oracle (minutes)
+	@$(BIN)/python -m rehearsal all
+
+learn: $(BIN)/.app ## an incident, its review, and thresholds that people change because of it (a minute or two)
+	@$(BIN)/python -m examples.learning $(if $(KEEP),--keep $(KEEP))
+
 example-llm: $(BIN)/.app .venv-mlflow/bin/.installed ## a model and its prompt in MLflow, taken back together (FAIL=prompt: or not at all)
 	@$(BIN)/python -m examples.llm $(if $(FAIL),--fail $(FAIL))
 
 test: $(BIN)/.dev ## the whole test suite: files side by side, then whole stacks
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --ignore tests/end_to_end --ignore tests/slack # three also on two cores: tests wait more than they compute
+	@$(BIN)/python -m scripts.run_tests -n 4 --dist loadfile --ignore tests/end_to_end --ignore tests/slack # four also on two cores: tests wait more than they compute
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/slack # Slack gives an answer three seconds
-	@$(BIN)/python -m pytest tests/end_to_end --ignore tests/end_to_end/long # whole stacks listen on fixed ports: one after the other, alone
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/end_to_end --ignore tests/end_to_end/long # whole stacks mostly wait
 
 test-stacks: $(BIN)/.dev ## whole stacks that take long: a rollback over a real Envoy, a guard whose worker is killed
 	@$(BIN)/python -m pytest tests/end_to_end/long
@@ -53,6 +59,18 @@ test-approval-full: $(BIN)/.dev ## 10,000 runs of the approval machine against i
 
 test-flood-full: $(BIN)/.dev ## a flood of 200,000 signals is one incident and delays nobody (minutes)
 	@COUNTERMAND_FULL=1 $(BIN)/python -m pytest tests/workflows/test_flood.py -q --timeout 1800
+
+test-evidence-full: $(BIN)/.dev ## 1,000 changes of an evidence pack, all found; parsers under 10^5 cases each (an hour)
+	@COUNTERMAND_FULL=1 $(BIN)/python -m pytest tests/rules/evidence -q --timeout 7200
+
+verify-demo: $(BIN)/.app ## a demo, its evidence pack, and every tool here that can check it (first, if wanted: make sigstore-env)
+	@$(BIN)/python -m scripts.verify_demo
+
+sigstore-env: requirements/sigstore/node_modules/.installed ## Sigstore's own verifier, for verify-demo (4 npm packages)
+
+requirements/sigstore/node_modules/.installed: requirements/sigstore/package.json requirements/sigstore/package-lock.json
+	@cd requirements/sigstore && npm ci --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
 
 test-unleash: $(BIN)/.dev requirements/unleash/node_modules/.installed ## the conformance suite on a real Unleash (needs PostgreSQL; 450 MB of npm packages)
 	@COUNTERMAND_TEST_TARGETS=unleash $(BIN)/python -m pytest tests/adapters/targets -k unleash -q
@@ -106,4 +124,4 @@ lock: ## write the hash-locked requirements anew
 	  --no-annotate requirements/$$set.in -o requirements/$$set.txt; done
 
 clean: ## remove the environment and what the demo left
-	@rm -rf $(VENV) .venv-mlflow .venv-routers requirements/unleash/node_modules .countermand .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) .venv-mlflow .venv-routers requirements/unleash/node_modules requirements/sigstore/node_modules .countermand .mypy_cache .ruff_cache .pytest_cache .hypothesis

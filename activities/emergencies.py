@@ -90,7 +90,8 @@ class EmergencyActivities:
             said, statement = declaring.declared(decision), declaring.statement(decision)
             directory = await self._people.snapshot()
             table = rights_in_force(directory.governance)
-            declaring.check(decision, directory, declaring.right_to(decision.kind, said.severity, table))
+            right = declaring.right_to(decision.kind, said.severity, table, said.mode)
+            declaring.check(decision, directory, right)
         except Refused as refused:
             raise _not_believed(refused.detail) from refused
         if (decision.addressed_to, decision.actor.subject, said.severity, statement) != (

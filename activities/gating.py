@@ -14,7 +14,9 @@ from temporalio import activity
 
 from activities.briefing import Brief
 from activities.eligible import EligibleVersions
+from activities.keeping import held
 from activities.lately import Lately
+from activities.obligation_ports import Duties
 from activities.ports import KeyRing, Ledger, TargetRejected, Targets, TargetUnavailable
 from activities.signal_ports import SourceTrust
 from countermand.canonical import canonical
@@ -30,9 +32,13 @@ from countermand.governance.gating import (
     fired,
     gate_of,
     one_gate,
+    paused,
     source_facts,
     stricter,
+    under_hold,
+    unfair,
 )
+from countermand.governance.investigation import REPORTED
 from countermand.governance.past import NotKnown
 from countermand.governance.shipped import shipped_gates
 from countermand.governance.standing import Validity
@@ -71,6 +77,7 @@ class GateRequest(Value):
 
 class Gated(Value):
     """What happens now. policy: how people are asked, if they are. triggers: those that fired, without fairness.
+    fairness: what says that groups are treated unequally.
 
     authorisation_id: under which standing authorisation it is automatic, else None.
     """
@@ -81,6 +88,7 @@ class Gated(Value):
     facts_sha256: str
     rules: str
     policy: ApprovalPolicy
+    fairness: tuple[str, ...] = ()
 
 
 class DefaultRequest(Value):
@@ -109,16 +117,23 @@ class TargetNow(Value):
 
 
 class GatingActivities:
-    """Ports: Targets, Ledger, KeyRing, SourceTrust; a clock."""
+    """Ports: Targets, Ledger, KeyRing, SourceTrust, Duties; a clock."""
 
     def __init__(
-        self, targets: Targets, ledger: Ledger, keys: KeyRing, trust: SourceTrust, clock: Callable[[], datetime]
+        self,
+        targets: Targets,
+        ledger: Ledger,
+        keys: KeyRing,
+        trust: SourceTrust,
+        duties: Duties,
+        clock: Callable[[], datetime],
     ) -> None:
         self._targets = targets
         self._ledger = ledger
         self._lately = Lately(ledger, keys)
         self._eligible = EligibleVersions(ledger, keys, clock)
         self._trust = trust
+        self._duties = duties
         self._clock = clock
 
     @activity.defn(name="decide_gate")
@@ -141,10 +156,12 @@ class GatingActivities:
             facts_sha256=body.facts_sha256,
             rules=body.rules,
             policy=stricter(policy, found, self._clock(), brief.directory.governance.working_time),
+            fairness=body.fairness,
         )
 
     async def _decided(self, plan: Plan, brief: Brief) -> GateDecided:
-        verdicts = await self._fired(plan)
+        changes = await self._changes(plan)
+        verdicts = fired(changes)
         triggers = _triggers(verdicts, brief)
         target = await self._target(plan, brief)
         now = self._clock()
@@ -161,11 +178,14 @@ class GatingActivities:
             )
             gates.append((verdict, gate(table, verdict, own, covered.validity, now, sources=sources)))
             clear[verdict.trigger] = (own, clearness(verdict, own, now, sources=sources).clear)
+        leading = None
         if gates:
             leading, found = one_gate(gates)
             facts, is_clear = clear[leading.trigger]
         else:
             found, is_clear = declared_gate(table, plan.severity), False
+        found = paused(found, leading.severity if leading else None, _reported(changes))
+        found = under_hold(found, await held(self._ledger, self._duties, plan.incident_id, now))
         rests_on = {"facts": facts.model_dump(mode="json"), "standing": covered.model_dump(mode="json")}
         return GateDecided(
             plan_digest=plan.digest,
@@ -180,6 +200,7 @@ class GatingActivities:
             authorisation_id=covered.authorisation_id if found.act == "automatic" else None,
             facts_sha256=await self._ledger.put_blob(canonical(rests_on), "application/json"),
             rules=RULES,
+            fairness=unfair(changes, brief.playbook),
         )
 
     async def _facts(
@@ -236,8 +257,8 @@ class GatingActivities:
     async def _defaulted(self, request: DefaultRequest, plan: Plan, brief: Brief) -> AskDefaulted:
         target = await self._target(plan, brief)
         now = self._clock()
-        verdicts = await self._fired(plan)
-        triggers = _triggers(verdicts, brief)
+        changes = await self._changes(plan)
+        triggers = _triggers(fired(changes), brief)
         delivered, received = await self._delivered(plan, request.ask_id)
         try:
             standing = await self._lately.known(plan, brief.directory, now)
@@ -249,10 +270,10 @@ class GatingActivities:
             delivered=delivered,
             received=received,
             target_verified_at=target.verified_at,
-            fairness_pause=any(about_fairness(verdict, brief.playbook) for verdict in verdicts),
+            fairness_pause=bool(unfair(changes, brief.playbook)),
             rehearsed_at=rehearsed_at,
             fresh_for=brief.directory.governance.limits.rehearsed_within,
-            stops=(*flags, *stops),
+            stops=(*flags, *stops, *await held(self._ledger, self._duties, plan.incident_id, now)),
         )
         taken = default_on_timeout(request.policy.default, covered.validity, facts, now)
         written = facts.model_dump(mode="json")
@@ -268,9 +289,9 @@ class GatingActivities:
             rules=RULES,
         )
 
-    async def _fired(self, plan: Plan) -> tuple[Verdict, ...]:
+    async def _changes(self, plan: Plan) -> list[VerdictChanged]:
         records = await self._ledger.records(incident_id=plan.incident_id, kinds=[Kind.verdict])
-        return fired([VerdictChanged.model_validate(record.body) for record in records])
+        return [VerdictChanged.model_validate(record.body) for record in records]
 
     async def _target(self, plan: Plan, brief: Brief) -> TargetNow:
         try:
@@ -337,6 +358,10 @@ class GatingActivities:
     async def _append(self, key: str, plan: Plan, body: GateDecided | AskDefaulted) -> None:
         entry = body.entry(key, "worker", incident_id=plan.incident_id, release_id=plan.release_id)
         await self._ledger.append(entry)
+
+
+def _reported(changes: list[VerdictChanged]) -> bool:
+    return any(one.trigger == REPORTED for one in changes)
 
 
 def _triggers(verdicts: tuple[Verdict, ...], brief: Brief) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from activities.ports import KeyRing, Ledger, TargetRejected, Targets, TargetUna
 from countermand.governance.approval import RULES, Ask
 from countermand.governance.decision import SignatureClass
 from countermand.governance.delegation import Scope
+from countermand.learning.review_dates import KINDS, overdue
 from countermand.ledger.bodies import AskOpened, ConcernRaised, PlanMade
 from countermand.ledger.record import Kind
 from countermand.messages.facts import in_words, spoken
@@ -165,9 +166,15 @@ class PlanningActivities:
             supersedes=ask.supersedes,
             signature_class=ask.signature_class,
             rungs_due=tuple(ask.opened_at + rung.after for rung in policy.ladder),
+            threshold_flags=await self._flags(brief, request.opened_at),
         )
         await self._ledger.append(body.entry(key, "worker", incident_id=plan.incident_id, release_id=plan.release_id))
         return ask
+
+    async def _flags(self, brief: Brief, now: datetime) -> tuple[str, ...]:
+        """What approvers have to know about the thresholds that fired: nobody looked at them for too long (LRN-10)."""
+        flag = overdue(await self._ledger.records(kinds=KINDS), brief.playbook.name, now)
+        return (flag.sentence,) if flag else ()
 
     async def _excluded(self, plan: Plan, brief: Brief, policy: ApprovalPolicy) -> tuple[str, ...]:
         """People who may not vote: who put the release out and, where one vote is enough, who raised a concern about

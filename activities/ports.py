@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 from urllib.parse import quote
 
+from countermand.evidence.reconciliation import Change
 from countermand.governance.decision import GatewayKeys
 from countermand.governance.directory import Directory
 from countermand.ledger.record import Entry, Kind, Record
@@ -57,12 +58,15 @@ class Ledger(Protocol):
         """`seq` of the newest record; -1 when empty."""
         ...
 
-    async def put_blob(self, raw: bytes, media_type: str) -> str:
-        """Store bytes by content; returns `sha256:<hex>`. Idempotent."""
+    async def put_blob(self, raw: bytes, media_type: str, quotes: str | None = None) -> str:
+        """Store bytes by content; returns `sha256:<hex>`. Idempotent.
+
+        quotes: the incident or request whose people they quote; then they are encrypted and can be erased.
+        """
         ...
 
     async def get_blob(self, sha256: str) -> tuple[bytes, str] | None:
-        """(bytes, media type), or None."""
+        """(bytes, media type), or None: there are none, or they were erased."""
         ...
 
 
@@ -172,6 +176,14 @@ class Marks(Protocol):
         ...
 
 
+class History(Protocol):
+    """What a Target that keeps a log of its own changes can do beside it (EVD-14)."""
+
+    async def changes(self, member: Member, since: datetime) -> list[Change]:
+        """Its own log of this member from `since` on, oldest first. Raises TargetUnavailable, TargetRejected."""
+        ...
+
+
 @runtime_checkable
 class Leases(Protocol):
     """Beside a Target whose capabilities say `leases`: exposure that ends when its watcher is lost (LRN-26)."""
@@ -217,12 +229,14 @@ class KeyRing(Protocol):
 class Message(Value):
     """One message to one audience about one step, rendered from facts.
 
-    release_id: set where it is about a release and belongs to no incident; `incident_id` is empty then.
+    release_id: set where it is about a release and belongs to no incident; `incident_id` is empty then. page: the
+    console's page where it belongs to neither.
     """
 
     key: str
     incident_id: str
     release_id: str = ""
+    page: str = ""
     step: Step
     audience: Audience
     subject: str
@@ -231,13 +245,15 @@ class Message(Value):
 
     @property
     def about(self) -> str:
-        """incident or release."""
+        """incident, release or duty."""
+        if self.page:
+            return "duty"
         return "incident" if self.incident_id else "release"
 
     @property
     def path(self) -> str:
         """Where the console shows what it is about."""
-        return f"/{self.about}s/{quote(self.incident_id or self.release_id, safe='')}"
+        return self.page or f"/{self.about}s/{quote(self.incident_id or self.release_id, safe='')}"
 
 
 class Receipt(Value):

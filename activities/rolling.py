@@ -140,6 +140,10 @@ class RollingActivities:
         again = await self._proof.re_release(Version.of(release.candidate), release.environment, playbook.detection)
         if request.kind != "sandbox" and again.lacking:
             raise CannotRollOut(f"{release.candidate.name} may not be given to users yet: {again.lacking}")
+        candidate = Version.of(release.candidate)
+        unshown = await self._proof.unshown(candidate, release.environment, playbook)
+        if request.kind != "sandbox" and unshown:
+            raise CannotRollOut(f"{release.candidate.name} may not be given to users yet: {unshown}")
         recorded = await self._proof.recorded(release) if request.kind == "reintroduce" else ()
         target = self._targets(playbook.revert.target)
         state, before = await served(target, members_of(release, playbook)[0])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from activities.eligible import EligibleVersions
+from activities.inclusive_sets import InclusiveSets
 from activities.ports import Catalogue, KeyRing, Ledger, RoleDirectory
 from countermand import ids
 from countermand.governance.eligible import Version
@@ -14,6 +15,8 @@ from countermand.ledger.bodies import ReleaseRegistered, RolloutEnded, RolloutPl
 from countermand.ledger.record import Kind, Record
 from countermand.plan.model import Release
 from countermand.playbook.criteria import Detection
+from countermand.playbook.model import Playbook
+from countermand.review.actions import ACTIONS
 from countermand.rollout.authority import lacking_start
 from countermand.rollout.conditions import (
     ROLLOUTS,
@@ -44,6 +47,7 @@ class RolloutProof:
         self._people = people
         self._keys = keys
         self._eligible = EligibleVersions(ledger, keys, clock)
+        self._sets = InclusiveSets(ledger)
 
     async def taken_over(self, plan: RolloutPlan) -> str:
         """Why an incident is the one to write now; empty when it is not. A sandbox always goes back by itself."""
@@ -105,6 +109,11 @@ class RolloutProof:
             return f"{why}."
         if why := await self.unfit(Version.of(plan.candidate), plan.environment):
             return f"{plan.candidate.name} may not be given to users: {why}."
+        if not plan.goes_back:
+            playbook = await self._catalogue.playbook(registered.playbook_digest)
+            candidate = Version.of(plan.candidate)
+            if why := await self._sets.unshown(candidate, plan.environment, playbook):
+                return f"{plan.candidate.name} may not be given to users: {why}."
         if step > 1 and not await self._promoted(plan, step - 1):
             return f"step {step - 1} was not shown to be healthy."
         return await self._not_started(plan, registered, records)
@@ -145,7 +154,12 @@ class RolloutProof:
             bodies = [VerdictChanged.model_validate(one.body) for one in verdicts]
             signals = {one.signal for body in bodies if body.word == "trigger" for one in body.criteria}
             fired[record.incident_id or ""] = tuple(sorted(signals))
-        return re_release(candidate, environment, quarantines, fired, await self.rollouts(), detection)
+        acted = await self._ledger.records(kinds=ACTIONS)
+        return re_release(candidate, environment, quarantines, fired, await self.rollouts(), detection, acted)
+
+    async def unshown(self, candidate: Version, environment: str, playbook: Playbook) -> str:
+        """Which inclusive test sets stand against giving it to users after a rollback; empty when none does."""
+        return await self._sets.unshown(candidate, environment, playbook)
 
     async def recorded(self, release: Release) -> tuple[int, ...]:
         """Shares of the last way back of this candidate."""

@@ -14,6 +14,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.eligible import EligibleVersions
+from activities.evidence_ports import Heads, NoCheckpoints, checkpoint_soon
 from activities.heartbeat import heartbeating
 from activities.lately import Lately
 from activities.marking import MarkingActivities
@@ -86,10 +87,16 @@ class SetRequest(Value):
 
 
 class StagingActivities:
-    """Ports: Targets, Ledger, RoleDirectory, KeyRing; a clock."""
+    """Ports: Targets, Ledger, RoleDirectory, KeyRing, Heads; a clock."""
 
     def __init__(
-        self, targets: Targets, ledger: Ledger, people: RoleDirectory, keys: KeyRing, clock: Callable[[], datetime]
+        self,
+        targets: Targets,
+        ledger: Ledger,
+        people: RoleDirectory,
+        keys: KeyRing,
+        clock: Callable[[], datetime],
+        heads: Heads | None = None,
     ) -> None:
         self._targets = targets
         self._ledger = ledger
@@ -99,6 +106,7 @@ class StagingActivities:
         self._eligible = EligibleVersions(ledger, keys, clock)
         self._marking = MarkingActivities(targets, ledger)
         self._clock = clock
+        self._heads = heads or NoCheckpoints()
 
     @activity.defn(name="recheck")
     async def recheck(self, request: RecheckRequest) -> Recheck:
@@ -214,6 +222,8 @@ class StagingActivities:
                 return _no_effect(request, "rejected", raised)
             if known is None:
                 await self._record_intent(request, before)
+                if request.stage == request.plan.stages[0].number:
+                    await checkpoint_soon(self._heads)
             done = await target.set(
                 member,
                 request.desired,

@@ -26,13 +26,15 @@ _AT_LEAST = 0.5
 
 
 class ObserveRequest(Value):
-    """`seen` is the signature of the last verdict that was reported."""
+    """`seen` is the signature of the last verdict that was reported. tightened_at: only blocks from this moment on are
+    judged, and harm has to last half as long."""
 
     release_id: str
     playbook_digest: str
     started_at: datetime
     seen: str
     pause_after: Duration
+    tightened_at: datetime | None = None
 
 
 class ObserveResult(Value):
@@ -70,7 +72,7 @@ class WatchingActivities:
             return await self._watch(request, detection)
 
     async def _watch(self, request: ObserveRequest, detection: Detection) -> ObserveResult:
-        evaluator = Evaluator(detection)
+        evaluator = Evaluator(tightened(detection) if request.tightened_at else detection)
         verdict: WatchVerdict | None = None
         row_start: datetime | None = None
         rows = 0
@@ -79,6 +81,9 @@ class WatchingActivities:
         while True:
             evaluations = {}
             for row in new_rows:
+                if request.tightened_at and row.start < request.tightened_at:
+                    rows = max(rows, row.seq + 1)
+                    continue
                 verdict = evaluator.judge(row)
                 if row.late_of is None:
                     row_start, rows = row.start, row.seq + 1
@@ -102,6 +107,11 @@ class WatchingActivities:
             new_rows = sealed if whole else await self._signals.rows(request.release_id, after_seq=rows - 1)
             if not new_rows:
                 await asyncio.sleep(_AT_LEAST)
+
+
+def tightened(detection: Detection) -> Detection:
+    """The same detection where harm has to last half as long, at least one block, before a trigger fires."""
+    return detection.model_copy(update={"sustain": max(detection.sustain_blocks // 2, 1) * detection.block})
 
 
 def _result(

@@ -7,7 +7,9 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Generic
 
+from activities.fence import E, Environment
 from activities.ports import Message, Receipt
 from adapters.channel_attempts import MessageAttempts, Outcome
 from adapters.channel_sending import Busy, Refused, Sender, Uncertain
@@ -26,7 +28,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 Routes = Mapping[Audience, tuple[str, ...]]
 
 
-class RoutedChannel:
+class RoutedChannel(Generic[E]):
     """Implements the port `Channel`. `senders` by the name that `routes` use; an audience without a route finds its
     messages in the outbox, and so does everybody when no channel takes them.
 
@@ -35,14 +37,16 @@ class RoutedChannel:
 
     def __init__(
         self,
+        environment: E,
         outbox: Outbox,
         attempts: MessageAttempts,
-        senders: Mapping[str, Sender],
+        senders: Mapping[str, Sender[E]],
         routes: Routes,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         for audience, route in routes.items():
             _check(audience, route, senders)
+        self.environment = environment
         self._outbox = outbox
         self._attempts = attempts
         self._senders = senders
@@ -102,7 +106,7 @@ class RoutedChannel:
         return outcome
 
 
-async def _ask(sender: Sender, message: Message, deadline: float) -> Outcome:
+async def _ask(sender: Sender[Environment], message: Message, deadline: float) -> Outcome:
     """Ask until there is an answer for good or the next attempt would come after `deadline`, in the loop's seconds."""
     loop, pause = asyncio.get_running_loop(), _FIRST_PAUSE
     while True:
@@ -127,7 +131,7 @@ def _marked(message: Message) -> Message:
     return message.model_copy(update={"subject": f"{message.subject} (second channel)"})
 
 
-def _check(audience: Audience, route: tuple[str, ...], senders: Mapping[str, Sender]) -> None:
+def _check(audience: Audience, route: tuple[str, ...], senders: Mapping[str, Sender[E]]) -> None:
     for name in route:
         if name not in senders:
             known = ", ".join(sorted(senders)) or "none"

@@ -6,6 +6,7 @@ import hashlib
 from datetime import timedelta
 from typing import Protocol
 
+from activities.fence import E_co, Fenced
 from activities.ports import Message
 from countermand.plan.target import Value
 
@@ -33,8 +34,11 @@ class Taken(Value):
     not_reached: str | None = None
 
 
-class Sender(Protocol):
-    """One channel. What it raises is recorded for good: without addresses, secrets and words of the other side."""
+class Sender(Fenced[E_co], Protocol[E_co]):
+    """One channel of one environment.
+
+    What it raises is recorded for good: without addresses, secrets and words of the other side.
+    """
 
     @property
     def time_limit(self) -> timedelta:

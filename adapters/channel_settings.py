@@ -90,7 +90,11 @@ def channel_settings(path: Path) -> ChannelSettings:
     """A missing file means no channels. Raises SettingsInvalid with the place and what is accepted."""
     if not path.exists():
         return ChannelSettings()
-    loaded = YAML(typ="safe", pure=True).load(path.read_bytes()) or {}
+    return channel_settings_of(YAML(typ="safe", pure=True).load(path.read_bytes()) or {}, path)
+
+
+def channel_settings_of(loaded: object, path: Path) -> ChannelSettings:
+    """What was read from `path`. Raises SettingsInvalid with the place and what is accepted."""
     try:
         return ChannelSettings.model_validate(loaded)
     except ValidationError as error:

@@ -12,6 +12,7 @@ from email.utils import format_datetime
 
 from aiosmtplib import SMTP, SMTPException, SMTPNotSupported, SMTPRecipientRefused, SMTPResponseException
 
+from activities.fence import PRODUCTION, Production
 from activities.ports import Message
 from adapters.channel_sending import Busy, Refused, Taken, Uncertain, message_id
 from adapters.channel_settings import SmtpSettings
@@ -20,6 +21,8 @@ from adapters.database import utc_now
 
 class SmtpSender:
     """Implements `Sender`: one plain text message to all recipients of its audience."""
+
+    environment: Production = PRODUCTION
 
     repeatable = False
 

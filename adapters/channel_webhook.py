@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
+from activities.fence import PRODUCTION, Production
 from activities.ports import Message
 from adapters.channel_sending import Busy, Refused, Taken, message_id
 from adapters.channel_settings import WebhookChannelSettings
@@ -28,6 +29,8 @@ class WebhookSender:
     Signed as Standard Webhooks has it (https://www.standardwebhooks.com). A receiver that keeps `Idempotency-Key` shows
     a message once, however often it is sent; every attempt has the same key and the same body.
     """
+
+    environment: Production = PRODUCTION
 
     repeatable = True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from activities.data_ports import DataSource
+from activities.fence import PRODUCTION, Production
 from adapters.data_http import HttpDataSource
 from adapters.data_settings import DataSourceSettings, SqlSettings
 from adapters.data_sql import SqlDataSource
@@ -15,6 +16,8 @@ Keep = Callable[[bytes, str], Awaitable[str]]
 
 class ConfiguredDataSources:
     """Implements DataSources over the data-sources file. A source connects for each question, and only then."""
+
+    environment: Production = PRODUCTION
 
     def __init__(self, settings: Mapping[str, DataSourceSettings], keep: Keep) -> None:
         """`keep` stores raw answers by content (`Ledger.put_blob`)."""

@@ -41,6 +41,8 @@ SQLITE_PRAGMAS: dict[str, str] = {
     "busy_timeout": "5000",
     "recursive_triggers": "1",
     "trusted_schema": "0",
+    # What is deleted is overwritten in the file: a purge and an erasure promise it (OBL-36).
+    "secure_delete": "1",
     # 40 MB of log before it is copied back: at 4 MB each batch of a busy intake would pay for that.
     "wal_autocheckpoint": "10000",
 }

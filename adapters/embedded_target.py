@@ -15,6 +15,7 @@ from activities.ports import TargetRejected, TargetUnavailable
 from adapters.target_http import Keep, Lost, TargetHttp, kept_as
 from adapters.target_writes import Answer, Change, checked, set_split
 from countermand.detection.models import Arm
+from countermand.evidence.reconciliation import Change as Logged
 from countermand.plan.target import (
     Capabilities,
     LeaseState,
@@ -53,6 +54,10 @@ class _ObservedBody(BaseModel):
     at: datetime
 
 
+class _PastBody(_SplitBody):
+    changed_at: datetime
+
+
 class _LeaseBody(BaseModel):
     lease_id: str
     cap_bp: int
@@ -63,6 +68,7 @@ class _LeaseBody(BaseModel):
 _SPLIT = TypeAdapter(_SplitBody)
 _ARMS = TypeAdapter(dict[Arm, _ArmBody])
 _OBSERVED = TypeAdapter(_ObservedBody)
+_HISTORY = TypeAdapter(list[_PastBody])
 
 
 class EmbeddedTarget:
@@ -174,6 +180,23 @@ class EmbeddedTarget:
         """Users per arm since the revision took effect. Raises TargetUnavailable, TargetRejected."""
         _, body = await self._http.get(f"{_path(member)}/observed", self._read_token, _OBSERVED)
         return Observation(revision=str(body.generation), **body.model_dump(exclude={"generation"}))
+
+    async def changes(self, member: Member, since: datetime) -> list[Logged]:
+        """Its append-only history from `since` on, without the generation it was created with.
+
+        Raises TargetUnavailable, TargetRejected.
+        """
+        _, history = await self._http.get(f"{_path(member)}/history", self._read_token, _HISTORY)
+        return [
+            Logged(
+                at=past.changed_at,
+                candidate_bp=past.candidate_bp,
+                revision=str(past.generation),
+                key=past.idempotency_key,
+            )
+            for past in history
+            if past.generation > 1 and past.changed_at >= since
+        ]
 
     async def lease(self, member: Member, *, lease_id: str, cap_bp: int, seconds: float) -> LeaseState:
         """Begin or renew; safe to send again, so that no answer means try again.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +16,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from activities.ports import LedgerConflict
 from adapters.database import Database, insert_new, run_sql, utc_now
 from adapters.tables import BlobTable, LedgerTable
+from adapters.vault import SqlVault
 from countermand.canonical import canonical, digest_bytes, instant
+from countermand.ledger.commitment import SALT_BYTES
+from countermand.ledger.private import ERASED, commitments, opened, put_text, sealed, text_at
 from countermand.ledger.record import (
     GENESIS_PREV,
     ChainBroken,
@@ -33,11 +38,23 @@ _PAGE = 1_000
 
 
 class SqlLedger:
-    """Implements the port `Ledger`."""
+    """Implements the port `Ledger`. Without a vault it refuses records that hold what people typed.
 
-    def __init__(self, db: Database, clock: Callable[[], datetime] = utc_now) -> None:
+    rehearsal: every record of it says so (EVD-6).
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Callable[[], datetime] = utc_now,
+        *,
+        vault: SqlVault | None = None,
+        rehearsal: bool = False,
+    ) -> None:
         self._db = db
         self._clock = clock
+        self._vault = vault
+        self._rehearsal = rehearsal
 
     async def append(self, *entries: Entry) -> list[Record]:
         """Append all entries durably in one transaction; a known key returns the record it has.
@@ -46,21 +63,30 @@ class SqlLedger:
         with other content, NotCanonical, LineTooLong; then nothing was appended.
         """
         async with self._db.writing() as session:
-            await lock_chain(session, self._db.dialect)
-            head = await _head(session)
-            known = await _by_key(session, [entry.idem_key for entry in entries])
-            new: list[Record] = []
-            seq, prev = (head.seq, head.hash) if head else (-1, GENESIS_PREV)
-            for entry in entries if head else (_genesis(), *entries):
-                if (first := known.get(entry.idem_key)) is not None:
-                    _same_or_conflict(entry, first)
-                    continue
-                seq += 1
-                record = parse_line(build_line(entry, seq=seq, prev=prev, at=self._clock()))
-                prev = record.hash
-                known[entry.idem_key] = record
-                new.append(record)
-            session.add_all(_row(record) for record in new)
+            return await self.append_in(session, *entries)
+
+    async def append_in(self, session: AsyncSession, *entries: Entry) -> list[Record]:
+        """The same in a transaction of the caller: what is recorded and what is done become true together."""
+        await lock_chain(session, self._db.dialect)
+        head = await _head(session)
+        stored = await _by_key(session, [entry.idem_key for entry in entries])
+        known = {record.idem_key: record for record in await self._opened(session, stored.values())}
+        new: list[Record] = []
+        seq, prev = (head.seq, head.hash) if head else (-1, GENESIS_PREV)
+        for entry in entries if head else (_genesis(), *entries):
+            if (first := known.get(entry.idem_key)) is not None:
+                _same_or_conflict(entry, first)
+                continue
+            seq += 1
+            line, texts = sealed(entry, _draw)
+            record = parse_line(build_line(line, seq=seq, prev=prev, at=self._clock(), rehearsal=self._rehearsal))
+            prev = record.hash
+            known[entry.idem_key] = record.model_copy(update={"body": entry.body})
+            new.append(record)
+            if texts:
+                await self._the_vault().keep(session, record, entry.author or entry.actor, texts)
+        session.add_all(_row(record) for record in new)
+        await session.flush()
         return [known[entry.idem_key] for entry in entries]
 
     async def records(
@@ -82,12 +108,13 @@ class SqlLedger:
             query = query.where(col(LedgerTable.kind).in_([kind.value for kind in kinds]))
         async with self._db.reading() as session:
             lines = await session.exec(query.order_by(col(LedgerTable.seq)).limit(limit))
-            return [parse_line(line) for line in lines]
+            return await self._opened(session, map(parse_line, lines))
 
     async def find(self, idem_key: str) -> Record | None:
         """The record with this idempotency key, or None."""
         async with self._db.reading() as session:
-            return (await _by_key(session, [idem_key])).get(idem_key)
+            found = await self._opened(session, (await _by_key(session, [idem_key])).values())
+        return found[0] if found else None
 
     async def head(self) -> int:
         """`seq` of the newest record; -1 when empty."""
@@ -95,26 +122,60 @@ class SqlLedger:
             newest = (await session.exec(select(func.max(LedgerTable.seq)))).one()
         return -1 if newest is None else newest
 
-    async def put_blob(self, raw: bytes, media_type: str) -> str:
-        """Store bytes durably by content; returns `sha256:<hex>`. Bytes that are there stay as they are."""
+    async def _opened(self, session: AsyncSession, records: Iterable[Record]) -> list[Record]:
+        """The records with the words of people, by one query; "[erased]" stands where there are none any more."""
+        found = list(records)
+        commits = [commit for record in found for _, commit in commitments(record.body)]
+        if not commits:
+            return found
+        answers = await self._the_vault().open_in(session, commits)
+        return [opened(record, answers) for record in found]
+
+    def _the_vault(self) -> SqlVault:
+        if self._vault is None:
+            raise RuntimeError("the record holds what a person typed; give the Ledger its vault")
+        return self._vault
+
+    async def put_blob(self, raw: bytes, media_type: str, quotes: str | None = None) -> str:
+        """Store bytes durably by content; returns `sha256:<hex>`. Bytes that are there stay as they are.
+
+        quotes: the incident or request whose people they quote; then they are encrypted and can be erased.
+        """
         sha256 = digest_bytes(raw)
         async with self._db.reading() as session:
             if await session.get(BlobTable, sha256) is not None:
                 return sha256
         async with self._db.writing() as session:
             if await session.get(BlobTable, sha256) is None:  # somebody else may have been faster
-                await insert_new(session, BlobTable, sha256=sha256, media_type=media_type, size=len(raw), content=raw)
+                content, key_ref = raw, None
+                if quotes is not None:
+                    content, key_ref = await self._the_vault().seal_bytes(session, quotes, sha256, raw, self._clock())
+                await insert_new(
+                    session,
+                    BlobTable,
+                    sha256=sha256,
+                    media_type=media_type,
+                    size=len(raw),
+                    content=content,
+                    key_ref=key_ref,
+                )
         return sha256
 
     async def get_blob(self, sha256: str) -> tuple[bytes, str] | None:
-        """(bytes, media type), or None. Raises ValueError when the stored bytes have another digest."""
+        """(bytes, media type), or None: there are none, or they were erased. Raises ValueError when the stored bytes
+        have another digest."""
         async with self._db.reading() as session:
             blob = await session.get(BlobTable, sha256)
-        if blob is None:
+            if blob is None:
+                return None
+            content: bytes | None = blob.content
+            if blob.key_ref is not None:
+                content = await self._the_vault().open_bytes(session, blob.key_ref, sha256, blob.content)
+        if content is None:
             return None
-        if digest_bytes(blob.content) != sha256:
+        if digest_bytes(content) != sha256:
             raise ValueError(f"evidence blob {sha256!r}: the stored bytes have another digest")
-        return blob.content, blob.media_type
+        return content, blob.media_type
 
 
 async def verify(db: Database, *, first_seq: int = 0) -> tuple[int, str]:
@@ -173,8 +234,17 @@ def _genesis() -> Entry:
     return Entry(kind=Kind.genesis, idem_key="genesis", actor="countermand", body={"ledger_id": uuid.uuid4().hex})
 
 
+def _draw() -> bytes:
+    return secrets.token_bytes(SALT_BYTES)
+
+
 def _same_or_conflict(entry: Entry, first: Record) -> None:
-    asked = (entry.kind, entry.actor, entry.incident_id, entry.release_id, canonical(entry.body))
+    """What was erased since cannot be compared; everything else has to be equal."""
+    body = deepcopy(entry.body)
+    for pointer in entry.private:
+        if text_at(first.body, pointer) == ERASED:
+            put_text(body, pointer, ERASED)
+    asked = (entry.kind, entry.actor, entry.incident_id, entry.release_id, canonical(body))
     stored = (first.kind, first.actor, first.incident_id, first.release_id, canonical(first.body))
     if asked != stored:
         raise LedgerConflict(

@@ -7,18 +7,19 @@ from sqlmodel import select
 from adapters.database import Database, insert_new, utc_now
 from adapters.ledger import SqlLedger
 from adapters.tables import ShownTable
+from countermand import ids
 
 
 class ShownViews:
     """Implements Shown."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, ledger: SqlLedger) -> None:
         self._db = db
-        self._blobs = SqlLedger(db)
+        self._blobs = ledger
 
     async def issue(self, subject: str, ask_id: str, approval_digest: str, raw: bytes, media_type: str) -> str:
         """Keep the bytes and that this person saw them; returns their `sha256:<hex>`. Idempotent."""
-        view_sha256 = await self._blobs.put_blob(raw, media_type)
+        view_sha256 = await self._blobs.put_blob(raw, media_type, quotes=ids.matter_of(ask_id))
         async with self._db.writing() as session:
             await insert_new(
                 session,

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from activities.fence import PRODUCTION, Production
 from activities.ports import CardCopy, CardsShown, RoleDirectory
 from adapters.database import Database, utc_now
 from adapters.directory_file import GovernanceInvalid
@@ -31,6 +32,8 @@ from countermand.messages.slack_notes import Note, calling, notes
 
 class NoCards:
     """Implements AskCards where Slack is not configured: the console, the command line and messages remain."""
+
+    environment: Production = PRODUCTION
 
     async def asked(self, view: IncidentView, ask_id: str) -> tuple[tuple[str, str], ...]:  # noqa: ARG002
         return ()
@@ -71,6 +74,8 @@ class _Round:
 
 class SlackCards:
     """Ports: RoleDirectory. `console_url` is where links point."""
+
+    environment: Production = PRODUCTION
 
     def __init__(
         self,

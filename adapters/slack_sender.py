@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+from activities.fence import PRODUCTION, Production
 from activities.ports import Message
 from adapters.channel_sending import Busy, Refused, Taken, message_id
 from adapters.slack_check import message_problems
@@ -19,6 +20,8 @@ from countermand.messages.slack_message import slack_message
 
 class SlackSender:
     """Implements Sender. Each message is one row of `slack_card`: posted once, looked for after a lost answer."""
+
+    environment: Production = PRODUCTION
 
     #: A route has a minute in all; mail or a pager behind Slack still has room.
     time_limit = timedelta(seconds=20)

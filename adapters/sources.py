@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from activities.fence import PRODUCTION, Production
 from activities.signal_ports import PullSource
 from adapters.alert_source import AlertSource
 from adapters.alerts import SqlAlerts
@@ -21,6 +22,8 @@ from adapters.source_settings import (
 
 class ConfiguredSources:
     """Implements PullSources over the sources file. Clients are made on first use and closed together."""
+
+    environment: Production = PRODUCTION
 
     def __init__(self, settings: Mapping[str, SourceSettings], alerts: SqlAlerts) -> None:
         self._settings = settings

@@ -19,13 +19,17 @@ from sqlalchemy import (
     MetaData,
     String,
     Text,
+    UniqueConstraint,
 )
 from sqlmodel import Field, SQLModel
 
 from adapters.database import UtcDateTime
 
 #: Rows of these are never changed or deleted; triggers and rights hold it, the self-check looks after them.
-APPEND_ONLY = ("ledger_record", "evidence_blob", "playbook_version", "signal_block", "signal_block_late")
+APPEND_ONLY = (
+    *("ledger_record", "evidence_blob", "playbook_version", "signal_block", "signal_block_late"),
+    *("merkle_node", "ledger_checkpoint", "ledger_cosignature", "ledger_anchor"),
+)
 
 # A 64-bit key that is also SQLite's own row id.
 _Sequence = BigInteger().with_variant(Integer(), "sqlite")
@@ -74,7 +78,11 @@ class LedgerTable(Table, table=True):
 
 
 class BlobTable(Table, table=True):
-    """Bytes by content: views that were shown, answers of targets, anything too long for a record (STO-9)."""
+    """Bytes by content: views that were shown, answers of targets, anything too long for a record (STO-9).
+
+    `key_ref`: the content is encrypted under this key of the vault, because it quotes people; `sha256` and `size` are
+    of the plain bytes. No foreign key: this row stays when the key is destroyed.
+    """
 
     __tablename__ = "evidence_blob"
 
@@ -82,6 +90,56 @@ class BlobTable(Table, table=True):
     media_type: str = Field(sa_type=Text)
     size: int = Field(sa_type=BigInteger)
     content: bytes = Field(sa_type=LargeBinary)
+    key_ref: str | None = Field(default=None, sa_type=String(35))
+
+
+class NodeTable(Table, table=True):
+    """A complete node of the tree over the Ledger's lines; level 0 are the leaves."""
+
+    __tablename__ = "merkle_node"
+
+    level: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    number: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    hash: bytes = Field(sa_type=LargeBinary)
+
+
+class CheckpointTable(Table, table=True):
+    """A signed head of the Ledger. `note` holds the exact signed text."""
+
+    __tablename__ = "ledger_checkpoint"
+
+    tree_size: int = Field(sa_column=Column(_Sequence, primary_key=True, autoincrement=False))
+    root: str = Field(sa_type=String(64))
+    note: str = Field(sa_type=Text)
+    key_id: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class CosignatureTable(Table, table=True):
+    """The signature line of a witness under a checkpoint."""
+
+    __tablename__ = "ledger_cosignature"
+
+    tree_size: int = Field(
+        sa_column=Column(BigInteger, ForeignKey("ledger_checkpoint.tree_size"), primary_key=True, autoincrement=False)
+    )
+    witness: str = Field(sa_type=Text, primary_key=True)
+    line: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class AnchorTable(Table, table=True):
+    """That a place outside took a checkpoint, and the blob it answered with."""
+
+    __tablename__ = "ledger_anchor"
+
+    tree_size: int = Field(
+        sa_column=Column(BigInteger, ForeignKey("ledger_checkpoint.tree_size"), primary_key=True, autoincrement=False)
+    )
+    kind: str = Field(sa_type=Text, primary_key=True)
+    place: str = Field(sa_type=Text, primary_key=True)
+    blob_sha256: str = Field(sa_column=Column(String(71), ForeignKey("evidence_blob.sha256"), nullable=False))
+    at: datetime = Field(sa_type=UtcDateTime)
 
 
 class PlaybookTable(Table, table=True):
@@ -308,6 +366,41 @@ class DeliveryTable(Table, table=True):
     body_sha256: str = Field(sa_type=String(64))
     answer: dict[str, Any] | None = Field(sa_type=_OptionalJSON)
     at: datetime = Field(sa_type=UtcDateTime, index=True)
+
+
+# --- what people typed, and what is to be forgotten ---------------------------------------------------------
+
+
+class VaultKeyTable(Table, table=True):
+    """The data key for what one person wrote about one incident or release, wrapped by the master key (OBL-34).
+
+    Without its row nothing that was encrypted under it can be read, wherever copies of the ciphertext are.
+    """
+
+    __tablename__ = "vault_key"
+    __table_args__ = (UniqueConstraint("scope", "subject"),)
+
+    key_ref: str = Field(sa_type=String(35), primary_key=True)
+    scope: str = Field(sa_type=Text)
+    subject: str = Field(sa_type=Text, index=True)
+    wrapped: bytes = Field(sa_type=LargeBinary)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class VaultItemTable(Table, table=True):
+    """One text and its salt, encrypted; the Ledger holds the commitment (EVD-26). `class_`: its retention class."""
+
+    __tablename__ = "vault_item"
+    __table_args__ = (Index(None, "class", "created_at"),)
+
+    commitment: str = Field(sa_type=String(64), primary_key=True)
+    key_ref: str = Field(sa_column=Column(String(35), ForeignKey("vault_key.key_ref"), nullable=False, index=True))
+    ciphertext: bytes = Field(sa_type=LargeBinary)
+    class_: str = Field(sa_column=Column("class", Text, nullable=False))
+    incident_id: str | None = Field(sa_type=Text, index=True)
+    release_id: str | None = Field(sa_type=Text)
+    subject: str = Field(sa_type=Text, index=True)
+    created_at: datetime = Field(sa_type=UtcDateTime)
 
 
 # --- people and sources -----------------------------------------------------------------------------------

@@ -15,6 +15,8 @@ from countermand.canonical import digest_bytes
 
 _CONNECT_SECONDS = 2.0
 _CALL_SECONDS = 10.0
+#: No answer about one split is near this size; a broken or hostile target must not fill the worker's memory.
+_MAX_BODY = 8 * 1024 * 1024
 
 _Body = TypeVar("_Body")
 Keep = Callable[[bytes, str], Awaitable[str]]
@@ -62,6 +64,8 @@ class TargetHttp:
             base_url=base_url,
             timeout=httpx.Timeout(_CALL_SECONDS, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS),
             transport=transport,
+            # A compressed answer of a few kilobytes unpacks to gigabytes before its size could be looked at.
+            headers={"Accept-Encoding": "identity"},
             verify=tls or True,
             trust_env=False,
         )
@@ -93,23 +97,27 @@ class TargetHttp:
     ) -> Raw:
         """A success or one of the `expected` statuses; without a token none is sent.
 
-        Raises TargetUnavailable when nothing was sent or the target is too busy, Lost on a timeout, a reset
-        or a 5xx, and TargetRejected for every other status.
+        Raises TargetUnavailable when nothing was sent or the target is too busy, Lost on a timeout, a reset,
+        a 5xx or an answer over 8 MiB, and TargetRejected for every other status.
         """
         sent = {"Authorization": f"Bearer {token}"} if token else {}
         asked = f"{method} {path.partition('?')[0]}"
         # Causes are cut off (`from None`): httpx errors hold the request with its headers.
         try:
             async with asyncio.timeout(_CALL_SECONDS):
-                response = await self._client.request(method, path, headers=sent | (headers or {}), json=json)
+                request = self._client.build_request(method, path, headers=sent | (headers or {}), json=json)
+                response = await self._client.send(request, stream=True)
+                body = await _whole(response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise TargetUnavailable(
                 f"the target cannot be reached ({asked} was not sent: {type(error).__name__})"
             ) from None
         except (httpx.HTTPError, TimeoutError) as error:  # with them, a body that cannot be decoded
             raise Lost(f"the target did not answer ({asked}: {type(error).__name__})") from None
+        if body is None:
+            raise Lost(f"the target answered with more than {_MAX_BODY // 1024 // 1024} MiB ({asked})")
         media_type = response.headers.get("content-type", "text/plain").partition(";")[0]
-        raw = Raw(response.status_code, response.content, await kept(self._keep, response.content, media_type))
+        raw = Raw(response.status_code, body, await kept(self._keep, body, media_type))
         if response.is_success or raw.status in expected:
             return raw
         # The standard's words for the status: what the target wrote there is its own text.
@@ -120,6 +128,19 @@ class TargetHttp:
         if raw.status >= 500:
             raise Lost(f"the target failed: {said}")
         raise TargetRejected(f"the target refused it: {said}", raw.sha256)
+
+
+async def _whole(response: httpx.Response) -> bytes | None:
+    """The body; None when it is too large to be taken."""
+    body = bytearray()
+    try:
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > _MAX_BODY:
+                return None
+    finally:
+        await response.aclose()
+    return bytes(body)
 
 
 def _seconds(retry_after: str) -> float | None:

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from adapters.settings import SettingsInvalid
 from countermand.detection.models import Arm
+from countermand.playbook.protected import protected, singles_out
 
 # Names that go into commands, runtime keys and paths as they are: nothing in them may end one and begin another.
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
@@ -203,6 +204,8 @@ TargetSettings = Annotated[
     Discriminator(_kind),
 ]
 
+#: `targets`, the name of a target, `members`: what stands below is the name of a member.
+_NAMES = 3
 _FILE: TypeAdapter[dict[str, TargetSettings]] = TypeAdapter(dict[str, TargetSettings])
 
 
@@ -211,6 +214,7 @@ def target_settings(path: Path) -> dict[str, TargetSettings]:
     if not path.exists():
         return {}
     loaded = YAML(typ="safe", pure=True).load(path.read_bytes()) or {}
+    _refuse_selectors(path, loaded.get("targets", {}), ("targets",))
     try:
         return _FILE.validate_python(loaded.get("targets", {}))
     except ValidationError as error:
@@ -220,3 +224,28 @@ def target_settings(path: Path) -> dict[str, TargetSettings]:
             # What stands there may be a secret that somebody wrote in by hand.
             raise SettingsInvalid(f"{path}: {where} is not known here; see docs/targets.md") from None
         raise SettingsInvalid(f"{path}: {where} = {first['input']!r}: {first['msg']}") from None
+
+
+def _refuse_selectors(path: Path, value: Any, where: tuple[str, ...]) -> None:
+    """A target changes exposure for all users alike (GOV-35): none may select people by a protected attribute.
+
+    Names of targets and members are not selectors, and an address may have any host. Raises SettingsInvalid.
+    """
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            named = len(where) > _NAMES and protected([str(key)])
+            _refuse(path, (*where, str(key)), named[0] if named else singles_out(str(key)))
+            _refuse_selectors(path, inner, (*where, str(key)))
+    elif isinstance(value, list):
+        for inner in value:
+            _refuse_selectors(path, inner, where)
+    elif isinstance(value, str) and "://" not in value:
+        _refuse(path, where, singles_out(value))
+
+
+def _refuse(path: Path, where: tuple[str, ...], attribute: str) -> None:
+    if attribute:
+        raise SettingsInvalid(
+            f"{path}: {'.'.join(where)} selects people by {attribute!r}; exposure changes for everybody alike: "
+            "name a member that all of them go through"
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from activities.fence import PRODUCTION, Production
 from activities.ports import Target, TargetRejected
 from adapters.embedded_target import EmbeddedTarget
 from adapters.envoy_target import EnvoyTarget
@@ -30,6 +31,8 @@ _Adapter = EmbeddedTarget | EnvoyTarget | FlagdTarget | HaproxyTarget | HttpRout
 
 class ConfiguredTargets:
     """Implements Targets over the targets file. Clients are made on first use and closed together."""
+
+    environment: Production = PRODUCTION
 
     def __init__(self, settings: Mapping[str, TargetSettings], keep: Keep) -> None:
         """`keep` stores raw answers of targets by content before they are interpreted."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from countermand.canonical import digest_bytes
 from countermand.messages.fencing import visible
 from countermand.playbook.model import Audience, Playbook, Step
 
@@ -41,11 +42,14 @@ class JinjaRenderer:
     def __init__(self, directory: Path) -> None:
         self._environment = _environment(directory)
         self._names = frozenset(self._environment.list_templates(extensions=["j2"]))
+        #: sha256 of every template's bytes by its name, as compiled here.
+        self.digests: dict[str, str] = {}
         for name in sorted(self._names):
             try:
                 self._environment.get_template(name)
             except TemplateError as error:
                 raise CannotRender(f"template {name!r} in {str(directory)!r}: {error}") from error
+            self.digests[name] = digest_bytes((directory / name).read_bytes())
 
     def render(self, step: Step, audience: Audience, facts: Mapping[str, object]) -> tuple[str, str]:
         """(subject, text) for one audience at one step. Raises CannotRender if a fact is missing or None."""
@@ -58,6 +62,14 @@ class JinjaRenderer:
     def render_review(self, facts: Mapping[str, object]) -> str:
         """The draft of a review in Markdown. Raises CannotRender when a fact is missing or None."""
         return self._text("review/draft.md.j2", facts, _without_markup, MAX_REVIEW)
+
+    def render_public_summary(self, facts: Mapping[str, object]) -> str:
+        """The public summary of an investigation in Markdown. Raises CannotRender when a fact is missing or None."""
+        return self._text("public/investigation.md.j2", facts, _without_markup, MAX_REVIEW)
+
+    def render_draft(self, template: str, facts: Mapping[str, object]) -> str:
+        """The draft of a report from `obligations/<template>.txt.j2`. Raises CannotRender."""
+        return self._text(f"obligations/{template}.txt.j2", {"f": facts}, str, MAX_REVIEW)
 
     def lacks(self, playbook: Playbook) -> list[tuple[Step, Audience]]:
         """The messages a playbook promises for which there is no template."""

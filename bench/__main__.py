@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from rich.table import Table
 from adapters.database import Database
 from adapters.ledger import SqlLedger
 from adapters.migrate import upgrade
-from bench import decision, intake
+from bench import backtest, decision, evidence, intake
 from countermand.detection.models import Arm, Block, BlockState, Row
 from countermand.detection.rules import compile_rules
 from countermand.detection.watch import advance, start, step
@@ -30,7 +31,7 @@ BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 
 def main() -> None:
     table = Table("operation", "measured", "floor of the same run", "ratio", title="make bench")
-    for row in (*detection(), *intake.measured(), *decision.measured(), *asyncio.run(storage())):
+    for row in (*detection(), *intake.measured(), *decision.measured(), *evidence.measured(), *asyncio.run(storage())):
         table.add_row(*row)
     Console().print(table)
 
@@ -150,4 +151,5 @@ def best(run: Callable[[], None], times: int = 3) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    # A backtest of 30 days takes as long as all the others together.
+    sys.exit(backtest.main() if sys.argv[1:] == ["backtest"] else main())

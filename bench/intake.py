@@ -24,21 +24,27 @@ import psycopg
 import uvicorn
 from temporalio.client import Client
 
+from activities.adopting import Adoptions
 from adapters.accounts import Accounts
 from adapters.alerts import SqlAlerts
 from adapters.catalogue import SqlCatalogue
 from adapters.database import Database
 from adapters.directory_file import FileDirectory
+from adapters.erasure import SqlErasure
 from adapters.ledger import SqlLedger
 from adapters.migrate import upgrade
+from adapters.obligation_files import FileDuties
 from adapters.outbox import Outbox
+from adapters.payload_codec import CodecKeys, EncryptingCodec
 from adapters.security_keys import SecurityKeys
 from adapters.settings import Settings
 from adapters.shown import ShownViews
 from adapters.signals import SqlSignals
-from adapters.signing import GatewayKey
+from adapters.signing import AdoptionKey, GatewayKey
 from adapters.step_ups import SqlStepUps
 from adapters.templates import JinjaRenderer
+from adapters.vault import SqlVault
+from adapters.vault_key import MasterKey
 from adapters.webhook_deliveries import WebhookDeliveries
 from console.app import create_app
 from console.decide import Gate
@@ -159,23 +165,31 @@ async def _console(url: str, port: int, folder: Path) -> None:
     """The application as `python -m console` has it; Temporal is never asked here, so it is not connected to."""
     settings = Settings.from_environment({"COUNTERMAND_DATA": str(folder)})
     database = Database(url)
-    ledger, people, shown = SqlLedger(database), FileDirectory(settings.governance), ShownViews(database)
+    vault = SqlVault(database, MasterKey(settings.vault_key))
+    ledger = SqlLedger(database, vault=vault)
+    people, shown = FileDirectory(settings.governance), ShownViews(database, ledger)
     workflows = TemporalWorkflows(await Client.connect("127.0.0.1:7233", lazy=True))
     key = GatewayKey(settings.gateway_key)
 
-    step_ups = SqlStepUps(database)
+    codec_keys = CodecKeys(settings.codec_keys)
+    codec_keys.create_if_missing()
+    codec = EncryptingCodec(codec_keys)
+    step_ups, duties = SqlStepUps(database), FileDuties(settings.obligations, settings.profile)
 
     def clock() -> datetime:
         return BEGIN + timedelta(minutes=5)
 
     app = create_app(
         Console(
-            settings=settings, database=database, ledger=ledger, catalogue=SqlCatalogue(database),
+            settings=settings, database=database, ledger=ledger,
+            erasure=SqlErasure(database, ledger, vault), catalogue=SqlCatalogue(database),
             signals=SqlSignals(database), accounts=Accounts(database), outbox=Outbox(database), people=people,
-            shown=shown, keys=key, gate=Gate(ledger, people, shown, key, workflows, clock, step_ups),
+            shown=shown, keys=key, gate=Gate(ledger, people, shown, key, workflows, clock, step_ups, duties),
             security_keys=SecurityKeys(database, step_ups, None),
-            workflows=workflows, renderer=JinjaRenderer(settings.templates), sources={}, alerts=SqlAlerts(database),
-            deliveries=WebhookDeliveries(database), clock=clock,
+            workflows=workflows, renderer=JinjaRenderer(settings.templates), duties=duties, sources={},
+            alerts=SqlAlerts(database),
+            deliveries=WebhookDeliveries(database), codec=codec,
+            adoptions=Adoptions(ledger, SqlCatalogue(database), AdoptionKey(settings.adoption_key)), clock=clock,
         )
     )  # fmt: skip
     gc.collect()

@@ -14,8 +14,11 @@ from activities.briefing import Brief
 from adapters.database import Database, utc_now
 from adapters.directory_file import FileDirectory
 from adapters.ledger import SqlLedger
+from adapters.payload_codec import CodecKeys, EncryptingCodec
 from adapters.settings import Settings
 from adapters.signing import GatewayKey
+from adapters.vault import SqlVault
+from adapters.vault_key import MasterKey
 from countermand import ids
 from countermand.cli import environment
 from countermand.cli.processes import Supervisor
@@ -69,6 +72,9 @@ class Installation:
     def key(self) -> GatewayKey:
         return GatewayKey(self.settings.gateway_key)
 
+    def _ledger(self) -> SqlLedger:
+        return SqlLedger(self.database, vault=SqlVault(self.database, MasterKey(self.settings.vault_key)))
+
     async def start(self) -> Client:
         """Start all three; returns a client of the server. Raises Failure."""
         start = self.supervisor.start
@@ -76,7 +82,10 @@ class Installation:
         # Patient: on a machine that does other things too, importing everything may take a minute.
         children = (environment.worker(self.place), environment.console(self.place))
         await asyncio.gather(*(start(child, within=120) for child in children))
-        return await Client.connect(f"127.0.0.1:{self.place.temporal_port}", plugins=[plugin()])
+        return await Client.connect(
+            f"127.0.0.1:{self.place.temporal_port}",
+            plugins=[plugin(EncryptingCodec(CodecKeys(self.settings.codec_keys)))],
+        )
 
     async def ask(self, client: Client, count: int) -> list[Request]:
         """Open that many requests, each about a release of its own."""
@@ -97,7 +106,12 @@ class Installation:
         incident_id = ids.incident_id(release.environment, release.service, release.release_id, 1)
         plan = _plan(incident_id, release, brief.directory.digest)
         bodies = (_opened(workflow_id, release, verdict), verdict, _made(plan))
-        await _write(SqlLedger(self.database), bodies, incident_id, release.release_id)
+        await _write(
+            self._ledger(),
+            bodies,
+            incident_id,
+            release.release_id,
+        )
         approval = ids.approval_workflow(workflow_id, 1)
         ask_id = ids.ask_id(incident_id, 1)
         await client.start_workflow(
@@ -126,7 +140,7 @@ class Installation:
         )
 
         async def opened() -> str | None:
-            record = await SqlLedger(self.database).find(f"{ask_id}/opened")
+            record = await self._ledger().find(f"{ask_id}/opened")
             return str(record.body["approval_digest"]) if record else None
 
         digest = await until(opened, f"request {ask_id} is open")

@@ -8,63 +8,50 @@ from contextlib import nullcontext
 
 import uvicorn
 
-from adapters.accounts import Accounts
-from adapters.alerts import SqlAlerts
-from adapters.catalogue import SqlCatalogue
-from adapters.database import Database, utc_now
-from adapters.directory_sources import role_directory
+from adapters import log_lines
+from adapters.anchor_settings import anchor_settings
+from adapters.checkpoints import SqlCheckpoints
+from adapters.database import Database
+from adapters.erasure import SqlErasure
+from adapters.head_keeping import configured_anchors
+from adapters.keys import announce_all
 from adapters.ledger import SqlLedger
 from adapters.oidc import OidcProvider
 from adapters.oidc_settings import oidc_settings, refuse_open_door
-from adapters.outbox import Outbox
-from adapters.security_keys import SecurityKeys
+from adapters.outside import refuse_older
+from adapters.payload_codec import CodecKeys, EncryptingCodec
 from adapters.settings import Settings
-from adapters.shown import ShownViews
-from adapters.signals import SqlSignals
-from adapters.signing import GatewayKey
+from adapters.signing import LedgerKey
 from adapters.slack_settings import slack_settings
-from adapters.source_settings import source_settings
-from adapters.step_ups import SqlStepUps, site
-from adapters.templates import JinjaRenderer
-from adapters.webhook_deliveries import WebhookDeliveries
+from adapters.vault import SqlVault
+from adapters.vault_key import MasterKey
 from console.app import create_app
-from console.decide import Gate
-from console.deps import Console
+from console.composition import Kept, put_together
 from console.pages_provider import RETURN
 from console.slack_http import mount
-from console.temporal import TemporalWorkflows
 from runtime import connect
 
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
+    settings.refuse_rehearsals()
     oidc = oidc_settings(settings.oidc)
     refuse_open_door(settings, oidc)
+    codec = EncryptingCodec(CodecKeys(settings.codec_keys))
     database = Database(settings.database_url)
-    ledger, people = SqlLedger(database), role_directory(settings, database)
-    shown, workflows = ShownViews(database), TemporalWorkflows(await connect())
-    key, step_ups = GatewayKey(settings.gateway_key), SqlStepUps(database)
-    gate = Gate(ledger, people, shown, key, workflows, utc_now, step_ups)
-    console = Console(
-        settings=settings,
-        database=database,
-        ledger=ledger,
-        catalogue=SqlCatalogue(database),
-        signals=SqlSignals(database),
-        sources=source_settings(settings.sources),
-        alerts=SqlAlerts(database),
-        deliveries=WebhookDeliveries(database),
-        accounts=Accounts(database),
-        security_keys=SecurityKeys(database, step_ups, site(settings.console_url)),
-        outbox=Outbox(database),
-        people=people,
-        keys=key,
-        shown=shown,
-        gate=gate,
-        workflows=workflows,
-        renderer=JinjaRenderer(settings.templates),
-        clock=utc_now,
-        provider=OidcProvider(oidc, settings.console_url + RETURN) if oidc else None,
+    vault = SqlVault(database, MasterKey(settings.vault_key))
+    ledger = SqlLedger(database, vault=vault)
+    ledger_key = LedgerKey(settings.ledger_key)
+    anchors = configured_anchors(anchor_settings(settings.anchors), database)
+    heads = SqlCheckpoints(database, ledger_key, settings.deployment)
+    await refuse_older(ledger, heads, anchors)
+    await announce_all(ledger, settings)
+    erasure = SqlErasure(database, ledger, vault)
+    await erasure.replay()  # what a restored copy brought back is gone before any traffic
+    console = put_together(
+        Kept(settings, database, ledger, vault, heads, erasure, codec),
+        await connect(codec),
+        OidcProvider(oidc, settings.console_url + RETURN) if oidc else None,
     )
     app = create_app(console)
     slack = slack_settings(settings.data / "slack.yaml")
@@ -80,6 +67,7 @@ async def serve(settings: Settings) -> None:
         port=settings.console_port,
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
+        log_config=None,
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=2,
@@ -90,4 +78,5 @@ async def serve(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
+    log_lines.begin()
     asyncio.run(serve(Settings.from_environment()))

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from activities.ports import ReleaseStatus
-from adapters.ledger import verify
-from console import versions, views
+from console import adoptions, lessons, versions, views
+from console.acknowledging import acknowledge
 from console.attempts import Attempts, attempts, guesser
 from console.auth import api_person, bearer
 from console.decide import Act, Person
 from console.deps import Console, console
+from console.duty_matter import NECESSITY
 from console.intake import read_body
 from console.live_versions import readiness_of
 from console.problems import Problem
@@ -26,9 +27,11 @@ from countermand.governance.decision import DecisionKind
 from countermand.governance.directory import Subject, unattainable
 from countermand.governance.eligible import Version
 from countermand.ledger.bodies import ReleaseRegistered, VerdictChanged
-from countermand.ledger.record import ChainBroken, Record
+from countermand.ledger.record import Record
+from countermand.ledger.review_bodies import Publication
 from countermand.messages.ask_card import AskCard
 from countermand.messages.incident import AskView, IncidentView
+from countermand.obligations.regimes import WAIVED
 from countermand.plan.model import Bundle, Release
 from countermand.playbook.load import PlaybookErrors
 from countermand.playbook.model import Name
@@ -67,7 +70,8 @@ class Registration(BaseModel):
 
 
 class Vote(BaseModel):
-    """A decision on one ask, for the digest that was shown."""
+    """A decision on one ask, for the digest that was shown. necessity: under an evidence hold an approval states that
+    continuing harm outweighs waiting for the report; the reason says why."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -75,6 +79,7 @@ class Vote(BaseModel):
     approval_digest: str | None = None
     view_sha256: str | None = None
     reason: ReasonText = ""
+    necessity: bool = False
 
 
 class Command(BaseModel):
@@ -92,6 +97,14 @@ class Reason(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     reason: ReasonText
+
+
+class ReviewSignature(Reason):
+    """`undecided_regimes`: what the signature leaves open, with commas; `all` where nobody declared anything.
+    publication: how far it may go out."""
+
+    undecided_regimes: Annotated[str, Field(max_length=2_000)] = ""
+    publication: Publication = "internal"
 
 
 @router.get("/version")
@@ -167,21 +180,14 @@ async def put_playbook(request: Request, deps: Deps, _: SignedIn) -> dict[str, A
     untold = ", ".join(f"{step.value} for {audience.value}" for step, audience in deps.renderer.lacks(playbook))
     if untold:
         raise Problem(422, "template_missing", f"no template: {untold}", "Add it, or do not promise that message.")
-    return {"digest": digest, "name": playbook.name, "version": playbook.version}
+    warning = await lessons.ignored_by(deps, playbook, digest)
+    return {"digest": digest, "name": playbook.name, "version": playbook.version, "warning": warning}
 
 
 @router.post("/releases")
 async def put_release(body: Registration, person: SignedIn, deps: Deps) -> dict[str, Any]:
     """Register a release and start its watch. The same registration again changes nothing."""
-    try:
-        playbook = await deps.catalogue.playbook(body.playbook_digest)
-    except KeyError as error:
-        raise Problem(
-            422,
-            "unknown_playbook",
-            f"no playbook {body.playbook_digest!r}",
-            "Send it first: POST /api/v1/playbooks.",
-        ) from error
+    playbook, _ = await adoptions.stored(deps, body.playbook_digest, status=422)
     if playbook.service != body.service:
         raise Problem(
             422,
@@ -191,6 +197,8 @@ async def put_release(body: Registration, person: SignedIn, deps: Deps) -> dict[
         )
     release = Release(**body.model_dump(), registered_by=person.subject)
     if await deps.catalogue.release(release.release_id) is None:
+        governance = (await deps.people.snapshot()).governance
+        await adoptions.refuse_unadopted(deps, playbook, release.playbook_digest, governance)
         await versions.refuse_barred(deps, release)
     try:
         status = await deps.catalogue.put_release(release, deps.clock())
@@ -332,8 +340,21 @@ async def act_on_incident(
 
 
 @router.post("/reviews/{incident_id}/signatures")
-async def sign_review(incident_id: str, body: Reason, person: SignedIn, deps: Deps) -> dict[str, Any]:
-    act = Act(kind=DecisionKind.sign_review, incident_id=incident_id, reason=body.reason)
+async def sign_review(
+    incident_id: str, body: ReviewSignature, person: SignedIn, deps: Deps, idempotency_key: DecisionId = None
+) -> dict[str, Any]:
+    """Sign the draft. `undecided_regimes` names, with commas, what the signature leaves open; the list is refused
+    unless it is exactly that of the clocks."""
+    terms: dict[str, str] = {"publication": body.publication}
+    if body.undecided_regimes:
+        terms[WAIVED] = body.undecided_regimes
+    act = Act(
+        kind=DecisionKind.sign_review,
+        incident_id=incident_id,
+        reason=body.reason,
+        decision_id=idempotency_key,
+        terms=terms,
+    )
     return (await deps.gate.decide(act, person, "api")).model_dump(mode="json")
 
 
@@ -408,20 +429,22 @@ async def decide_ask(
         view_sha256=body.view_sha256,
         reason=body.reason,
         decision_id=idempotency_key,
+        terms={NECESSITY: "yes"} if body.necessity else {},
     )
     return (await deps.gate.decide(act, person, "api")).model_dump(mode="json")
 
 
+@router.post("/asks/{ask_id}/acknowledgement", status_code=204)
+async def acknowledge_ask(ask_id: str, person: SignedIn, deps: Deps) -> None:
+    """Say that you are looking at it; this is no vote."""
+    found = await views.one_ask(deps, ask_id)
+    if found is None:
+        raise Problem(404, "unknown_ask", f"no request {ask_id!r}", "List them: GET /api/v1/asks.")
+    view, ask, _ = found
+    await acknowledge(deps, person, view, ask, await deps.people.snapshot(), "api")
+
+
 # --- ledger ---------------------------------------------------------------------------------------------------
-
-
-@router.get("/ledger/verify")
-async def verify_ledger(deps: Deps, _: SignedIn) -> dict[str, Any]:
-    try:
-        count, head = await verify(deps.database)
-    except ChainBroken as error:
-        return {"ok": False, "count": error.seq, "head": None, "broken_at": error.seq, "why": error.why}
-    return {"ok": True, "count": count, "head": head, "broken_at": None, "why": None}
 
 
 @router.get("/ledger/records")

@@ -78,7 +78,10 @@ def _does(view: IncidentView) -> dict[str, str]:
         if view.plan.followers:
             before += f", and bring back {spoken(tuple(one.name for one in view.plan.followers))}"
     verifying = view.status in ("verifying", "not_verified")
+    ended = view.investigation.ended if view.investigation else None
     resume = "Verify again with new answers." if verifying else "Go on with this stage."
+    if view.status == "held" and ended is not None and ended.outcome == "adjust":
+        resume = "Confirm that the adjusted candidate is registered. The incident is closed; nobody went back."
     abort = "Stop here for good. Users stay where they are now; a review follows."
     again = "Read the target again, make a new plan and ask for approval now."
     if view.freeze_gap is not None and view.waiver is None and view.plan is None:

@@ -6,6 +6,7 @@ workflow, which is the only judge of whether it counts. Every refusal is recorde
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -13,25 +14,34 @@ from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from activities.obligation_ports import Duties
 from activities.ports import Ledger, LedgerConflict, RoleDirectory
-from console import consents, denying, release_acts
+from console import consents, denying, hold_matter, investigations, release_acts, review_matter, window_matter
+from console.cadence_matter import CadenceMatter
 from console.denying import VersionMatter
+from console.duty_matter import DutyMatter, refuse_silent_signature, refuse_unstated_need
+from console.hold_matter import HoldMatter
+from console.review_matter import ReviewMatter
 from console.revoking import revoke
 from console.rollout_matter import RolloutMatter
 from console.step_up import StepUps
 from console.temporal import Workflows
-from countermand.governance import declaring, mandates
+from console.threshold_matter import ThresholdMatter, keep
+from console.window_matter import WindowMatter
+from countermand.governance import declaring, investigation, mandates
 from countermand.governance.decision import Decision, DecisionKind, Refusal, Refused, SignatureClass
 from countermand.governance.delegation import Scope
 from countermand.governance.directory import Directory
 from countermand.governance.shipped import rights_in_force
 from countermand.ledger.bodies import DecisionMade, DecisionRefused
+from countermand.ledger.commitment import SALT_BYTES
 from countermand.messages.ask_card import ask_card
 from countermand.messages.consent import ConsentView
 from countermand.messages.facts import utc
 from countermand.messages.incident import AskView, IncidentView, incident
 from countermand.messages.release import ReleaseView, release
 from countermand.playbook.terms import Severity
+from countermand.rehearsal import windows
 from countermand.rollout import authority
 from workflows.decisions import Answer
 
@@ -84,8 +94,19 @@ class Act(BaseModel):
     terms: dict[str, str] = {}
 
 
+#: What names the workflow or the lists that judge an act by itself.
+Addressed = (
+    VersionMatter
+    | HoldMatter
+    | RolloutMatter
+    | DutyMatter
+    | ReviewMatter
+    | ThresholdMatter
+    | CadenceMatter
+    | WindowMatter
+)
 #: What an act is about.
-Matter = IncidentView | ConsentView | ReleaseView | VersionMatter | RolloutMatter
+Matter = IncidentView | ConsentView | ReleaseView | Addressed
 
 
 class Person(BaseModel):
@@ -110,6 +131,7 @@ class Gate:
         workflows: Workflows,
         clock: Callable[[], datetime],
         step_ups: StepUps,
+        duties: Duties,
     ) -> None:
         self._ledger = ledger
         self._people = people
@@ -118,6 +140,7 @@ class Gate:
         self._workflows = workflows
         self._clock = clock
         self._step_ups = step_ups
+        self._duties = duties
         self._refusals: dict[str, list[datetime]] = {}
 
     async def decide(self, act: Act, person: Person, channel: Literal["web", "cli", "api", "slack"]) -> Answer:
@@ -131,11 +154,23 @@ class Gate:
                 decision = await self._sign(act, view, person, channel)
                 if isinstance(view, ReleaseView):
                     release_acts.check(decision, view, await self._people.snapshot())
+                if isinstance(view, DutyMatter | ReviewMatter | WindowMatter):
+                    view.check(decision, await self._people.snapshot())
+                if act.kind is DecisionKind.sign_review:
+                    await refuse_silent_signature(self._ledger, self._duties, decision, self._clock())
                 decision = await self._record(decision, act, view, person)
             if isinstance(view, ReleaseView):
                 return await release_acts.carry_out(self._ledger, self._workflows, decision, view)
             if isinstance(view, VersionMatter):
                 return await denying.deny(self._ledger, decision, await self._people.snapshot())
+            if isinstance(view, DutyMatter):
+                return await self._workflows.keep_obligation(decision, view.release_id)
+            if isinstance(view, ThresholdMatter) and act.kind is DecisionKind.review_thresholds:
+                return await keep(self._ledger, decision, await self._people.snapshot(), self._clock())
+            if isinstance(view, WindowMatter):
+                return window_matter.opened(decision, await self._people.snapshot())
+            if isinstance(view, HoldMatter):
+                return await hold_matter.place(self._ledger, decision, await self._people.snapshot())
             if isinstance(view, ConsentView) and act.kind is DecisionKind.withdraw:
                 return await revoke(self._ledger, view, decision, await self._people.snapshot())
             return await self._workflows.decide(decision)
@@ -147,6 +182,18 @@ class Gate:
         """What the act is about: a version, a release, a consent or an incident. Raises Refused when there is none."""
         if act.kind is DecisionKind.deny_version:
             return VersionMatter.of(act.terms)
+        if act.kind is DecisionKind.keep_obligation:
+            return await DutyMatter.of(self._ledger, self._duties, act.incident_id, self._clock())
+        if act.kind in review_matter.KINDS:
+            return await ReviewMatter.of(self._ledger, act.incident_id, self._clock())
+        if act.kind is DecisionKind.place_hold:
+            return HoldMatter()
+        if act.kind is DecisionKind.open_window:
+            return WindowMatter()
+        if act.kind is DecisionKind.review_thresholds or "proposal" in act.terms:
+            return await ThresholdMatter.of(self._ledger, act.terms)
+        if act.kind is DecisionKind.do_duty:
+            return await CadenceMatter.of(self._ledger, act.terms.get("duty", ""))
         if act.kind in authority.KINDS:
             return await RolloutMatter.of(self._ledger, act.release_id)
         if act.release_id is not None:
@@ -206,7 +253,7 @@ class Gate:
 
     async def _check_view(self, act: Act, view: Matter, person: Person) -> None:
         """An approval counts only from somebody who was shown exactly this plan, whole (GOV-63, COM-32)."""
-        if isinstance(view, ReleaseView | VersionMatter | RolloutMatter):
+        if isinstance(view, ReleaseView | Addressed):
             return
         if isinstance(view, ConsentView):
             if act.kind is view.approving:
@@ -231,6 +278,7 @@ class Gate:
                 Refusal.view_not_shown, f"{lacking} cannot be shown.", "Reject or hold until it can be shown."
             )
         await self._refuse_unseen(act, person, "plan", "`countermand ask show`")
+        await refuse_unstated_need(self._ledger, self._duties, view.incident_id, act.terms, act.reason, self._clock())
 
     async def _refuse_unseen(self, act: Act, person: Person, what: str, command: str) -> None:
         if not act.view_sha256 or not await self._shown.was_shown(
@@ -278,7 +326,7 @@ class Gate:
             signature_class=await self._signature_class(act, person),
             terms=act.terms,
         )
-        return self._signer.sign(decision)
+        return self._signer.sign(decision.bind(lambda: secrets.token_bytes(SALT_BYTES)))
 
     async def _record_refusal(self, act: Act, view: Matter, person: Person, channel: str, refusal: Refused) -> None:
         self._refusals.setdefault(person.subject, []).append(self._clock())
@@ -301,7 +349,7 @@ class Gate:
 
 def scope_of(view: Matter) -> Scope:
     """What is decided on, as far as delegations ask."""
-    if isinstance(view, ConsentView | ReleaseView | VersionMatter | RolloutMatter):
+    if not isinstance(view, IncidentView):
         return view.scope
     opened = view.opened
     return Scope(release=view.release_id, environment=opened.environment, severity=Severity(opened.severity))
@@ -319,10 +367,25 @@ def _wanted(act: Act, view: Matter, directory: Directory) -> tuple[str, ...]:
         return view.right.roles
     if isinstance(view, VersionMatter):
         return denying.right(directory).roles
+    if isinstance(view, DutyMatter):
+        return view.roles(act.terms, directory)
+    if isinstance(view, ReviewMatter):
+        return view.roles(act.kind, act.terms, directory)
+    if isinstance(view, HoldMatter):
+        return hold_matter.right(directory).roles
+    if isinstance(view, WindowMatter):
+        return windows.ROLES
+    if isinstance(view, ThresholdMatter):
+        return view.roles(act.kind, directory)
+    if isinstance(view, CadenceMatter):
+        return view.asked.asks
     if isinstance(view, RolloutMatter):
         return authority.right_to(act.kind, rights_in_force(directory.governance)).roles
     if isinstance(view, ReleaseView):
-        return declaring.right_to(act.kind, min(Severity), rights_in_force(directory.governance)).roles
+        mode = act.terms.get("mode", declaring.Mode.propose)
+        return declaring.right_to(act.kind, min(Severity), rights_in_force(directory.governance), mode).roles
+    if act.kind in investigation.KINDS:
+        return investigations.roles(act.kind, view, directory)
     if act.kind in (DecisionKind.approve, DecisionKind.reject):
         return _ask(act, view).opened.need_roles
     return directory.governance.rights.get(act.kind, ())
@@ -332,16 +395,14 @@ def _addressee(act: Act, view: Matter) -> str:
     """The workflow that judges this act now."""
     if isinstance(view, ConsentView):
         return view.opened.workflow_id
-    if isinstance(view, VersionMatter | RolloutMatter):
+    if isinstance(view, Addressed):
         return view.addressee
     if isinstance(view, ReleaseView):
         return view.addressee(act.kind)
     if act.kind in VOTES:
         return _ask(act, view).opened.workflow_id
-    if act.kind is DecisionKind.sign_review:
-        if view.review is None:
-            raise Refused(Refusal.wrong_state, "there is no review to sign yet.", "Wait until the incident is closed.")
-        return view.review.workflow_id
+    if act.kind in investigation.KINDS:
+        return investigations.open_one(view).opened.workflow_id
     if act.kind is DecisionKind.break_glass and view.closed is None:
         return view.opened.workflow_id
     if view.closed is not None or view.phase is None:

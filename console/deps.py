@@ -8,19 +8,26 @@ from datetime import datetime
 
 from fastapi import Request
 
+from activities.adopting import Adoptions
+from activities.obligation_ports import Duties
 from activities.ports import Catalogue, KeyRing, Ledger, RoleDirectory
 from activities.signal_ports import SignalStore
 from adapters.accounts import Accounts
 from adapters.alerts import SqlAlerts
+from adapters.checkpoints import SqlCheckpoints
 from adapters.database import Database
+from adapters.erasure import SqlErasure
 from adapters.oidc import OidcProvider
 from adapters.outbox import Outbox
+from adapters.payload_codec import EncryptingCodec
 from adapters.security_keys import SecurityKeys
 from adapters.settings import Settings
+from adapters.signing import LedgerKey
 from adapters.source_settings import SourceSettings
 from adapters.templates import JinjaRenderer
 from adapters.webhook_deliveries import WebhookDeliveries
 from console.decide import Gate, Shown
+from console.packs import Packs
 from console.temporal import Workflows
 
 
@@ -31,6 +38,7 @@ class Console:
     settings: Settings
     database: Database
     ledger: Ledger
+    erasure: SqlErasure
     catalogue: Catalogue
     signals: SignalStore
     sources: Mapping[str, SourceSettings]
@@ -45,8 +53,18 @@ class Console:
     gate: Gate
     workflows: Workflows
     renderer: JinjaRenderer
+    codec: EncryptingCodec
+    duties: Duties
+    adoptions: Adoptions
     clock: Callable[[], datetime]
     provider: OidcProvider | None = None
+    packs: Packs | None = None
+
+    @property
+    def checkpoints(self) -> SqlCheckpoints:
+        """Signed heads of the Ledger."""
+        key = LedgerKey(self.settings.ledger_key)
+        return SqlCheckpoints(self.database, key, self.settings.deployment, self.clock)
 
     @property
     def local_accounts(self) -> bool:

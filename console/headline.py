@@ -111,6 +111,8 @@ def _then(view: IncidentView) -> str:
             return "After the last stage the service is verified with labelled answers."
         case "verifying":
             return "If it is not shown to be healthy by then, people are asked; silence never counts as healthy."
+        case "paused_for_investigation":
+            return "If nobody decides by then, executives are told and everything stays as it is."
         case "held":
             return "Then it is tried again; a hold is never the end."
         case "not_verified":

@@ -11,21 +11,32 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from console import (
+    cadence,
     consents,
     pages_ask,
+    pages_cadence,
     pages_compare,
     pages_consent,
     pages_emergency,
+    pages_evidence,
+    pages_holds,
     pages_incident,
+    pages_investigation,
     pages_keys,
     pages_ledger,
+    pages_lessons,
+    pages_obligations,
+    pages_playbooks,
+    pages_population,
     pages_provider,
+    pages_rehearsals,
     pages_release,
     pages_review,
     pages_rollout,
     pages_sign_in,
     pages_signals,
     pages_standing,
+    pages_thresholds,
     pages_versions,
     views,
 )
@@ -46,14 +57,28 @@ for part in (
     pages_provider,
     pages_release,
     pages_incident,
+    pages_investigation,
     pages_ask,
+    pages_rehearsals,
     pages_review,
     pages_ledger,
+    pages_evidence,
+    pages_population,
     pages_signals,
+    pages_playbooks,
+    pages_thresholds,
+    pages_cadence,
+    pages_lessons,
     pages_keys,
+    pages_compare,
+    pages_consent,
+    pages_standing,
+    pages_holds,
+    pages_obligations,
+    pages_emergency,
+    pages_versions,
+    pages_rollout,
 ):
-    router.include_router(part.router)
-for part in (pages_compare, pages_consent, pages_standing, pages_emergency, pages_versions, pages_rollout):
     router.include_router(part.router)
 
 REGIONS = ("waiting", "running", "watched", "closed")
@@ -78,7 +103,7 @@ async def overview(
     subject = session.person.subject
     incidents = await views.recent_incidents(deps)
     mine = await waiting_for(deps, people, subject, incidents) if people else []
-    running = [view for view in incidents if view.closed is None]
+    running = [view for view in incidents if not views.is_over(view, incidents)]
     releases = await _watched(deps)
     return page.html(
         "overview.html",
@@ -90,9 +115,10 @@ async def overview(
         urgent=sum(one.urgent for one in mine),
         running=[Running(view, headline(view), _stage(view)) for view in running],
         watched=releases,
-        closed=[view for view in incidents if view.closed is not None],
+        closed=[view for view in incidents if views.is_over(view, incidents)],
         people_known=people is not None,
         overdue=await _overdue(deps),
+        duties_overdue=(await cadence.board(deps)).overdue,
     )
 
 
@@ -116,6 +142,9 @@ async def _watched(deps: Console) -> list[Watched]:
 
 def _sentence(mine: Sequence[Waiting], running: Sequence[IncidentView], releases: Sequence[Watched]) -> str:
     """The state of everything in one sentence, for whoever looks for a second only."""
+    unattended = next((view for view in running if view.unattended), None)
+    if unattended is not None:
+        return f"Nothing works on {unattended.incident_id} any more. Look at it now."
     urgent = sum(one.urgent for one in mine)
     if urgent:
         return "One decision waits for you." if urgent == 1 else f"{urgent} decisions wait for you."

@@ -8,10 +8,12 @@ from fastapi import APIRouter, Depends, Form
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from activities.keeping import held
 from console import views
 from console.auth import Session, browser, own_form
 from console.decide import Act, roles_here
 from console.deps import Console, console
+from console.duty_matter import NECESSITY
 from console.problems import Problem
 from console.render import Page, fragment, segment
 from console.signing import keys_of
@@ -21,6 +23,7 @@ from countermand.governance.decision import DecisionKind, SignatureClass
 from countermand.governance.directory import Directory
 from countermand.messages.facts import spoken
 from countermand.messages.incident import AskView
+from countermand.obligations.acts import MIN_REASONING
 
 router = APIRouter()
 
@@ -52,6 +55,7 @@ async def decide(
     view_sha256: Annotated[str, Form()] = "",
     decision_id: Annotated[str, Form()] = "",
     step_up: Annotated[str, Form()] = "",
+    necessity: Annotated[str, Form()] = "",
 ) -> Response:
     """Vote, take a vote back, or take more time. Accepted: back to the page; refused: why, and what was typed."""
     if kind not in ACTS:
@@ -65,6 +69,7 @@ async def decide(
         reason=reason,
         decision_id=known_id(decision_id),
         step_up=step_up or None,
+        terms={NECESSITY: "yes"} if necessity == "yes" and kind == "approve" else {},
     )
     problem = await submit(deps, act, session.person)
     if problem is None:
@@ -108,6 +113,8 @@ async def _page(
         roles=roles,
         keys=await keys_of(deps, subject) if card.signature_class is SignatureClass.step_up else None,
         expired=page.now >= ask.expires_at,
+        held=await held(deps.ledger, deps.duties, view.incident_id, page.now),
+        min_necessity=MIN_REASONING,
         min_reason=MIN_REASON,
         problem=problem,
         reason=reason,

@@ -1,4 +1,4 @@
-"""Forms of a release by which people start something out of order: propose a rollback, emergency, raise a concern."""
+"""Forms of a release by which people start something out of order: a rollback, an emergency, unfairness, a concern."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ router = APIRouter()
 
 Deps = Annotated[Console, Depends(console)]
 
-KINDS = ("propose", "emergency", "concern")
+KINDS = ("propose", "emergency", "unfairness", "concern")
 
 
 @router.get("/releases/{release_id}/commands")

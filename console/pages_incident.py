@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from adapters.outbox import Sent
-from console import emergencies, views
+from console import duties, emergencies, inclusive_sets, views
 from console.auth import Session, browser, own_form
 from console.commands import COMMANDS, commands, glass_state, needs_key
 from console.decide import Act
@@ -37,6 +37,8 @@ Deps = Annotated[Console, Depends(console)]
 
 REGIONS = (
     "now",
+    "clocks",
+    "pause",
     "ask",
     "stages",
     "members",
@@ -185,6 +187,8 @@ async def _page(
         decision_id=form_id(sent, problem),
         messages=_by_step(await deps.outbox.list(view.incident_id)),
         links=_links(deps, view),
+        sets=await inclusive_sets.of_baseline(deps, view.release_id) if view.verification else (),
+        duties=await duties.of_incident(deps, view),
     )
 
 

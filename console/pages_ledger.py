@@ -10,9 +10,11 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from adapters.ledger import verify
+from adapters.ledger_proof import verify_ledger
+from console.api_ledger import anchors_of
 from console.auth import Session, browser
 from console.deps import Console, console
+from console.ledger_heads import head_view, proof_view
 from console.render import Page
 from console.summaries import summary
 from countermand.ledger.record import GENESIS_PREV, ChainBroken, Record, verify_chain
@@ -42,6 +44,7 @@ async def ledger(deps: Deps, session: SignedIn, after: int | None = None) -> Res
     return page.html(
         "ledger.html",
         records=[(record, summary(record)) for record in records],
+        head=await head_view(deps),
         older=max(first - PER_PAGE, -1) if first >= 0 else None,
         newer=records[-1].seq if records and records[-1].seq < page.as_of else None,
     )
@@ -51,13 +54,9 @@ async def ledger(deps: Deps, session: SignedIn, after: int | None = None) -> Res
 async def verify_all(deps: Deps, session: SignedIn) -> Response:
     """Check every record and every link; the same code as the command line's."""
     page = await Page.begin(deps, session)
-    head = ""
-    try:
-        count, head = await verify(deps.database)
-        checked = Checked("pass", f"{count:,} records, no gap, every link and every stored column holds.")
-    except ChainBroken as error:
-        checked = Checked("fail", f"The chain breaks at record {error.seq}: {error.why}.")
-    return page.html("verify.html", checked=checked, head=head)
+    found = await verify_ledger(deps.database, anchors_of(deps))
+    checked = Checked("pass" if found.ok else "fail", found.sentence)
+    return page.html("verify.html", checked=checked, found=found)
 
 
 @router.get("/ledger/{seq:int}")
@@ -73,6 +72,7 @@ async def record(seq: int, deps: Deps, session: SignedIn) -> Response:
         summary=summary(found),
         pretty=json.dumps(json.loads(found.line), indent=2, ensure_ascii=False, sort_keys=True),
         checked=_check(found, around),
+        proof=await proof_view(deps, found),
         newest=page.as_of,
     )
 

@@ -13,7 +13,18 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from activities.ports import ReleaseStatus
-from console import charts, guards, live_versions, rollouts, schedules, versions, views
+from console import (
+    charts,
+    guards,
+    inclusive_sets,
+    lessons,
+    live_versions,
+    rollouts,
+    schedules,
+    thresholds,
+    versions,
+    views,
+)
 from console.auth import Session, browser
 from console.commands import needs_key
 from console.deps import Console, console
@@ -101,7 +112,8 @@ async def release_page(
     rolling = next(iter(await rollouts.of_release(deps.ledger, release_id)), None)
     people = await directory(deps)
     glass = use_digest(ids.incident_workflow(known.environment, known.service, release_id))
-    regions = ["verdict", "split", "table", "incidents", "concerns", "versions", "rollout", "rolling", "guard", "moves"]
+    regions = ["verdict", "split", "table", "incidents", "concerns", "versions", "sets", "rollout", "rolling", "guard"]
+    regions += ["moves"]
     regions += [f"caption-{name}" for name in detection.signals] + [f"evidence-{name}" for name in triggers]
     return page.html(
         "release.html",
@@ -124,6 +136,8 @@ async def release_page(
         may_deny=_may_deny(people, session.person.subject),
         denial_digest=denial_digest,
         concerns=await views.concerns_of(deps, release_id),
+        lessons_here=await lessons.for_playbook(deps, playbook),
+        lessons_warning="",
         fenced=fenced,
         status=status,
         release=status.release,
@@ -152,7 +166,9 @@ async def release_page(
         start_keys=await keys_of(deps, session.person.subject)
         if people and needs_key(people, Action.start_rollout)
         else None,
+        sets=await inclusive_sets.of_release(deps, status, playbook),
         playbook=playbook,
+        flag=await thresholds.flag(deps, playbook.name),
         explained=explain(playbook),
         temporal=temporal_link(deps, ids.watch_workflow(status.release.environment, release_id)),
     )
@@ -197,6 +213,7 @@ def _may(people: Directory | None, subject: str) -> dict[str, tuple[bool, str]]:
     found = {}
     for name, action in (
         ("propose", Action.propose),
+        ("unfairness", Action.report_unfairness),
         ("concern", Action.raise_concern),
         ("break_glass", Action.break_glass),
     ):

@@ -24,7 +24,8 @@ def check(decision: Decision, view: ReleaseView, directory: Directory) -> None:
         declaring.declared(decision)
     severity = declaring.severity_of(decision)
     table = rights_in_force(directory.governance)
-    declaring.check(decision, directory, declaring.right_to(decision.kind, severity, table))
+    mode = decision.terms.get("mode", declaring.Mode.propose)
+    declaring.check(decision, directory, declaring.right_to(decision.kind, severity, table, mode))
 
 
 async def carry_out(ledger: Ledger, workflows: Workflows, decision: Decision, view: ReleaseView) -> Answer:

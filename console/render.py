@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from countermand.messages.fencing import fenced, shown
 from countermand.playbook.units import format_percent
 
 STATIC = Path(__file__).parent / "static"
+#: Whether this request is of a rehearsal: every page of it says so (CON-19, T28).
+REHEARSAL: ContextVar[bool] = ContextVar("rehearsal", default=False)
 
 
 def relative(at: datetime, now: datetime) -> str:
@@ -75,7 +78,7 @@ def _environment() -> Environment:
         "utc": utc,
         "words": _words,
     }
-    environment.globals |= {"mark": mark, "version": __version__}
+    environment.globals |= {"mark": mark, "version": __version__, "rehearsal": REHEARSAL.get}
     return environment
 
 

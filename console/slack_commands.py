@@ -17,6 +17,7 @@ _HELP = (
     "incident <id>: one incident in short",
     "emergency: a form to declare an emergency; everybody is told at once",
     "propose: a form to propose a rollback",
+    "unfairness: a form to report that some people are served worse than others",
     "concern: a form to say that a release is bad",
     "link: say which account of the console you are, once",
     "help: this list",

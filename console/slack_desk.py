@@ -18,18 +18,18 @@ from adapters.slack_links import SlackLinks
 from adapters.slack_settings import SlackSettings
 from adapters.slack_web import Json, SlackBusy, SlackRefused, SlackUnclear, SlackWeb
 from console import views
+from console.acknowledging import acknowledge
 from console.decide import Act, Person
 from console.deps import Console
 from console.slack_answers import SlackAnswers
 from console.slack_people import SlackPeople, TurnedAway
-from console.slack_rules import check_acknowledge, check_decision, late_buttons
+from console.slack_rules import check_decision, late_buttons
 from console.slack_starting import SlackStarting, starts
 from console.slack_turns import Turns
 from console.temporal import OutcomeUnknown
 from countermand.canonical import canonical
 from countermand.governance.decision import DecisionKind, Refusal, Refused, SignatureClass
 from countermand.governance.directory import Directory
-from countermand.ledger.bodies import AskAcknowledged
 from countermand.messages.ask_card import ask_card
 from countermand.messages.facts import in_words, utc
 from countermand.messages.incident import AskView, IncidentView
@@ -106,16 +106,9 @@ class SlackDesk:
         view, ask = await self._ask(inbound)
         directory = await self._directory(person)
         try:
-            check_acknowledge(view, ask, directory, person.subject, self.deps.clock())
+            await acknowledge(self.deps, person, view, ask, directory, "slack")
         except Refused as refusal:
             raise TurnedAway.of(refusal, person.subject, late_buttons(view, ask)) from refusal
-        name = directory.name_of(person.subject)
-        body = AskAcknowledged(ask_id=ask.opened.ask_id, subject=person.subject, name=name, channel="slack")
-        key = f"{ask.opened.ask_id}/acknowledged/{person.subject}"
-        await self.deps.ledger.append(
-            body.entry(key, person.subject, incident_id=view.incident_id, release_id=view.release_id)
-        )
-        await self.deps.workflows.show_again(ask.opened.workflow_id)
         quiet = directory.governance.limits.ack_quiet
         have = f"{ask.have} of {ask.opened.need_people} people approved"
         await self.answers.tell(

@@ -1,4 +1,4 @@
-"""`/countermand emergency`, `propose` and `concern`: a form opens, and what is sent goes through the one door.
+"""`/countermand emergency`, `propose`, `unfairness`, `concern`: a form opens; what is sent goes through the one door.
 
 Nothing is decided from the text of a command (SLK-25).
 """

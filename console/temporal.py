@@ -8,6 +8,9 @@ from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import (
     Client,
     Schedule,
@@ -30,25 +33,33 @@ from activities.communicating import CorrectRequest
 from adapters.schedules import TemporalSchedules
 from countermand import ids
 from countermand.governance.decision import Decision, Refusal, Refused
+from countermand.learning.proposal import Proposal
 from countermand.plan.model import Release
+from workflows.adopting import AdoptPlaybook
 from workflows.allowing import AllowVersion
 from workflows.ask_cards import AskCards
+from workflows.cadence_run import CadenceInput, CadenceRun
 from workflows.consent import ConsentInput
 from workflows.correction import Correction
 from workflows.decisions import REFUSED, UPDATE, Answer
 from workflows.incident import Incident
 from workflows.incident_steps import Case
+from workflows.obligations import Obligations, ObligationsInput
 from workflows.policies import EFFECTS_QUEUE
 from workflows.recurring_sandbox import RecurringInput, RecurringSandbox
 from workflows.release_rollout import ReleaseRollout, RolloutInput
 from workflows.release_watch import ReleaseWatch, WatchInput
+from workflows.releasing import ReleaseHold
+from workflows.retention_run import RetentionInput, RetentionRun
 from workflows.standing import IssueStanding
 from workflows.standing_preflight import PreflightInput, StandingPreflight
+from workflows.threshold_change import ThresholdChange
 from workflows.visibility import labels
 
 _log = logging.getLogger(__name__)
 
 _ANSWER_WITHIN = 12.0
+_LOOK = timedelta(seconds=3)
 #: A start that was missed for longer is left out: the next one comes anyway.
 _CATCH_UP = timedelta(minutes=10)
 
@@ -70,6 +81,14 @@ class Workflows(Protocol):
 
     async def start_allowing(self, asked: ConsentInput) -> None: ...
 
+    async def start_releasing(self, asked: ConsentInput) -> None: ...
+
+    async def run_retention(self, approver: str) -> None: ...
+    async def start_adopting(self, asked: ConsentInput) -> None: ...
+
+    async def start_threshold(self, proposal: Proposal) -> None: ...
+    async def start_duty(self, request: CadenceInput, word: str) -> None: ...
+
     async def start_rollout(self, release: Release, rollout: RolloutInput) -> Answer: ...
 
     async def schedule_sandbox(self, release: Release, every: timedelta) -> None: ...
@@ -80,7 +99,11 @@ class Workflows(Protocol):
 
     async def declare(self, decision: Decision, case: Case) -> Answer: ...
 
+    async def keep_obligation(self, decision: Decision, release_id: str) -> Answer: ...
+
     async def ready(self) -> bool: ...
+
+    async def workers(self) -> list[str]: ...
 
     async def show_again(self, approval: str) -> None: ...
 
@@ -140,6 +163,23 @@ class TemporalWorkflows:
         )
         return await _answered(update)
 
+    async def keep_obligation(self, decision: Decision, release_id: str) -> Answer:
+        """Hand a decision about clocks over; clocks that nobody looks after any more are looked after again, in one
+        call. Raises like `decide`."""
+        begin = WithStartWorkflowOperation(
+            Obligations.run,
+            ObligationsInput(incident_id=decision.incident_id, release_id=release_id),
+            id=decision.addressed_to,
+            task_queue=EFFECTS_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            static_summary=f"Clocks of {decision.incident_id}",
+        )
+        update = self._client.execute_update_with_start_workflow(
+            UPDATE, decision, start_workflow_operation=begin, id=decision.decision_id, result_type=Answer
+        )
+        return await _answered(update)
+
     async def start_correction(self, correction_id: str) -> None:
         """Start telling people; starting it again changes nothing. Raises OutcomeUnknown."""
         try:
@@ -164,7 +204,7 @@ class TemporalWorkflows:
                 id=ids.standing_workflow(authorisation_id),
                 task_queue=EFFECTS_QUEUE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                static_summary=asked.subject,
+                static_summary="A standing authorisation is asked for",
             )
         except RPCError as error:
             raise OutcomeUnknown(str(error)) from error
@@ -178,7 +218,78 @@ class TemporalWorkflows:
                 id=ids.allowing_workflow(asked.consent_id),
                 task_queue=EFFECTS_QUEUE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                static_summary="May a denied version be used again?",
+            )
+        except RPCError as error:
+            raise OutcomeUnknown(str(error)) from error
+
+    async def start_releasing(self, asked: ConsentInput) -> None:
+        """Start asking whether a legal hold may be released. Raises OutcomeUnknown."""
+        try:
+            await self._client.start_workflow(
+                ReleaseHold.run,
+                asked,
+                id=ids.releasing_workflow(asked.consent_id),
+                task_queue=EFFECTS_QUEUE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 static_summary=asked.subject,
+            )
+        except RPCError as error:
+            raise OutcomeUnknown(str(error)) from error
+
+    async def run_retention(self, approver: str) -> None:
+        """Start a purge of what is due; one that runs already is enough. Raises OutcomeUnknown."""
+        try:
+            await self._client.start_workflow(
+                RetentionRun.run,
+                RetentionInput(approver=approver),
+                id=ids.RETENTION_RUN,
+                task_queue=EFFECTS_QUEUE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                static_summary="Delete what is due",
+            )
+        except RPCError as error:
+            raise OutcomeUnknown(str(error)) from error
+
+    async def start_adopting(self, asked: ConsentInput) -> None:
+        """Start asking whether a playbook may be used. Raises OutcomeUnknown."""
+        try:
+            await self._client.start_workflow(
+                AdoptPlaybook.run,
+                asked,
+                id=ids.adopting_workflow(asked.consent_id),
+                task_queue=EFFECTS_QUEUE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                static_summary="May a playbook be used?",
+            )
+        except RPCError as error:
+            raise OutcomeUnknown(str(error)) from error
+
+    async def start_threshold(self, proposal: Proposal) -> None:
+        """Start what leads a proposed change of thresholds. Raises OutcomeUnknown."""
+        try:
+            await self._client.start_workflow(
+                ThresholdChange.run,
+                proposal,
+                id=ids.threshold_workflow(proposal.proposal_id),
+                task_queue=EFFECTS_QUEUE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                static_summary="A change of thresholds is proposed",
+            )
+        except RPCError as error:
+            raise OutcomeUnknown(str(error)) from error
+
+    async def start_duty(self, request: CadenceInput, word: str) -> None:
+        """Start a run that a person wants now. Raises OutcomeUnknown."""
+        try:
+            await self._client.start_workflow(
+                CadenceRun.run,
+                request,
+                id=ids.cadence_by_hand(request.duty, word),
+                task_queue=EFFECTS_QUEUE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                static_summary=f"{request.duty}, because a person wants it now",
             )
         except RPCError as error:
             raise OutcomeUnknown(str(error)) from error
@@ -236,6 +347,19 @@ class TemporalWorkflows:
             return await self._client.service_client.check_health()
         except RPCError:
             return False
+
+    async def workers(self) -> list[str]:
+        """The identities of the workers that asked for work in the last minutes. Raises OutcomeUnknown."""
+        queue = DescribeTaskQueueRequest(
+            namespace=self._client.namespace,
+            task_queue=TaskQueue(name=EFFECTS_QUEUE),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+        try:
+            described = await self._client.workflow_service.describe_task_queue(queue, timeout=_LOOK)
+        except RPCError as error:
+            raise OutcomeUnknown(str(error)) from error
+        return sorted(poller.identity for poller in described.pollers)
 
     async def show_again(self, approval: str) -> None:
         """Ask for the cards of an approval to be looked at again; one that is over has none to renew."""

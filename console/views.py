@@ -11,14 +11,10 @@ from pydantic import TypeAdapter
 
 from console.deps import Console
 from countermand.governance import break_glass
-from countermand.governance.decision import Decision, DecisionKind, Refusal
 from countermand.ledger.bodies import (
     ConcernRaised,
-    DecisionMade,
-    DecisionRefused,
     GlassBroken,
     VerdictChanged,
-    parse_body,
 )
 from countermand.ledger.record import Kind, Record
 from countermand.messages.ask_card import AskCard, ask_card
@@ -48,6 +44,13 @@ async def recent_incidents(deps: Console, closed: int = 10) -> list[IncidentView
     kinds = tuple(kind for kind in Kind if kind not in (Kind.decision, Kind.comms_sent))
     records = await _every(deps, kinds, min(wanted.values()) - 1)
     return list(reversed(incidents(record for record in records if record.incident_id in wanted)))
+
+
+def is_over(view: IncidentView, incidents: Sequence[IncidentView]) -> bool:
+    """Whether nobody has to look at it any more: closed, or left without work and followed by another one."""
+    if view.closed is not None or view.unattended is None:
+        return view.closed is not None
+    return any(one.release_id == view.release_id and one.opened_at > view.opened_at for one in incidents)
 
 
 async def incidents_of(deps: Console, release_id: str) -> list[IncidentView]:
@@ -117,30 +120,6 @@ async def latest_verdicts(deps: Console) -> dict[str, tuple[Record, VerdictChang
         for record in records
         if record.release_id and record.incident_id is None
     }
-
-
-async def signers(deps: Console, view: IncidentView) -> tuple[str, ...]:
-    """The roles that sign, from the playbook of the release."""
-    status = await deps.catalogue.release(view.release_id)
-    if status is None:
-        return ()
-    playbook = await deps.catalogue.playbook(status.release.playbook_digest)
-    return tuple(slot.role for slot in playbook.review.sign_off.roles for _ in range(slot.min))
-
-
-async def signatures(deps: Console, incident_id: str) -> list[Decision]:
-    """Who signed the review so far, oldest first. A signature that was refused does not count."""
-    kinds = (Kind.decision, Kind.decision_refused)
-    signed: dict[str, Decision] = {}
-    for record in await deps.ledger.records(incident_id=incident_id, kinds=kinds):
-        match parse_body(record):
-            case DecisionMade(decision=decision) if decision.kind is DecisionKind.sign_review:
-                signed.setdefault(decision.actor.subject, decision)
-            case DecisionRefused(decision_kind=DecisionKind.sign_review, subject=subject, code=code) if (
-                code != Refusal.already_voted
-            ):
-                signed.pop(subject, None)
-    return list(signed.values())
 
 
 def incident_json(view: IncidentView) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
-from console import consents, views
+from console import consents, reviews, views
 from console.commands import commands, waits_for_people
 from console.deps import Console
 from console.headline import headline
@@ -103,19 +103,17 @@ def _act(view: IncidentView) -> Waiting:
 async def _reviews(
     deps: Console, subject: str, roles: AbstractSet[str], incidents: Sequence[IncidentView]
 ) -> list[Waiting]:
-    unsigned = [view for view in incidents if view.review is not None and view.review_closed is None]
     found = []
-    for view in unsigned:
-        signers = await views.signers(deps, view)
-        signed = await views.signatures(deps, view.incident_id)
-        if set(signers) & roles and all(decision.actor.subject != subject for decision in signed):
+    for view in (one for one in incidents if one.review is not None and one.review_closed is None):
+        seen = await reviews.one(deps, view.incident_id)
+        if seen and set(seen.signers) & roles and all(one.subject != subject for one in seen.state.signatures):
             found.append(
                 Waiting(
                     title=f"Sign the review of {view.opened.candidate_name}",
                     sentence=view.sentence,
                     meta=_where(view),
                     until=view.review.due if view.review else None,
-                    otherwise="If it is not signed by then, it is recorded as overdue.",
+                    otherwise="If it is not signed by then, it stays open and more people are told every few days.",
                     link=f"/reviews/{segment(view.incident_id)}",
                     action="Read and sign",
                     urgent=False,

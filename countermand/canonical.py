@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel
 
 _KEY = re.compile(r"[a-z0-9_]+")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,6}Z", re.ASCII)
 _MAX_INTEGER = 2**53
 
 
@@ -33,7 +34,9 @@ def instant(at: datetime) -> str:
 
 def parse_instant(text: str) -> datetime:
     """The inverse of `instant`. Raises ValueError on any other form."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    if not _INSTANT.fullmatch(text):  # strptime would do both, at ten times the price for each record that is read
+        raise ValueError(f"{text!r} is no instant: YYYY-MM-DDTHH:MM:SS.ffffffZ is")
+    return datetime.fromisoformat(text)
 
 
 def canonical(value: Any) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 
 
 def watch_workflow(environment: str, release_id: str) -> str:
@@ -59,6 +60,20 @@ def ask_id(incident: str, number: int) -> str:
     return f"{incident}-ask-{number}"
 
 
+def matter_of(ask: str) -> str:
+    """The incident of a request for approval; any other request is a matter of its own."""
+    return ask.split("-ask-", 1)[0]
+
+
+def investigation_workflow(incident: str, number: int) -> str:
+    """Looks into a pattern of unfairness before anything is changed; the first one has no number."""
+    return f"{incident}/investigation" if number == 1 else f"{incident}/investigation/{number}"
+
+
+def investigation_id(incident: str, number: int) -> str:
+    return f"{incident}-investigation" if number == 1 else f"{incident}-investigation-{number}"
+
+
 def revert_workflow(incident: str, number: int) -> str:
     return f"{incident}/revert/{number}"
 
@@ -74,6 +89,11 @@ def messages_workflow(incident: str) -> str:
 
 def correction_workflow(correction: str) -> str:
     return f"correction/{correction}"
+
+
+def obligations_workflow(incident: str) -> str:
+    """The workflow that looks after the clocks of one incident; it outlives the incident by months."""
+    return f"{incident}/obligations"
 
 
 def consent_workflow(consent: str) -> str:
@@ -120,6 +140,31 @@ def version_denied(decision: str) -> str:
     return f"version/denied/{decision}"
 
 
+def playbook_adopted(consent: str) -> str:
+    """Idempotency key of the record that a playbook was adopted."""
+    return f"playbook/adopted/{consent}"
+
+
+def threshold_workflow(proposal: str) -> str:
+    """Leads one proposed change of thresholds from its backtest to its comparison."""
+    return f"threshold/{proposal}"
+
+
+def threshold_record(proposal: str, what: str) -> str:
+    """Idempotency key of one record of a proposed change of thresholds."""
+    return f"threshold/{proposal}/{what}"
+
+
+def threshold_consent(proposal: str) -> str:
+    """The consent by which people adopt a proposed change of thresholds."""
+    return f"{proposal}-adopt"
+
+
+def threshold_review(playbook: str) -> str:
+    """What a decision that the thresholds of a playbook stay as they are is addressed to."""
+    return f"thresholds/{playbook}"
+
+
 def version_allowed(consent: str) -> str:
     """Idempotency key of the record that a version was allowed again."""
     return f"version/allowed/{consent}"
@@ -128,6 +173,67 @@ def version_allowed(consent: str) -> str:
 def version_quarantined(incident: str, digest: str) -> str:
     """Idempotency key of the record that an incident put a version into quarantine: once, whatever is planned anew."""
     return f"{incident}/quarantine/{digest}"
+
+
+#: What a decision about a legal hold is for.
+HOLDS = "holds"
+REHEARSAL_WINDOWS = "rehearsal-windows"
+
+
+def hold_placed(decision: str) -> str:
+    """Idempotency key of the record that a hold was placed."""
+    return f"hold/placed/{decision}"
+
+
+def hold_released(consent: str) -> str:
+    """Idempotency key of the record that a hold was released."""
+    return f"hold/released/{consent}"
+
+
+def releasing_workflow(consent: str) -> str:
+    """Asks whether a hold may be released, and releases it when it is signed."""
+    return f"release-hold/{consent}"
+
+
+#: Purges what is due; one at a time.
+RETENTION_RUN = "retention/run"
+#: Starts it every day.
+RETENTION_SCHEDULE = "retention/daily"
+
+
+def cadence_schedule(duty: str) -> str:
+    """The schedule that starts the runs of a duty."""
+    return f"cadence/{duty}"
+
+
+def cadence_workflow(duty: str, subject: str, number: int) -> str:
+    """One run in which people are asked, counted for each duty and what it is about."""
+    return f"cadence/{duty}/{subject}/{number}" if subject else f"cadence/{duty}/{number}"
+
+
+def cadence_by_hand(duty: str, word: str) -> str:
+    """A run that a person wanted outside of the schedule."""
+    return f"cadence/{duty}/by-hand-{word}"
+
+
+def cadence_record(workflow_id: str, what: str) -> str:
+    """Idempotency key of one record of a run."""
+    return f"{workflow_id}/{what}"
+
+
+def cadence_missed(duty: str, subject: str, due: datetime) -> str:
+    """Idempotency key of the record that no run took place: once for each time it was due."""
+    return f"cadence/{duty}/{subject}/missed/{due:%Y%m%dT%H%M%S}"
+
+
+def cadence_planned(duty: str, number: int) -> str:
+    """Idempotency key of the record of how often a duty is done, and of each change of it."""
+    return f"cadence/{duty}/planned/{number}"
+
+
+def lesson(lesson_id: str, what: str) -> str:
+    """Idempotency key of one record about a lesson."""
+    return f"lesson/{lesson_id}/{what}"
 
 
 def release_refused(release_id: str, what: str) -> str:
@@ -153,6 +259,11 @@ def preflight_workflow(environment: str, release_id: str) -> str:
 def version_marked(incident: str, digest: str, status: str, member: str) -> str:
     """Idempotency key of the record that a registry was asked to tag a version."""
     return f"{incident}/marked/{status}/{member}/{digest}"
+
+
+def adopting_workflow(consent: str) -> str:
+    """Asks whether a playbook may be used, and adopts it when it is signed."""
+    return f"adopt/{consent}"
 
 
 def allowing_workflow(consent: str) -> str:

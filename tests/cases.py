@@ -18,6 +18,7 @@ def governance(**changes: Any) -> Governance:
     everybody = ["incident_commander", "release_owner", "safety_lead"]
     document: dict[str, Any] = {
         "schema": "countermand.governance/v1",
+        "playbooks": {"adoption": "open"},
         "people": [
             {"subject": MARIA, "name": "Maria Keller", "roles": ["safety_lead", "product_owner"]},
             {"subject": JONAS, "name": "Jonas Weber", "roles": ["release_owner", "incident_commander"]},
@@ -110,7 +111,7 @@ def playbook_document() -> dict[str, Any]:
         },
         "approvals": {"sev2": approval},
         "emergency": {"page": ["incident_commander"], "say": "Answers are wrong."},
-        "evidence_freeze": {"time_limit": "10s"},
+        "evidence_freeze": {"time_limit": "60s"},
         "data_integrity": {
             "checks": [
                 {"id": "digest_served", "kind": "digest_served", "meaning": "the approved bundle is served"},
@@ -132,7 +133,7 @@ def playbook_document() -> dict[str, Any]:
                 {"give_back": "50%", "soak": "100ms"},
                 {"give_back": "100%", "soak": "100ms"},
             ],
-            "stage_time_limit": "20s",
+            "stage_time_limit": "120s",
             "traffic": {"residual": "2%", "settle": "10ms", "time_limit": "2s"},
         },
         "verification": {

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
+import itertools
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from temporalio.exceptions import ApplicationError
 
+from activities.adopting import Adoptions
 from activities.ports import (
     CardsShown,
     LedgerConflict,
@@ -26,8 +31,11 @@ from countermand.detection.models import Arm, Block, BlockState, Row
 from countermand.governance.decision import Decision, GatewayKeys, sign
 from countermand.governance.directory import Directory, Governance
 from countermand.governance.gating import Trust
+from countermand.ledger.private import sealed
 from countermand.ledger.record import GENESIS_PREV, Entry, Kind, Record, build_line, line_hash, parse_line
 from countermand.messages.incident import IncidentView
+from countermand.obligations.dataset import Dataset, shipped
+from countermand.obligations.profile import NOBODY_DECLARED, Profile
 from countermand.plan.integrity_answer import Answer, Question, Unanswered
 from countermand.plan.model import Release
 from countermand.plan.target import (
@@ -47,11 +55,21 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+@lru_cache(maxsize=10_000)
+def parsed(line: str) -> Record:
+    """One line, parsed once however often tests look at it while they wait."""
+    return parse_line(line)
+
+
 class FakeLedger:
-    """A ledger in memory with the real lines and the real chain."""
+    """A ledger in memory with the real lines and the real chain, but for one thing: texts of people stay plain here.
+
+    What the real store would write instead is made too, and no word of a decision may stand in it (EVD-26).
+    """
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.words: set[str] = set()
         self.blobs: dict[str, tuple[bytes, str]] = {}
 
     async def append(self, *entries: Entry) -> list[Record]:
@@ -65,8 +83,16 @@ class FakeLedger:
                 continue
             prev = line_hash(self.lines[-1]) if self.lines else GENESIS_PREV
             self.lines.append(build_line(entry, seq=len(self.lines), prev=prev, at=now()))
+            self._nobody_is_quoted(entry)
             done.append(parse_line(self.lines[-1]))
         return done
+
+    def _nobody_is_quoted(self, entry: Entry) -> None:
+        stored, secrets = sealed(entry, lambda: bytes(32))
+        self.words |= {one.value for one in secrets if len(one.value) > 15}
+        line = json.dumps(stored.body, ensure_ascii=False)
+        quoted = [word for word in self.words if word in line]
+        assert not quoted, f"{entry.kind.value} would store {quoted} in the open: {line}"
 
     async def records(
         self,
@@ -77,7 +103,7 @@ class FakeLedger:
         after_seq: int = -1,
         limit: int | None = None,
     ) -> list[Record]:
-        records = [parse_line(line) for line in self.lines[after_seq + 1 :]]
+        records = [parsed(line) for line in self.lines[after_seq + 1 :]]
         return [
             record
             for record in records
@@ -87,12 +113,12 @@ class FakeLedger:
         ][:limit]
 
     async def find(self, idem_key: str) -> Record | None:
-        return next((r for r in map(parse_line, self.lines) if r.idem_key == idem_key), None)
+        return next((r for r in map(parsed, self.lines) if r.idem_key == idem_key), None)
 
     async def head(self) -> int:
         return len(self.lines) - 1
 
-    async def put_blob(self, raw: bytes, media_type: str) -> str:
+    async def put_blob(self, raw: bytes, media_type: str, quotes: str | None = None) -> str:
         self.blobs[digest_bytes(raw)] = (raw, media_type)
         return digest_bytes(raw)
 
@@ -100,10 +126,10 @@ class FakeLedger:
         return self.blobs.get(sha256)
 
     def kinds(self) -> Counter[str]:
-        return Counter(parse_line(line).kind.value for line in self.lines)
+        return Counter(parsed(line).kind.value for line in self.lines)
 
     def bodies(self, kind: Kind) -> list[dict[str, object]]:
-        return [record.body for record in map(parse_line, self.lines) if record.kind is kind]
+        return [record.body for record in map(parsed, self.lines) if record.kind is kind]
 
 
 class FakeTarget:
@@ -271,7 +297,8 @@ class FakeCatalogue:
 
 
 class FakeSignals:
-    """Rows with a stated share of bad answers per arm: one new row per call of `seal`.
+    """Rows with a stated share of bad answers per arm: each call of `seal` gives one new row, and all that are due, so
+    that a slow machine gets no fewer rows than its clock says.
 
     `standing` = five fresh rows at any time, for incidents that are tested without a watch beside them.
     """
@@ -315,9 +342,11 @@ class FakeSignals:
         self, release_id: str, *, signals: Mapping[str, SignalSpec], start: datetime, block: timedelta, until: datetime
     ) -> list[Row]:
         self.signals = tuple(signals)
-        seq = len(self.sealed)
-        self.sealed.append(self._row(seq, start + seq * block))
-        return self.sealed[-1:]
+        before = len(self.sealed)
+        while len(self.sealed) == before or start + (len(self.sealed) + 1) * block <= until:
+            seq = len(self.sealed)
+            self.sealed.append(self._row(seq, start + seq * block))
+        return self.sealed[before:]
 
     async def rows(self, release_id: str, *, after_seq: int = -1, limit: int = 100_000) -> list[Row]:
         if self.standing:
@@ -338,6 +367,16 @@ class FakePeople:
         return Directory(governance=self.governance, digest=digest(self.governance), source="fake", as_of=now())
 
 
+class FakeDuties:
+    """Implements Duties: the shipped rows and a profile that tests declare; none as long as they do not."""
+
+    def __init__(self) -> None:
+        self.profile = NOBODY_DECLARED
+
+    async def read(self) -> tuple[Dataset, Profile]:
+        return shipped(), self.profile
+
+
 class FakeKeys:
     """A gateway key in memory."""
 
@@ -350,7 +389,34 @@ class FakeKeys:
         return GatewayKeys(public={self.key_id: base64.b64encode(raw).decode()})
 
     def sign(self, decision: Decision) -> Decision:
-        return sign(decision, self.private)
+        """Binds the texts as they are now; the salts repeat, so that signing again gives the same."""
+        numbers = itertools.count()
+
+        def salt() -> bytes:
+            return hashlib.sha256(f"{decision.decision_id}/{next(numbers)}".encode()).digest()
+
+        return sign(decision.bind(salt), self.private)
+
+
+class FakeAdoptionKey:
+    """An adoption key in memory."""
+
+    key_id = "ad-test"
+
+    def __init__(self) -> None:
+        self.private = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
+
+    @property
+    def public(self) -> bytes:
+        return self.private.public_key().public_bytes_raw()
+
+    def sign_bytes(self, message: bytes) -> bytes:
+        return self.private.sign(message)
+
+
+def adoptions(catalogue: FakeCatalogue, ledger: FakeLedger | None = None) -> Adoptions:
+    """What was adopted; nothing without a ledger."""
+    return Adoptions(ledger or FakeLedger(), catalogue, FakeAdoptionKey())
 
 
 class FakeTrust:

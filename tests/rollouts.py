@@ -14,10 +14,11 @@ from countermand.playbook.model import Playbook
 from countermand.rollout.plan import RolloutPlan
 from tests import cases, fakes
 
-SANDBOX = {"share": "1%", "time_limit": "20s", "lease": "3s", "without_asking": True}
+#: Long: only what goes wrong ever waits for them. A test that wants the limit says a short one.
+SANDBOX = {"share": "1%", "time_limit": "120s", "lease": "3s", "without_asking": True}
 RAMP = [
-    {"share": "5%", "at_least": "400ms", "time_limit": "20s"},
-    {"share": "50%", "at_least": "400ms", "time_limit": "20s"},
+    {"share": "5%", "at_least": "400ms", "time_limit": "120s"},
+    {"share": "50%", "at_least": "400ms", "time_limit": "120s"},
 ]
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def until(condition: Callable[[], Awaitable[T | None]], what: str, *, within: float = 20) -> T:
+async def until(condition: Callable[[], Awaitable[T | None]], what: str, *, within: float = 60) -> T:
     """The first non-None, non-False answer of `condition`. Raises AssertionError after `within` seconds."""
     deadline = asyncio.get_running_loop().time() + within
     while True:

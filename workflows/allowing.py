@@ -23,7 +23,7 @@ class AllowVersion:
             Consent.run,
             asked,
             id=ids.consent_workflow(asked.consent_id),
-            static_summary=asked.subject,
+            static_summary="Consent to use a denied version again",
         )
         if consent.status == "given":
             body = _ended(asked)

@@ -69,8 +69,8 @@ class Consent:
         self._reminded = 0
 
     @workflow.run
-    async def run(self, asked: ConsentInput) -> ConsentResult:
-        await self._record("opened", records.opened(self._request), f"Ask for consent: {asked.subject}")
+    async def run(self, _: ConsentInput) -> ConsentResult:
+        await self._record("opened", records.opened(self._request), "Ask for consent")
         self._opened = True
         while not self._state.closed:
             await self._wait()
@@ -78,7 +78,7 @@ class Consent:
             await self._remind()
         await workflow.wait_condition(workflow.all_handlers_finished)
         await self._record("closed", records.closed(self._request, self._state), f"Consent {self._state.status.value}")
-        show(self._state.status.value, f"This consent was {self._state.status.value}: {self._state.because}.")
+        show(self._state.status.value, f"This consent was {self._state.status.value}.")
         signers = tuple(vote.actor for vote in self._state.votes if vote.kind == "approve")
         return ConsentResult(status=self._state.status.value, because=self._state.because, signers=signers)
 
@@ -97,6 +97,11 @@ class Consent:
     @decide.validator
     def validate_decision(self, decision: Decision) -> None:
         refuse_in_words(self._check, decision)
+
+    @workflow.signal(name="take_back")
+    def take_back(self, because: str) -> None:
+        """What was asked is not asked any more; it only narrows."""
+        self._state = rules.take_back(self._request, self._state, because, workflow.now())
 
     @workflow.query
     def state(self) -> ConsentState:

@@ -98,7 +98,7 @@ class GuardWatch:
         self._states += 1
         body = GuardState(state=state, sentence=sentence, until=self._guard.until)
         await self._record(f"guard/{self._states}", body, f"Guard: {state}")
-        show(state, sentence)
+        show(state, f"Guard: {state}.")
 
     async def _record(self, key: str, body: GuardState | RequarantineBreach, summary: str) -> None:
         await record(self._guard.incident_id, self._guard.release_id, key, body, summary)
@@ -106,7 +106,7 @@ class GuardWatch:
     async def _raise(self, breach: RequarantineBreach) -> None:
         """Record it, and open an incident or tell the open one; automation moves nobody, people decide there."""
         await self._record("breach", breach, "A version in quarantine is back")
-        show("breach", breach.sentence, "incident_commander")
+        show("breach", "A version in quarantine is back.", "incident_commander")
         guard = self._guard
         verdict = VerdictChanged(
             watch_id=workflow.info().workflow_id,

@@ -18,6 +18,7 @@ from countermand.governance.approval import ApprovalStatus
 from countermand.governance.commands import CommandBox
 from countermand.governance.decision import Decision, DecisionKind
 from countermand.governance.glass_box import GlassBox
+from countermand.governance.investigation import REPORTED
 from countermand.governance.rights import Action
 from countermand.governance.statement_box import StatementBox
 from countermand.ledger.bodies import GlassBroken, IncidentClosed, VerdictChanged
@@ -28,9 +29,11 @@ from workflows.approval import Approval, ApprovalResult
 from workflows.decisions import Answer, refuse_in_words
 from workflows.emergency_steps import accept_glass, ask_ratification, confirm_declared, take_glass
 from workflows.evidence import Evidence
+from workflows.fairness_pause import FairnessPause
 from workflows.guard_steps import start_guard
 from workflows.incident_steps import Case, Closing, IncidentSteps, read_brief
 from workflows.incident_verdicts import Verdicts
+from workflows.investigation import MOVED, Moved
 from workflows.phases import Phases
 from workflows.scribe import Scribe
 from workflows.staged_revert import RUNNING, STOPPED, RevertResult, StagedRevert
@@ -44,6 +47,8 @@ AUTOMATION = "automation"
 OVERRULED = "somebody broke the glass"
 #: Outcomes after which the release serves nobody any more.
 WENT_BACK = ("reverted", "reverted_not_verified")
+#: How people say no to a way back; none of it answers a question of fairness that is still open.
+SAID_NO = ("rejected", "withdrawn", "expired", "aborted", "reversed")
 
 
 @workflow.defn(name="Incident")
@@ -78,9 +83,11 @@ class Incident:
         self._phases = Phases(
             self._scribe, self._commands, self._glass, self._ends_by, lambda: self._policy.ask_again_every
         )
+        self._pause = FairnessPause(case, brief, self._scribe, self._phases, self._ends_by)
         self._evidence = Evidence(brief.playbook.evidence_freeze, self._steps, self._scribe, self._phases)
         await self._steps.start_messages()
         await self._declare()
+        await self._steps.start_obligations()
         try:
             closing = await self._resolve()
         except (ActivityError, ChildWorkflowError) as error:  # a step that failed for good still ends in a record
@@ -128,6 +135,12 @@ class Incident:
         if not verdict.by_person:
             self._verdicts.add(verdict)
 
+    @workflow.signal(name=MOVED)
+    def investigation_moved(self, moved: Moved) -> None:
+        """A finding is waited for until another time."""
+        if self._opened:
+            self._pause.moved(moved)
+
     # --- the story ----------------------------------------------------------------------------------------------
 
     async def _declare(self) -> None:
@@ -141,6 +154,8 @@ class Incident:
         before everything else."""
         while workflow.now() < self._ends_by or self._glass.broken:
             closing = await (self._act_on_glass() if self._glass.broken else self._round())
+            if closing is not None and closing.outcome in SAID_NO and self._pause.running:
+                closing = await self._find()
             if closing is not None and not self._glass.broken:
                 return closing
         return self._out_of_time()
@@ -160,8 +175,18 @@ class Incident:
         if made is None:
             return self._aborted(self._phases.taken())
         if made.plan is None:
-            return await self._hold(f"{self._relapse}No plan is possible: {made.impossible}")
+            return await self._without_plan(made.impossible)
         return await self._gate_and_act(made.plan)
+
+    async def _without_plan(self, why: str) -> Closing | None:
+        """People are told; unfairness is looked into all the same, because a finding needs no way back (GOV-32)."""
+        because = self._verdicts.unfair(self._playbook)
+        if because:
+            await self._pause.begin(because, self._verdicts.severity)
+        if because and self._verdicts.only_unfair(self._playbook) and self._pause.outcome not in ("revert", "lapsed"):
+            return await self._find(f"No way back can be planned now: {why}")
+        asked = " A fairness reviewer is asked all the same." if self._pause.running else ""
+        return await self._hold(f"{self._relapse}No plan is possible: {why}{asked}")
 
     def _out_of_time(self) -> Closing:
         limit = in_words(self._playbook.incident_time_limit)
@@ -176,19 +201,33 @@ class Incident:
         if gated is None:
             return self._aborted(self._phases.taken())
         because = "; ".join(gated.gate.because)
+        if gated.fairness and gated.gate.act != "investigate":
+            await self._pause.overridden_by(gated, self._verdicts.severity)
         match gated.gate.act:
             case "automatic" if not self._relapse:
                 return await self._see_through(plan, await self._start_revert(plan, None))
             case "automatic" | "ask" | "ask_if_blind":
-                return await self._ask_and_act(plan, gated.policy)
+                return await self._ask_and_act(plan, self._pause.policy(gated.policy))
+            case "investigate" if self._pause.outcome == "revert":
+                return await self._ask_and_act(plan, self._pause.policy(gated.policy))
             case "investigate":
-                sentence = f"Held before anything is changed: {because}. Ask again = put the plan to people."
-                answer = await self._phases.answered(sentence)
-                if answer is not None and answer.kind is DecisionKind.ask_again:
-                    return await self._ask_and_act(plan, gated.policy)
-                return self._aborted(answer)
+                await self._pause.begin(gated.fairness, self._verdicts.severity)
+                return await self._find()
             case _:
                 return await self._hold(f"Nothing is changed: {because}.")
+
+    async def _find(self, also: str = "") -> Closing | None:
+        """Wait for the finding about fairness; None when it has to be planned anew (GOV-34). also: what people are told
+        besides."""
+        shown = self._verdicts.kept
+        found = await self._pause.wait(lambda: self._verdicts.came_after(shown) or self._glass.broken, also)
+        match found.outcome if found else "":
+            case "continue":
+                return await self._pause.continued()
+            case "adjust":
+                return await self._pause.adjusted()
+            case _:
+                return None
 
     async def _ask_and_act(self, plan: Plan, policy: ApprovalPolicy) -> Closing | None:
         approval = await self._ask(plan, policy)
@@ -217,6 +256,7 @@ class Incident:
         """Put the plan to people, on the evidence that the gate has seen."""
         self._asks += 1
         shown = self._verdicts.kept
+        await self._steps.measure_slices(self._asks)
         await self._phases.enter(
             "asking",
             f"Waiting for {policy.quorum.distinct_people} people to approve the plan; "
@@ -344,6 +384,7 @@ class Incident:
 
     async def _answer_for(self, broken: GlassBroken) -> None:
         """Everybody is told, and others are asked whether it was right."""
+        await self._pause.overridden_in_person(broken)
         await ask_ratification(self._case, self._brief, broken)
         await self._scribe.tell(Step.glass_broken, broken.decision_id)
 
@@ -357,11 +398,13 @@ class Incident:
     def _aborted(answer: Decision | None) -> Closing | None:
         if answer is None or answer.kind is not DecisionKind.abort:
             return None
-        return Closing(outcome="aborted", sentence=f"Aborted by {answer.actor.printed_name}: {answer.reason}")
+        return Closing(outcome="aborted", sentence=f"Aborted by {answer.actor.printed_name}.")
 
 
 def _step_of(verdict: VerdictChanged) -> Step:
     """What people are told about the opening: what no watch measured is a step of its own."""
+    if verdict.trigger == REPORTED:
+        return Step.fairness_pause
     return Step.incident_opened if verdict.verdicts else Step(verdict.trigger)
 
 

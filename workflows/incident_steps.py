@@ -14,6 +14,7 @@ from temporalio.workflow import ActivityHandle, ChildWorkflowHandle, ParentClose
 from activities.briefing import Brief, BriefingActivities, BriefRequest
 from activities.freezing import FreezeRequest, FreezingActivities, Frozen
 from activities.gating import Gated, GateRequest, GatingActivities
+from activities.investigating import InvestigatingActivities, MeasureRequest
 from activities.planning import PlanningActivities, PlanRequest, PlanResult
 from activities.recording import Checked
 from activities.reviewing import CloseReleaseRequest, ReviewingActivities
@@ -27,15 +28,27 @@ from workflows import policies
 from workflows.approval import Approval, ApprovalInput, ApprovalResult
 from workflows.ask_cards import AskCards, CardsInput
 from workflows.messages import Messages, MessagesInput
+from workflows.obligations import Obligations, ObligationsInput
 from workflows.review import Review, ReviewInput
 from workflows.staged_revert import RevertInput, RevertResult, StagedRevert
 from workflows.visibility import labels
 
 #: The signal by which an incident gives its watch a trigger that it cannot act on any more.
 NOT_HEARD = "not_heard"
+#: The signal by which an incident has its release watched more closely from a moment on.
+TIGHTEN = "tighten"
 
 Outcome = Literal[
-    "reverted", "reverted_not_verified", "rejected", "withdrawn", "expired", "aborted", "reversed", "unresolved"
+    "reverted",
+    "reverted_not_verified",
+    "rejected",
+    "withdrawn",
+    "expired",
+    "aborted",
+    "reversed",
+    "unresolved",
+    "adjusted",
+    "continued",
 ]
 
 
@@ -116,6 +129,17 @@ class IncidentSteps:
             static_summary=f"Messages of {case.incident_id}",
         )
 
+    async def start_obligations(self) -> None:
+        """Start the workflow that looks after the clocks; it outlives the incident by months."""
+        case = self._case
+        await workflow.start_child_workflow(
+            Obligations.run,
+            ObligationsInput(incident_id=case.incident_id, release_id=case.release_id),
+            id=ids.obligations_workflow(case.incident_id),
+            parent_close_policy=ParentClosePolicy.ABANDON,
+            static_summary=f"Clocks of {case.incident_id}",
+        )
+
     def freeze(self, limit: timedelta, number: int) -> ActivityHandle[Frozen]:
         """Begin to copy the evidence; awaiting it raises ActivityError when nothing could be copied in time."""
         return workflow.start_activity_method(
@@ -156,6 +180,25 @@ class IncidentSteps:
         except ActivityError:
             return ""
         return found.name
+
+    async def measure_slices(self, number: int) -> None:
+        """How groups of people are served, for those who are asked; where no signal is about fairness, nothing is
+        measured, and a store that does not answer is no reason not to ask."""
+        detection = self._brief.playbook.detection
+        if not detection.of_fairness:
+            return
+        with suppress(ActivityError):
+            await workflow.execute_activity_method(
+                InvestigatingActivities.measure_slices,
+                MeasureRequest(
+                    incident_id=self._case.incident_id,
+                    release=self._brief.release,
+                    detection=detection,
+                    occasion=ids.ask_id(self._case.incident_id, number),
+                ),
+                summary="How are groups of people served?",
+                **policies.read_target(timedelta(seconds=30)),
+            )
 
     async def gate(self, plan: Plan, number: int) -> Gated:
         """What the verdicts on record lead to for this plan."""

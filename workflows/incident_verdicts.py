@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from countermand.detection.models import VerdictWord
+from countermand.governance.gating import only_unfair, unfair
 from countermand.ledger.bodies import VerdictChanged
-from countermand.playbook.model import Severity
+from countermand.playbook.model import Playbook, Severity
 from workflows.scribe import Scribe
 
 
@@ -43,6 +44,14 @@ class Verdicts:
     def measured(self) -> bool:
         """Whether at least one was measured and not said by a person."""
         return not all(verdict.by_person for verdict in self._all)
+
+    def unfair(self, playbook: Playbook) -> tuple[str, ...]:
+        """What says that groups of people are treated unequally; empty when nothing does."""
+        return unfair(self._all, playbook)
+
+    def only_unfair(self, playbook: Playbook) -> bool:
+        """Whether nothing else has fired or was declared."""
+        return only_unfair(self._all, playbook)
 
     def close(self) -> None:
         """From here on nothing is decided on what comes."""

@@ -17,7 +17,16 @@ from countermand.ledger.bodies import IncidentPhase
 from workflows.scribe import Scribe
 from workflows.visibility import show
 
-Phase = Literal["freezing", "planning", "asking", "reverting", "verifying", "held", "not_verified"]
+Phase = Literal[
+    "freezing",
+    "planning",
+    "asking",
+    "paused_for_investigation",
+    "reverting",
+    "verifying",
+    "held",
+    "not_verified",
+]
 
 Done = TypeVar("Done")
 
@@ -64,7 +73,8 @@ class Phases:
             ),
             f"Phase: {phase.replace('_', ' ')}",
         )
-        show(phase, sentence, waiting_for)
+        ends = "" if until is None else f" until {until:%Y-%m-%d %H:%M:%S} UTC"
+        show(phase, f"{phase.replace('_', ' ').capitalize()}{ends}.", waiting_for)
 
     async def wait_for(self, phase: Phase, sentence: str, kinds: tuple[DecisionKind, ...]) -> Decision | None:
         """Wait for a command until it is time to ask again; None when that time came first, or break-glass did."""

@@ -40,6 +40,37 @@ RECORD = Limits(
     retry_policy=_QUICK_RETRY,
 )
 
+#: The draft of a review: what else would have shown the harm is computed anew from the recorded rows.
+DRAFT_REVIEW = Limits(
+    start_to_close_timeout=timedelta(minutes=5),
+    schedule_to_close_timeout=timedelta(hours=24),
+    heartbeat_timeout=timedelta(seconds=30),
+    retry_policy=_QUICK_RETRY,
+)
+
+#: One batch of a purge: a transaction over some thousand rows. Nobody waits for it; the next day tries again.
+PURGE = Limits(
+    start_to_close_timeout=timedelta(minutes=2),
+    schedule_to_close_timeout=timedelta(hours=6),
+    retry_policy=_QUICK_RETRY,
+)
+
+#: One run of a duty by a machine: it may read the whole record or make a pack. What fails for hours is missed.
+AUDIT = Limits(
+    start_to_close_timeout=timedelta(minutes=30),
+    schedule_to_close_timeout=timedelta(hours=6),
+    heartbeat_timeout=timedelta(seconds=30),
+    retry_policy=_QUICK_RETRY,
+)
+
+#: People are asked even if a store or a channel comes back only tomorrow.
+ASK_FOR_DUTY = Limits(
+    start_to_close_timeout=timedelta(seconds=75),
+    schedule_to_close_timeout=timedelta(hours=24),
+    heartbeat_timeout=timedelta(seconds=6),
+    retry_policy=_QUICK_RETRY,
+)
+
 #: Messages: room for the longest route of channels (a minute). A route says by itself what failed, and a rollback never
 #: waits longer for words.
 TELL = Limits(
@@ -49,8 +80,27 @@ TELL = Limits(
     retry_policy=_QUICK_RETRY,
 )
 
+#: Clocks are looked at again after this long when looking failed for good; what is shown meanwhile says how old it is.
+LOOK_AT_CLOCKS_AGAIN = timedelta(minutes=10)
+
 #: How much longer than an incident its messages may last.
 AFTERWARDS = timedelta(hours=24)
+
+#: The whole recorded past in processes of its own; nobody waits for it but the proposal.
+BACKTEST = Limits(
+    start_to_close_timeout=timedelta(hours=2),
+    schedule_to_close_timeout=timedelta(hours=24),
+    heartbeat_timeout=timedelta(seconds=60),
+    retry_policy=_QUICK_RETRY,
+)
+
+#: Rows and records of many releases read again; the next look comes anyway.
+LOOK_BACK = Limits(
+    start_to_close_timeout=timedelta(minutes=10),
+    schedule_to_close_timeout=timedelta(hours=24),
+    heartbeat_timeout=timedelta(seconds=30),
+    retry_policy=_QUICK_RETRY,
+)
 
 #: A correction is owed to its readers; nothing waits for it, so it may wait long for a store.
 CORRECT = Limits(

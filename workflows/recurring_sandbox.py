@@ -37,7 +37,7 @@ class RecurringSandbox:
         """What was done, in a sentence."""
         rollout_id = ids.scheduled_rollout(workflow.info().workflow_id)
         sentence = await self._over(due, rollout_id) or await self._started(due, rollout_id)
-        show("over", sentence)
+        show("over", "The start that was due is done with.")
         return sentence
 
     async def _over(self, due: RecurringInput, rollout_id: str) -> str:

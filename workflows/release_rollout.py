@@ -87,7 +87,7 @@ class ReleaseRollout:
             self._answer = _answer(planned)
             ended = await self._finish(await self._story(planned))
             result = RolloutResult(outcome=ended.outcome, sentence=ended.sentence, restored=ended.restored)
-        show(result.outcome, result.sentence)
+        show(result.outcome, f"The rollout is over: {result.outcome.replace('_', ' ')}.")
         await workflow.wait_condition(workflow.all_handlers_finished)
         return result
 
@@ -129,7 +129,7 @@ class ReleaseRollout:
             return End("not_started", f"It was due by its schedule, which starts nothing that needs a person: {why}.")
         if planned.asks and planned.until is not None:
             self._ask()
-            show("asking", f"A person has to start it: {'; '.join(planned.asks)}.", "release_owner")
+            show("asking", "A person has to start it.", "release_owner")
             if not await self._started(planned.until - workflow.now()):
                 return self._stopped() or End("not_started", "Nobody started it in time; nothing was changed.")
         await self._tell(Step.rollout_started, "start")
@@ -204,7 +204,7 @@ class ReleaseRollout:
             **policies.RECORD,
         )
         await self._tell(Step.ramp_held, f"{step.number}/{number}")
-        show("held", f"Step {step.number} is held: {sentence}", "release_owner")
+        show("held", f"Step {step.number} is held.", "release_owner")
         return await self._started(body.until - workflow.now())
 
     def _ask(self) -> None:
@@ -240,7 +240,7 @@ class ReleaseRollout:
         elif outcome == "done" and not plan.goes_back:
             wanted = plan.ends_with if plan.kind == "reintroduce" else None
         elif not handed_over:
-            show("going back", sentence)
+            show("going back", f"Going back: {outcome.replace('_', ' ')}.")
             back = await self._back()
             handed_over = back is not None and back.result == "handed_over"
             wanted = plan.before

@@ -18,7 +18,7 @@ from countermand.plan.target import Value
 from countermand.playbook.model import Severity
 from workflows import policies
 from workflows.incident import Incident
-from workflows.incident_steps import NOT_HEARD, Case
+from workflows.incident_steps import NOT_HEARD, TIGHTEN, Case
 from workflows.visibility import show
 
 #: Pause before observing is tried again after its activity failed for good.
@@ -28,7 +28,10 @@ _TRIES, _UNTIL_CLOSED = 60, timedelta(seconds=1)
 
 
 class WatchInput(Value):
-    """A registered release. `seen` and `incidents` carry over when the watch continues as new."""
+    """A registered release. `seen`, `incidents` and `tightened_at` carry over when the watch continues as new.
+
+    tightened_at: from this moment on it is watched more closely, as a finding about fairness asked.
+    """
 
     release_id: str
     environment: str
@@ -37,6 +40,7 @@ class WatchInput(Value):
     started_at: datetime
     seen: str = ""
     incidents: int = 0
+    tightened_at: datetime | None = None
 
 
 @workflow.defn(name="ReleaseWatch")
@@ -48,6 +52,7 @@ class ReleaseWatch:
         self._watch = watch
         self._seen = watch.seen
         self._incidents = watch.incidents
+        self._tightened_at = watch.tightened_at
 
     @workflow.run
     async def run(self, watch: WatchInput) -> str:
@@ -55,18 +60,19 @@ class ReleaseWatch:
             show("watching", f"Watching {watch.release_id}: {self._seen or 'no verdict yet'}.")
             try:
                 observed = await self._observe()
-            except ActivityError as error:  # a watch never dies of a store that is down; it says that it is blind
-                show("blind", f"Observing failed and is tried again: {error.cause or error}")
+            except ActivityError:  # a watch never dies of a store that is down; it says that it is blind
+                show("blind", "Observing failed and is tried again.")
                 await workflow.sleep(_AFTER_FAILURE)
                 continue
             if observed.reason == "over":
-                show("over", f"The watch is over: {observed.why}.")
+                show("over", "The watch is over.")
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 return observed.why
             if observed.reason == "changed" and observed.verdict is not None:
                 await self._react(observed, observed.verdict)
             if workflow.info().is_continue_as_new_suggested() and workflow.all_handlers_finished():
-                workflow.continue_as_new(watch.model_copy(update={"seen": self._seen, "incidents": self._incidents}))
+                carried = {"seen": self._seen, "incidents": self._incidents, "tightened_at": self._tightened_at}
+                workflow.continue_as_new(watch.model_copy(update=carried))
 
     @workflow.signal(name=NOT_HEARD)
     async def not_heard(self, verdict: VerdictChanged) -> None:
@@ -77,9 +83,15 @@ class ReleaseWatch:
             await workflow.sleep(_UNTIL_CLOSED)
         await self._open_incident(verdict)
 
+    @workflow.signal(name=TIGHTEN)
+    def tighten(self, since: datetime) -> None:
+        """Judge anew from this moment on, and need half as long to fire (GOV-34)."""
+        self._tightened_at = since
+        self._seen = ""
+
     async def _observe(self) -> ObserveResult:
-        watch = self._watch
-        return await workflow.execute_activity_method(
+        watch, since = self._watch, self._tightened_at
+        observing = workflow.start_activity_method(
             WatchingActivities.observe,
             ObserveRequest(
                 release_id=watch.release_id,
@@ -87,10 +99,18 @@ class ReleaseWatch:
                 started_at=watch.started_at,
                 seen=self._seen,
                 pause_after=policies.OBSERVE_FOR,
+                tightened_at=since,
             ),
             summary="Judge every block until something changes",
             **policies.OBSERVE,
         )
+        await workflow.wait_condition(lambda: observing.done() or self._tightened_at != since)
+        if not observing.done():
+            observing.cancel()
+            with suppress(ActivityError):
+                await observing
+            return ObserveResult(reason="pause", verdict=None, row_start=None, why="watched anew", signature="")
+        return await observing
 
     async def _react(self, observed: ObserveResult, watch_verdict: WatchVerdict) -> None:
         self._seen = observed.signature

@@ -116,13 +116,22 @@ class StageSteps:
         sentence: str,
         *,
         by: str | None = None,
+        subject: str | None = None,
         until: datetime | None = None,
     ) -> None:
-        """Record the life of a stage."""
+        """Record the life of a stage. `subject` said so, and the sentence quotes them."""
         self.notes += 1
         await self._scribe.record(
             f"revert/{self._number}/{self.notes}",
-            StageState(revert=self._number, stage=stage.number, state=state, sentence=sentence, by=by, until=until),
+            StageState(
+                revert=self._number,
+                stage=stage.number,
+                state=state,
+                sentence=sentence,
+                by=by,
+                subject=subject,
+                until=until,
+            ),
             f"Stage {stage.number} {state}",
         )
 

@@ -82,6 +82,7 @@ class Stop:
     kind: StopKind
     sentence: str
     by: str | None = None
+    subject: str | None = None
 
 
 @workflow.defn(name="StagedRevert")
@@ -291,7 +292,7 @@ class StagedRevert:
             match stop.kind:
                 case "resume":
                     self._commands.open(RUNNING)
-                    await self._steps.note(stage, "resumed", stop.sentence, by=stop.by)
+                    await self._steps.note(stage, "resumed", stop.sentence, by=stop.by, subject=stop.subject)
                     return None
                 case "stale" | "overruled":
                     self._commands.open(())
@@ -299,8 +300,8 @@ class StagedRevert:
                     return RevertResult(outcome=stop.kind, sentence=stop.sentence)
                 case "abort":
                     self._commands.open(())
-                    await self._steps.note(stage, "aborted", stop.sentence, by=stop.by)
-                    return RevertResult(outcome="aborted", sentence=f"aborted by {stop.by}: {stop.sentence}")
+                    await self._steps.note(stage, "aborted", stop.sentence, by=stop.by, subject=stop.subject)
+                    return RevertResult(outcome="aborted", sentence=f"aborted by {stop.by}")
                 case "reverse":
                     self._commands.open(())
                     reversed_ = await self._reverse(stage, stop)
@@ -329,7 +330,7 @@ class StagedRevert:
         limit = max(self._request.ends_by - workflow.now(), patience) if held else patience
         until = workflow.now() + limit
         word: StageWord = "held" if held else "partial" if stop.kind == "partial" else "stopped"
-        await self._steps.note(stage, word, stop.sentence, by=stop.by, until=until)
+        await self._steps.note(stage, word, stop.sentence, by=stop.by, subject=stop.subject, until=until)
         if not held:
             await self._scribe.tell(Step.revert_stopped, f"{self._request.number}/{stage.number}/{self._steps.notes}")
         self._say(stage, "held" if held else "stopped", waiting_for="incident_commander")
@@ -357,8 +358,9 @@ class StagedRevert:
         except ActivityError as error:
             return Stop("problem", f"{stop.by} wanted to reverse, but: {error.cause or error}")
         words = f"not seen in traffic: {not_seen}" if not_seen else self._members.seen_words
-        sentence = f"back as it was: {self._members.table}; {words}. Reason: {stop.sentence}"
-        await self._steps.note(stage, "reversed", sentence, by=stop.by)
+        sentence = f"back as it was: {self._members.table}; {words}"
+        said = f"{sentence}. Reason: {stop.sentence}"
+        await self._steps.note(stage, "reversed", said, by=stop.by, subject=stop.subject)
         return RevertResult(outcome="reversed", sentence=f"reversed by {stop.by}: {sentence}")
 
     def _say(self, stage: PlannedStage, word: str, waiting_for: str = "nothing") -> None:
@@ -379,4 +381,5 @@ _KINDS: dict[DecisionKind, StopKind] = {
 
 def _stop(decision: Decision) -> Stop:
     """What a command means; a kind that is no command is a bug and raises KeyError."""
-    return Stop(_KINDS[decision.kind], decision.reason, decision.actor.printed_name)
+    actor = decision.actor
+    return Stop(_KINDS[decision.kind], decision.reason, actor.printed_name, actor.subject)

@@ -22,7 +22,7 @@ class IssueStanding:
             Consent.run,
             asked,
             id=ids.consent_workflow(asked.consent_id),
-            static_summary=asked.subject,
+            static_summary="Consent to a standing authorisation",
         )
         if consent.status == "given":
             issued = StandingAuthorisation.model_validate({**asked.document, "signers": consent.signers})

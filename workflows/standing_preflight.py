@@ -30,13 +30,13 @@ class StandingPreflight:
                     summary="Could all users go back now?",
                     **policies.read_target(),
                 )
-            except ActivityError as error:  # what was seen before grows old, and people are shown how old it is
-                show("blind", f"Looking failed and is tried again: {error.cause or error}")
+            except ActivityError:  # what was seen before grows old, and people are shown how old it is
+                show("blind", "Looking failed and is tried again.")
             else:
                 if looked.over:
-                    show("over", f"Nobody looks any more: {looked.sentence}")
+                    show("over", "Nobody looks any more.")
                     return looked.sentence
-                show("watching", f"The way back of {asked.release_id}: {looked.sentence}")
+                show("watching", f"The way back of {asked.release_id} is looked at.")
             await workflow.sleep(EVERY, summary="Until the next look")
             if workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(asked)

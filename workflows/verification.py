@@ -121,5 +121,5 @@ class Verification:
 
 
 def _aborted(outcome: str, so_far: str, answer: Decision | None) -> Closing:
-    by = f"aborted by {answer.actor.printed_name}: {answer.reason}" if answer else "break-glass came"
+    by = f"aborted by {answer.actor.printed_name}" if answer else "break-glass came"
     return Closing.model_validate({"outcome": outcome, "sentence": f"{so_far}; {by}"})

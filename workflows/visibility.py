@@ -30,6 +30,9 @@ def labels(environment: str, service: str, release_id: str, severity: str = "non
 
 
 def show(phase: str, sentence: str, waiting_for: str = "nothing") -> None:
-    """Say in the Temporal UI what this workflow does and whom it waits for. Nothing personal in here."""
+    """Say in the Temporal UI what this workflow does and which roles it waits for.
+
+    Nothing encrypts this: no name of a person, nothing that somebody typed, measured or answered belongs in here.
+    """
     workflow.set_current_details(sentence)
     workflow.upsert_search_attributes([PHASE.value_set(phase), WAITING_FOR.value_set(waiting_for)])

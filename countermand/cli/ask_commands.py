@@ -97,11 +97,15 @@ def approve(
     ask_id: AskId,
     digest: DigestOption,
     reason: ReasonOption,
+    necessity: Annotated[
+        bool,
+        typer.Option("--necessity", help="Evidence is on hold, and continuing harm outweighs waiting for the report."),
+    ] = False,
     resume: ResumeOption = None,
     output: FormatOption = Format.table,
 ) -> None:
     """Approve exactly the plan that `ask show` printed."""
-    _decide("approve", ask_id, digest, reason, resume, output)
+    _decide("approve", ask_id, digest, reason, resume, output, necessity=necessity)
 
 
 def reject(
@@ -133,10 +137,14 @@ def _decide(
     reason: str,
     resume: str | None,
     output: Format,
+    *,
+    necessity: bool = False,
 ) -> None:
     read = f"countermand ask show {ask_id}"
     api = client.Api.signed_in()
     decision = as_shown(api, kind, ask_id, f"/api/v1/asks/{ask_id}", digest, reason, read)
+    if necessity:
+        decision["necessity"] = True
     body = api.act(f"/api/v1/asks/{ask_id}/decisions", decision, resume)
     detail(body, [f"{sign(kind)} counted: {body['sentence']}"], output)
 

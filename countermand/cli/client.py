@@ -104,16 +104,32 @@ class Api:
             answer(response)
         return response.content
 
-    def post(self, path: str, body: Any = None, *, raw: bytes | None = None, media_type: str = "") -> JsonObject:
-        """The answer to a write that may simply be sent again. Raises Failure."""
+    def post(
+        self, path: str, body: Any = None, *, raw: bytes | None = None, media_type: str = "", zipped: bool = False
+    ) -> JsonObject:
+        """The answer to a write that may simply be sent again; zipped: `raw` is gzip. Raises Failure."""
         import httpx
 
         headers = {"Content-Type": media_type} if media_type else {}
+        if zipped:
+            headers["Content-Encoding"] = "gzip"
         try:
             response = self._client.post(path, json=body, content=raw, headers=headers)
         except httpx.TransportError as error:
             raise unreachable(self.url, error) from None
         return answer(response)
+
+    def post_bytes(self, path: str) -> bytes:
+        """The exact bytes of the answer to a write that may simply be sent again. Raises Failure."""
+        import httpx
+
+        try:
+            response = self._client.post(path)
+        except httpx.TransportError as error:
+            raise unreachable(self.url, error) from None
+        if not response.is_success:
+            answer(response)
+        return response.content
 
     def put(self, path: str, body: JsonObject) -> JsonObject:
         """The answer to a write that may simply be sent again. Raises Failure."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -10,6 +11,7 @@ from countermand.cli.client import answer
 from countermand.cli.environment import Place
 from countermand.cli.exits import Exit, Failure
 from countermand.cli.output import JsonObject
+from countermand.ledger.private import opened
 from countermand.ledger.record import Record, parse_line
 
 if TYPE_CHECKING:
@@ -17,6 +19,13 @@ if TYPE_CHECKING:
 
 #: Whoever registers a release cannot approve its rollback.
 REGISTRAR, OWNER = "local|lena", "local|jonas"
+#: Who asks for the playbook to be adopted, and who signs that.
+ASKS = "local|maria"
+ADOPTERS = {
+    "local|lena": "I maintain this playbook and read every line of it.",
+    "local|jonas": "These are the limits that our product needs.",
+}
+_ADOPTED_WITHIN = 30.0  # seconds
 APPROVERS = {
     "local|maria": "The evidence is clear and the plan is small; I read both.",
     "local|jonas": "Our users get wrong answers; the old version is healthy.",
@@ -50,7 +59,39 @@ class People:
         """Take in the playbook and register the release with it; the watch begins. Raises Failure."""
         kind = {"Content-Type": "application/yaml"}
         sent = await self.call("POST", "/api/v1/playbooks", content=playbook, headers=kind)
+        await self._adopt(str(sent["digest"]), str(sent["name"]))
         await self.call("POST", "/api/v1/releases", json=release | {"playbook_digest": sent["digest"], "owner": OWNER})
+
+    async def _adopt(self, digest: str, name: str) -> None:
+        """One person asks, the playbook's maintainer and the product owner sign. Raises Failure."""
+        reason = {"reason": "The demo needs a playbook to go back by."}
+        asked = await self.call("POST", f"/api/v1/playbooks/{digest}/adoption", ASKS, json=reason)
+        path = f"/api/v1/consents/{asked['consent_id']}"
+        async with asyncio.timeout(_ADOPTED_WITHIN):
+            while not await self._is_opened(path):  # noqa: ASYNC110, another process has no event to wait for
+                await asyncio.sleep(0.1)
+            for who, why in ADOPTERS.items():
+                shown = await self.call("GET", path, who)
+                signature = {
+                    "kind": "approve",
+                    "approval_digest": shown["card"]["approval_digest"],
+                    "view_sha256": shown["view_sha256"],
+                    "reason": why,
+                }
+                await self.call("POST", path, who, json=signature)
+            history = f"/api/v1/playbooks/{name}/adoptions"
+            while not (await self.call("GET", history))["items"]:  # noqa: ASYNC110, as above
+                await asyncio.sleep(0.1)
+
+    async def _is_opened(self, path: str) -> bool:
+        """Whether the request is on record yet."""
+        try:
+            await self.call("GET", path, ASKS)
+        except Failure as failure:
+            if failure.code is not Exit.usage:
+                raise
+            return False
+        return True
 
     async def records_after(self, known: Sequence[Record]) -> list[Record]:
         """Records that were added to the ledger after the known ones; as far as it got with a console that is away."""
@@ -63,7 +104,8 @@ class People:
                 page = await self.call("GET", f"/api/v1/ledger/records?after={last}&limit={_PAGE}")
             except httpx.TransportError:  # it is being started again
                 return found
-            found += [parse_line(item["line"]) for item in page["items"]]
+            # What people typed is not in the lines; the demo tells its story without it.
+            found += [opened(parse_line(item["line"]), {}) for item in page["items"]]
             if len(page["items"]) < _PAGE:
                 return found
             last = found[-1].seq

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from countermand.ledger import bodies as b
 from countermand.ledger.record import Kind, Record
+from countermand.messages.facts import spoken
 from countermand.messages.incident import IncidentView, incident
 from countermand.playbook.model import Playbook, Step
 from countermand.playbook.units import format_percent
@@ -84,7 +85,7 @@ def _votes(view: IncidentView | None, playbook: Playbook) -> list[Event]:
         elif number <= len(cast):
             vote = cast[number - 1]
             at = ask.voted_at[vote.decision_id]
-            sentence = f"{vote.name}: “{vote.reason}”"
+            sentence = f"{vote.name} signed as {spoken(vote.roles)}"
             events.append(Event(label, ask.opened.opened_at, at, sentence, failed=vote.vote == "reject"))
         else:
             events.append(Event(label, ask.opened.opened_at))

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 RELEASE, SERVICE = "support-assistant-v7", "support-assistant"
 _MARKER = ".countermand-demo"
+#: Answers of the demo's organisation that are no.
+_NOT_REACHED = (
+    *(("uk_gdpr", "controller"), ("dora", "financial_entity"), ("cra", "manufacturer"), ("sec", "form_8k_filer")),
+    *(("nydfs", "covered_entity"), ("ca_sb53", "frontier_developer"), ("ny_raise", "frontier_developer")),
+    *(("uk_csr", "in_scope"), ("circia", "covered_entity"), ("colorado", "admt_deployer")),
+    ("contract", "example_enabled"),
+)
 
 
 class World(People):
@@ -41,6 +48,7 @@ class World(People):
             f"    read_token_file: {read}\n    write_token_file: {write}\n"
         )
         name_notes(place)
+        declare_profile(place.data)
 
     def service_process(self) -> Child:
         """Two assistants behind one split."""
@@ -87,6 +95,25 @@ def name_notes(place: Place) -> None:
     notes = place.secret("demo-notes.url", f"sqlite+aiosqlite:///{place.data / 'service.db'}")
     (place.data / "data_sources.yaml").write_text(
         f"data_sources:\n  notes:\n    kind: sql\n    url_file: {notes}\n    max_rows: 50000\n"
+    )
+
+
+def declare_profile(data: Path) -> None:
+    """The demo's organisation provides an AI system and controls personal data; nothing else reaches it."""
+    answer = "{{value: {}, by: Priya Nair, at: 2026-11-20, document: demo profile}}"
+    yes, no = answer.format("true"), answer.format("false")
+    none = answer.format("none")
+    (data / "profile.yaml").write_text(
+        "profile:\n"
+        f"  eu_ai_act:\n    role: {answer.format('provider')}\n"
+        f"    gpai_systemic_risk: {no}\n    cop_signatory: {no}\n"
+        f"  gdpr:\n    controller: {yes}\n    processor: {no}\n  nis2:\n    entity: {none}\n"
+        + "".join(f"  {regime}:\n    {flag}: {no}\n" for regime, flag in _NOT_REACHED)
+        + "  hipaa:\n"
+        + "".join(f"    {flag}: {no}\n" for flag in ("covered_entity", "business_associate"))
+        + "  uk_fca:\n"
+        + "".join(f"    {flag}: {no}\n" for flag in ("in_scope", "psp"))
+        + "  jurisdiction_tz: Europe/Paris\n"
     )
 
 

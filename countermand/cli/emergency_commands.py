@@ -1,4 +1,4 @@
-"""What people start out of order: `release propose|emergency|concern` and `incident break-glass`."""
+"""What people start out of order: `release propose|emergency|unfairness|concern` and `incident break-glass`."""
 
 from __future__ import annotations
 
@@ -59,6 +59,18 @@ def emergency(
 ) -> None:
     """Declare an emergency: operators, all who decide and executives are told at once, and approval is asked for."""
     _declare(release_id, {"mode": "emergency", "severity": severity, "harm": harm, "reason": reason}, resume, output)
+
+
+def unfairness(
+    release_id: ReleaseId,
+    harm: HarmOption,
+    reason: ReasonOption,
+    severity: SeverityOption = Level.sev2,
+    resume: ResumeOption = None,
+    output: FormatOption = Format.table,
+) -> None:
+    """Report a pattern of unfairness: it is looked into, and nobody is taken back before a finding."""
+    _declare(release_id, {"mode": "unfairness", "severity": severity, "harm": harm, "reason": reason}, resume, output)
 
 
 def concern(

@@ -72,6 +72,7 @@ class Place:
             "COUNTERMAND_GOVERNANCE": str(self.data / "governance.yaml"),
             "COUNTERMAND_TARGETS": str(self.data / "targets.yaml"),
             "COUNTERMAND_DATA_SOURCES": str(self.data / "data_sources.yaml"),
+            "COUNTERMAND_PROFILE": str(self.data / "profile.yaml"),
             "COUNTERMAND_CONSOLE_PORT": str(self.console_port),
             "COUNTERMAND_CONSOLE_URL": self.console_url,
             "COUNTERMAND_TEMPORAL_UI_URL": self.ui_url,
@@ -153,6 +154,7 @@ def temporal_server(place: Place) -> Child:
     """The real Temporal server with its database file in the data directory; stopped last."""
     command: list[str | Path] = [temporal_binary(), "server", "start-dev", "--headless=false", "--ip", "127.0.0.1"]
     command += ["--port", str(place.temporal_port), "--ui-port", str(place.ui_port), "--ui-disable-news-fetch"]
+    command += ["--ui-codec-endpoint", f"{place.console_url}/codec"]
     command += ["--db-filename", place.data / "temporal.db", "--namespace", "default", "--log-level", "warn"]
     command += ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"]
     command += [f"--dynamic-config-value={setting}" for setting in _DYNAMIC]
@@ -201,6 +203,7 @@ async def prepare(place: Place) -> dict[str, str]:
     if first:
         (place.data / "targets.yaml").write_text(starter.TARGETS)
         (place.data / "data_sources.yaml").write_text(starter.DATA_SOURCES)
+        (place.data / "profile.yaml").write_text(starter.PROFILE)
     passwords = {subject: starter.password() for subject in starter.PEOPLE} if first else {}
     beginning = {
         "accounts": [

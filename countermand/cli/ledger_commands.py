@@ -1,4 +1,4 @@
-"""`ledger verify|tail|export`: the record, and the proof that nobody changed it."""
+"""`ledger verify|tail|export|checkpoint|prove`: the record, and the proof that nobody changed it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from countermand.cli import client
+from countermand.cli import client, ledger_proofs
 from countermand.cli.exits import Exit, Failure
 from countermand.cli.follow import following
+from countermand.cli.ledger_offline import offline
 from countermand.cli.output import (
     Column,
     Format,
@@ -37,38 +38,50 @@ _COLUMNS = (
 _PAGE = 500
 
 
+app.command("checkpoint")(ledger_proofs.checkpoint)
+app.command("prove")(ledger_proofs.prove)
+
+
 @app.command()
 def verify(
     file: Annotated[
         Path | None, typer.Option("--file", help="Verify an exported records.jsonl offline.", show_default=False)
     ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", help="With --file: a checkpoint you got elsewhere.")
+    ] = None,
+    log_vkey: Annotated[
+        Path | None, typer.Option("--log-vkey", help="With --checkpoint: your own copy of the ledger's key.")
+    ] = None,
     output: FormatOption = Format.table,
 ) -> None:
-    """Check every record and every link of the chain. Exit 7 at the first bad record."""
-    body = client.Api.signed_in().get("/api/v1/ledger/verify") if file is None else _verify_file(file)
+    """Check every record, every link and every checkpoint. Exit 7 at the first bad record."""
+    if file is None and (checkpoint or log_vkey):
+        raise Failure(Exit.usage, "--checkpoint and --log-vkey need --file", accepted="--file records.jsonl")
+    if (checkpoint is None) != (log_vkey is None):
+        raise Failure(Exit.usage, "--checkpoint and --log-vkey belong together", accepted="both of them, or none")
+    body = client.Api.signed_in().get("/api/v1/ledger/verify") if file is None else offline(file, checkpoint, log_vkey)
     if body["ok"]:
-        detail(body, [f"✓ {body['count']} records, unbroken; head {body['head']}"], output)
+        detail(body, _said(body), output)
         return
     if output is not Format.table:
         detail(body, [], output)
+    where = "" if body["broken_at"] is None else f"the chain is broken at record {body['broken_at']}: "
     raise Failure(
         Exit.integrity,
-        f"the chain is broken at record {body['broken_at']}: {body['why']}",
+        f"{where}{body['why']}",
         next="keep the database and this answer as they are, and tell who is responsible for the record",
     )
 
 
-def _verify_file(file: Path) -> JsonObject:
-    from countermand.ledger.record import ChainBroken, verify_chain
-
-    try:
-        with file.open(encoding="utf-8", newline="\n") as lines:
-            count, head = verify_chain(line.removesuffix("\n") for line in lines)
-    except ChainBroken as error:
-        return {"ok": False, "count": error.seq, "head": None, "broken_at": error.seq, "why": error.why}
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failure(Exit.usage, f"{str(file)!r} cannot be read ({error})", accepted="a records.jsonl file") from None
-    return {"ok": True, "count": count, "head": head, "broken_at": None, "why": None}
+def _said(body: JsonObject) -> list[str]:
+    """The verdict's word, what it covers, and what it does not."""
+    covered = f"up to record {body['size'] - 1}" if body["size"] else "under no checkpoint yet"
+    return [
+        f"✓ {body['word']}: {body['count']} records, unbroken; head {body['head']}",
+        f"  {covered}; {body['uncovered']} newest records are not covered; keys: {body['keys']}",
+        *(f"  {note}" for note in body["notes"]),
+    ]
 
 
 @app.command()
@@ -82,7 +95,7 @@ def tail(
 ) -> None:
     """The newest records."""
     api = client.Api.signed_in()
-    before = -1 if incident else max(-1, api.get("/api/v1/ledger/verify")["count"] - 1 - count)
+    before = -1 if incident else max(-1, api.get("/api/v1/ledger/checkpoints")["head"] - count)
     found = list(records(api, incident, before))
     items({"items": found[-count:] if count else []}, _COLUMNS, output)
     if not follow:

@@ -37,7 +37,7 @@ _SIGNS = {
     **dict.fromkeys(["done", "ready", "found", "given", "in_force"], _GOOD),
     **dict.fromkeys(["trigger", "fail", "failed", "reject", "rejected", "stopped", "aborted", "not_verified"], _BAD),
     **dict.fromkeys(["reverted_not_verified", "unresolved", "error", "late", "silent", "refused", "not_ready"], _BAD),
-    **dict.fromkeys(["unknown", "stale", "expired", "untried", "tolerated"], _UNKNOWN),
+    **dict.fromkeys(["unknown", "missing", "stale", "expired", "untried", "tolerated"], _UNKNOWN),
     **dict.fromkeys(["closed", "over", "withdrawn", "lapsed", "revoked"], _OVER),
 }
 

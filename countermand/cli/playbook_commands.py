@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,17 +23,20 @@ PlaybookFile = Annotated[Path, typer.Argument(help="A playbook in YAML.", show_d
 @app.command()
 def check(
     files: Annotated[list[Path], typer.Argument(help="Playbooks in YAML.", show_default=False)],
+    lessons: Annotated[bool, typer.Option("--lessons", help="Ask the console for lessons that fit.")] = False,
     output: FormatOption = Format.table,
 ) -> None:
     """Say everything that is wrong in these playbooks: file, line, what would be accepted. Exit 5 on an error."""
     from countermand.playbook.load import problems
 
-    found = [(file, problems(_bytes(file), str(file))) for file in files]
+    today = datetime.now(UTC).date()
+    found = [(file, problems(_bytes(file), str(file), today)) for file in files]
     answers = [
         {
             "file": str(file),
             "ok": all(problem.level != "error" for problem in listed),
             "problems": [problem.model_dump() for problem in listed],
+            "lessons": _lessons(file) if lessons and all(one.level != "error" for one in listed) else "",
         }
         for file, listed in found
     ]
@@ -44,7 +48,7 @@ def check(
                 print_json_line(answer)
         case _:
             for (file, listed), answer in zip(found, answers, strict=True):
-                say(*map(str, listed))
+                say(*map(str, listed), *([f"! {answer['lessons']}"] if answer["lessons"] else []))
                 say(f"✓ {file} can be used" if answer["ok"] else f"✗ {file} cannot be used")
     if not all(answer["ok"] for answer in answers):
         raise typer.Exit(Exit.failed)
@@ -91,7 +95,56 @@ def plan(
 def send(file: PlaybookFile, output: FormatOption = Format.table) -> None:
     """Keep these exact bytes at the console; prints the digest that a release names."""
     body = client.Api.signed_in().post("/api/v1/playbooks", raw=_bytes(file), media_type="application/yaml")
-    detail(body, [f"✓ {body['name']} version {body['version']}", str(body["digest"])], output)
+    said = [f"✓ {body['name']} version {body['version']}", str(body["digest"])]
+    detail(body, said + ([f"! {body['warning']}"] if body.get("warning") else []), output)
+
+
+@app.command()
+def adopt(
+    file: PlaybookFile,
+    reason: Annotated[str, typer.Option(help="Why this version should be used.", show_default=False)],
+    output: FormatOption = Format.table,
+) -> None:
+    """Send a playbook and ask people to adopt it; releases may name it when they signed. Whoever asks cannot sign."""
+    api = client.Api.signed_in()
+    sent = api.post("/api/v1/playbooks", raw=_bytes(file), media_type="application/yaml")
+    body = api.post(f"/api/v1/playbooks/{sent['digest']}/adoption", {"reason": reason})
+    numbers = [f"  {one['path']}: {one['before']} → {one['after']} ({one['direction']})" for one in body["changes"]]
+    head = [f"{body['consent_id']}: version {sent['version']} of {sent['name']}, {body['change']}", *numbers]
+    sign = f"Sign: countermand consent show {body['consent_id']}"
+    detail({**body, "digest": sent["digest"]}, [*head, str(body["sentence"]), sign], output)
+
+
+@app.command()
+def history(
+    name: Annotated[str, typer.Argument(help="Name of a playbook.", show_default=False)],
+    output: FormatOption = Format.table,
+) -> None:
+    """Every adopted version of a playbook, the oldest first: who signed, and what it changed."""
+    body = client.Api.signed_in().get(f"/api/v1/playbooks/{name}/adoptions")
+    said = [
+        f"version {one['version']} ({one['change']}), signed by {', '.join(one['signers'])}\n  {one['digest']}"
+        for one in body["items"]
+    ]
+    detail(body, [*said] or [f"no version of {name!r} was adopted"], output)
+
+
+@app.command()
+def show(
+    digest: Annotated[str, typer.Argument(help="Digest of a playbook, sha256:….", show_default=False)],
+    output: FormatOption = Format.table,
+) -> None:
+    """The exact text of a playbook that the console keeps."""
+    body = client.Api.signed_in().get(f"/api/v1/playbook-texts/{digest}")
+    detail(body, [str(body["text"])], output)
+
+
+def _lessons(file: Path) -> str:
+    """The warning about lessons that fit this playbook; empty when there are none. Raises Failure."""
+    from countermand.learning.lesson_tags import tags_of
+
+    tags = sorted(tags_of(usable(file)))
+    return str(client.Api.signed_in().get("/api/v1/lessons/matching", tag=tags)["warning"])
 
 
 def usable(file: Path) -> Playbook:

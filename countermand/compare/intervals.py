@@ -61,6 +61,14 @@ def of_means(sums_a: tuple[int, int, int], sums_b: tuple[int, int, int]) -> Inte
     return Interval(difference - half, difference + half)
 
 
+def of_mean(n: int, total: int, squares: int) -> tuple[float, float] | None:
+    """The mean of one sample, two-sided 95 % by the normal approximation; None for fewer than LEAST_FOR_MEANS."""
+    if n < LEAST_FOR_MEANS:
+        return None
+    half = _Z * sqrt(_variance_of_mean(n, total, squares))
+    return total / n - half, total / n + half
+
+
 def _variance_of_mean(n: int, total: int, squares: int) -> float:
     # In integers: the difference of two large numbers would lose its digits in floating point.
     return (n * squares - total * total) / (n * n * (n - 1))

@@ -40,6 +40,10 @@ class Arm(StrEnum):
     __hash__ = str.__hash__
 
 
+#: Reading a member of an enum is a slow detour too.
+_CANDIDATE = Arm.candidate
+
+
 class BlockState(StrEnum):
     """`unknown` blocks give no evidence and no healthy credit."""
 
@@ -148,6 +152,19 @@ class Row(Sealed):
     def find(self, signal: str, arm: Arm, segment: str = "all") -> Block | None:
         """The block of one signal and arm: of all its traffic, or of one segment."""
         return self._by_key.get((signal, arm, segment))
+
+    def both(self, signal: str) -> tuple[Block | None, Block | None]:
+        """The blocks of all traffic of a signal: of the candidate, of the baseline."""
+        return self._whole.get(signal, (None, None))
+
+    @cached_property
+    def _whole(self) -> dict[str, tuple[Block | None, Block | None]]:
+        found: dict[str, tuple[Block | None, Block | None]] = {}
+        for block in self.blocks:
+            if block.segment == "all":
+                candidate, baseline = found.get(block.signal, (None, None))
+                found[block.signal] = (block, baseline) if block.arm is _CANDIDATE else (candidate, block)
+        return found
 
     @cached_property
     def _by_key(self) -> dict[tuple[str, str, str], Block]:

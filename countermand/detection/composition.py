@@ -44,7 +44,7 @@ class Node(Sealed):
 def value(state: ToleranceState | ThresholdState) -> int | float:
     """Evidence of one criterion in micronats; a threshold rule counts as all or nothing (DET-23)."""
     if isinstance(state, ToleranceState):
-        return -inf if state.shut else state.micronats
+        return -inf if state.shut else log_mean(state.evidence, len(state.evidence))
     return inf if state.breached else -inf
 
 

@@ -10,6 +10,7 @@ from countermand.detection import health
 from countermand.detection.blocks import Row
 from countermand.detection.explanation import Explanation, explain
 from countermand.detection.models import Verdict, VerdictWord, WatchVerdict
+from countermand.detection.rule import Rule
 from countermand.detection.rules import compile_rules
 from countermand.detection.sealing import LATE_HORIZON
 from countermand.detection.watch import combine, start, step
@@ -28,12 +29,14 @@ def fired(verdict: WatchVerdict) -> list[str]:
 
 class Evaluator:
     """All triggers of one detection stepped together, and its certificate of health; the same function object as any
-    replay (LRN-7). `certificate`: after the newest row; None when the playbook asks for none, and before the first."""
+    replay (LRN-7). `certificate`: after the newest row; None when the playbook asks for none, and before the first.
 
-    def __init__(self, detection: Detection) -> None:
-        self._rules = compile_rules(detection)
+    rules: of a backtest, which judges a rule that two versions share once and needs no certificate."""
+
+    def __init__(self, detection: Detection, rules: Sequence[Rule] | None = None) -> None:
+        self._rules = compile_rules(detection) if rules is None else tuple(rules)
         self._states = [start(rule) for rule in self._rules]
-        self._health = health.compile_health(detection)
+        self._health = health.compile_health(detection) if rules is None else None
         self._shown = None if self._health is None else health.start(self._health)
         self.certificate: health.Certificate | None = None
         # What late samples of a row are judged beside: the verdicts of that row.
@@ -41,18 +44,22 @@ class Evaluator:
 
     def judge(self, row: Row) -> WatchVerdict:
         """The verdict after the row; rows come in the order in which they are stored, late ones included."""
+        verdict = combine(self.each(row))
+        if row.late_of is None and self._health is not None and self._shown is not None:
+            self._shown, self.certificate = health.step(self._health, self._shown, row, verdict.word)
+        return verdict
+
+    def each(self, row: Row) -> list[Verdict]:
+        """The first half of `judge`: the verdict of every trigger, for replays that need no sentence for the watch."""
         originals = self._judged.pop(row.seq) if row.late_of is not None else [None] * len(self._rules)
         verdicts = []
         for index, (rule, original) in enumerate(zip(self._rules, originals, strict=True)):
             self._states[index], one = step(rule, self._states[index], row, original)
             verdicts.append(one)
-        verdict = combine(verdicts)
         if row.late_of is None:
             self._judged[row.seq] = verdicts
             self._judged.pop(row.seq - LATE_HORIZON - 1, None)
-            if self._health is not None and self._shown is not None:
-                self._shown, self.certificate = health.step(self._health, self._shown, row, verdict.word)
-        return verdict
+        return verdicts
 
     def explained(self, rows: Sequence[Row]) -> tuple[Explanation, ...]:
         """Onset and sizes per trigger, as they look now. `rows`: all that were judged."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import floor
 from operator import add
+from typing import NamedTuple
 
 from countermand.detection.criterion_rules import ToleranceRule
 from countermand.detection.evalue import MICRO, log_add_all, log_mean
 from countermand.detection.kinds.kind import Seen
 from countermand.detection.kinds.table import KINDS, bets
-from countermand.detection.models import Arm, Block, Row
+from countermand.detection.models import Block, Row
 from countermand.detection.pooling import pooled
 from countermand.detection.rule import Rule
 from countermand.detection.state import Memory, ToleranceState, made
@@ -25,40 +26,61 @@ def start(criterion: ToleranceRule, history: Sequence[Row] = ()) -> ToleranceSta
     return ToleranceState(memory=memory, shut=kind.shut(criterion, memory), evidence=())
 
 
-#: By signal, what the memory before a row became: both lanes learn the same from it.
-Learned = dict[str, tuple[Memory, Memory]]
+class Turn(NamedTuple):
+    """What is the same for all criteria of a rule in row `t` of the watch, counted from 0, known or not.
+
+    caps: by place, the most that one block can add. mass: staked on harm that begins now; afresh: and nothing else.
+    learned: by signal, what the memory before the row became: both lanes learn the same from it.
+    """
+
+    t: int
+    caps: tuple[int, ...]
+    mass: int
+    afresh: bool
+    assumed: float
+    learned: dict[str, tuple[Memory, Memory]]
 
 
-def advance(
-    rule: Rule, place: int, criterion: ToleranceRule, state: ToleranceState, row: Row, t: int, learned: Learned
-) -> ToleranceState:
-    """The state after a row. `t` counts the rows of the watch from 0, known or not; `place` is the criterion's."""
-    whole, pending = pooled(criterion, state.pending, row, t)
-    if whole is None:
-        return _waiting(rule, criterion, state, pending, t)
-    row = whole
-    kind, cap, memory = KINDS[criterion.kind], rule.cap_of(place, t), state.memory
-    evidence = _staked(rule, state.evidence, t, criterion)
-    pessimistic = None if state.pessimistic is None else _staked(rule, state.pessimistic, t, criterion)
+def turn(rule: Rule, t: int) -> Turn:
+    """The turn of row t."""
+    return Turn(t, rule.caps_at(t), rule.mass_at(t), t in (0, rule.watch_blocks), rule.assumed_dispersion, {})
+
+
+def advance(turn: Turn, place: int, criterion: ToleranceRule, state: ToleranceState, row: Row) -> ToleranceState:
+    """The state after a row; `place` is the criterion's in its rule."""
+    t, caps, mass, afresh, assumed, learned = turn
+    pending: tuple[Block, ...] = ()
+    if criterion.every > 1:
+        whole, pending = pooled(criterion, state.pending, row, t)
+        if whole is None:
+            return _waiting(turn, criterion, state, pending)
+        row = whole
+    kind, cap, memory, pessimistic = KINDS[criterion.kind], caps[place], state.memory, state.pessimistic
+    evidence: Sequence[int] = [mass] * bets(criterion) if afresh else log_add_all(state.evidence, mass)
+    if pessimistic is not None:
+        pessimistic = _staked(turn, criterion, pessimistic)
     rising, since, counts = state.rising, state.since, state.counts
     used: tuple[int, ...] = ()
     seen = kind.look(criterion, memory, row)
-    nats = kind.gains(criterion, memory, seen, rule.assumed_dispersion) if seen is not None else None
+    nats = kind.gains(criterion, memory, seen, assumed) if seen is not None else None
     if nats is not None and seen is not None and t >= criterion.warm_up:
         gains = [floor(value * MICRO) for value in nats]
         # Temper first, then cap, each bet on its own: a short burst cannot fire, however high (DET-11).
-        used = tuple([gain if gain < cap else cap for gain in gains])
-        worst = _if_missing_were_bad(rule, criterion, state, seen, row)
+        most = max(gains)
+        used = tuple(gains) if most <= cap else tuple([gain if gain < cap else cap for gain in gains])
+        block = row.both(criterion.reads)[0]
+        missing = 0 if block is None else block.served - block.scored
+        worst = _if_missing_were_bad(criterion, memory, seen, missing, assumed) if missing else None
         if worst is not None or pessimistic is not None:
             capped = used if worst is None else [min(gain, cap) for gain in worst]
-            pessimistic = list(map(add, evidence if pessimistic is None else pessimistic, capped))
+            pessimistic = tuple(map(add, evidence if pessimistic is None else pessimistic, capped))
         evidence = list(map(add, evidence, used))
         if rising == 0:
             since, counts = row.seq, seen
         else:
             counts = tuple(map(add, counts, seen))
         # The mean is at most the largest: in quiet times that settles it.
-        rising = max(rising + log_mean(gains, len(gains)), 0) if rising + max(gains) > 0 else 0
+        rising = max(rising + log_mean(gains, len(gains)), 0) if rising + most > 0 else 0
     known = learned.get(criterion.signal)
     if known is not None and (known[0] is memory or known[0] == memory):
         after = known[1]
@@ -69,7 +91,7 @@ def advance(
         ToleranceState,
         form="tolerance",
         evidence=tuple(evidence),
-        pessimistic=None if pessimistic is None else tuple(pessimistic),
+        pessimistic=pessimistic,
         used=used,
         memory=after,
         rising=rising,
@@ -92,7 +114,7 @@ def add_late(
     if criterion.every > 1:
         # What was used of one row inside a longer block is not known apart.
         return state
-    kind, cap = KINDS[criterion.kind], rule.cap_of(place, t)
+    kind, cap = KINDS[criterion.kind], rule.caps_at(t)[place]
     seen = kind.look(criterion, state.memory, row)
     nats = kind.gains(criterion, state.memory, seen, rule.assumed_dispersion) if seen is not None else None
     if nats is None:
@@ -105,40 +127,28 @@ def add_late(
     return state.model_copy(update=both)
 
 
-def _waiting(
-    rule: Rule, criterion: ToleranceRule, state: ToleranceState, pending: tuple[Block, ...], t: int
-) -> ToleranceState:
+def _waiting(turn: Turn, criterion: ToleranceRule, state: ToleranceState, pending: tuple[Block, ...]) -> ToleranceState:
     """The state between two blocks of a criterion with longer ones: evidence stays, new mass is staked."""
     staked: dict[str, object] = {
-        "evidence": tuple(_staked(rule, state.evidence, t, criterion)),
+        "evidence": _staked(turn, criterion, state.evidence),
         "pending": pending,
         "used": (),
     }
     if state.pessimistic is not None:
-        staked["pessimistic"] = tuple(_staked(rule, state.pessimistic, t, criterion))
+        staked["pessimistic"] = _staked(turn, criterion, state.pessimistic)
     return state.model_copy(update={**staked, "unknown": state.unknown if state.evidence else "pooling"})
 
 
 def _if_missing_were_bad(
-    rule: Rule, criterion: ToleranceRule, state: ToleranceState, seen: Seen, row: Row
+    criterion: ToleranceRule, memory: Memory, seen: Seen, missing: int, assumed: float
 ) -> list[int] | None:
-    """What the row would add if every unscored output of the candidate were bad; None when none is missing."""
-    block = row.find(criterion.reads, Arm.candidate)
-    if block is None or block.scored == block.served:
-        return None
+    """What the row would add if all `missing` outputs of the candidate were bad; None when the kind cannot say."""
     kind = KINDS[criterion.kind]
-    worst = kind.worst(criterion, seen, block.served - block.scored)
-    nats = None if worst is None else kind.gains(criterion, state.memory, worst, rule.assumed_dispersion)
+    worst = kind.worst(criterion, seen, missing)
+    nats = None if worst is None else kind.gains(criterion, memory, worst, assumed)
     return None if nats is None else [floor(value * MICRO) for value in nats]
 
 
-def _staked(rule: Rule, evidence: Sequence[int], t: int, criterion: ToleranceRule) -> list[int]:
-    """The evidence with the mass of row t staked on harm that begins now."""
-    if 0 < t < rule.watch_blocks:
-        return log_add_all(evidence, rule.ramp_weight if t in rule.ramp_rows else rule.later_weight)
-    if t == 0:
-        return [rule.first_weight] * bets(criterion)
-    if t == rule.watch_blocks:
-        # The standing watch starts afresh and stakes one unit in every row (DET-13).
-        return [0] * bets(criterion)
-    return log_add_all(evidence, 0)
+def _staked(turn: Turn, criterion: ToleranceRule, evidence: Sequence[int]) -> tuple[int, ...]:
+    """The evidence with the mass of the row staked on harm that begins now."""
+    return (turn.mass,) * bets(criterion) if turn.afresh else tuple(log_add_all(evidence, turn.mass))

@@ -67,5 +67,5 @@ def count(number: int, noun: str) -> str:
 
 
 def plural(noun: str) -> str:
-    """The plural of a unit name: `output` → `outputs`, `query` → `queries`."""
-    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    """The plural of a unit name: `output` → `outputs`, `query` → `queries`, `day` → `days`."""
+    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else f"{noun}s"

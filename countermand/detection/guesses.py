@@ -48,7 +48,7 @@ def learn_difference(dispersion: Dispersion, square: float, variance: float) -> 
     return (
         squares * 119 // 120 + round(square * 1e12),
         variances * 119 // 120 + round(variance * 1e12),
-        min(count + 1, MIN_DIFFERENCES),
+        count + 1 if count < MIN_DIFFERENCES else count,
     )
 
 
@@ -65,5 +65,5 @@ def tempering(dispersion: Dispersion, assumed: float, zero_tolerance: bool) -> f
     if zero_tolerance:
         phi = CLUSTERED * max(1.0, phi)
     elif phi <= CLUSTERED:
-        phi = 1.0
+        return 1.0
     return min(phi, 20.0)

@@ -130,21 +130,32 @@ class Rule(Sealed):
         name = self.criteria[place].lane
         return next(lane for lane in self.lanes_at(t) if lane.name == name)
 
-    def cap_of(self, place: int, t: int) -> int:
-        """The most that one block can add to a criterion in row t, in micronats."""
-        return self._caps[place] if t < self.watch_blocks else self._standing_caps[place]
+    def caps_at(self, t: int) -> tuple[int, ...]:
+        """The most that one block can add to each criterion in row t, in micronats."""
+        return self._caps if t < self.watch_blocks else self._standing_caps
+
+    def mass_at(self, t: int) -> int:
+        """Mass staked in row t on harm that begins then, in micronats (DET-13, DET-14)."""
+        if t == 0:
+            return self.first_weight
+        if t < self.watch_blocks:
+            return self.ramp_weight if t in self.ramp_rows else self.later_weight
+        # The standing watch starts afresh and stakes one unit in every row.
+        return 0
 
     @cached_property
     def _caps(self) -> tuple[int, ...]:
-        return self._caps_at(0)
+        return self._caps_from(0)
 
     @cached_property
     def _standing_caps(self) -> tuple[int, ...]:
-        return self._caps_at(self.watch_blocks)
+        return self._caps_from(self.watch_blocks)
 
-    def _caps_at(self, t: int) -> tuple[int, ...]:
-        every = [own.every if own.form == "tolerance" else 1 for own in self.criteria]
-        return tuple(self.lane_of(place, t).cap_of(rows) for place, rows in enumerate(every))
+    def _caps_from(self, t: int) -> tuple[int, ...]:
+        return tuple(
+            self.lane_of(place, t).cap_of(own.every) if own.form == "tolerance" else 0
+            for place, own in enumerate(self.criteria)
+        )
 
     @cached_property
     def _standing(self) -> tuple[Lane, ...]:

@@ -42,12 +42,12 @@ def advance(rule: Rule, state: State, row: Row, original: Verdict | None = None)
     if row.late_of is not None:
         return _late(rule, state, row, original)
     criteria: list[ToleranceState | ThresholdState] = []
-    learned: evidence.Learned = {}
+    turn = evidence.turn(rule, state.rows)
     unknown, silent = False, True
     for place, (criterion, own) in enumerate(zip(rule.criteria, state.criteria, strict=True)):
         after: ToleranceState | ThresholdState
         if isinstance(criterion, ToleranceRule) and isinstance(own, ToleranceState):
-            after = evidence.advance(rule, place, criterion, own, row, state.rows, learned)
+            after = evidence.advance(turn, place, criterion, own, row)
         elif isinstance(criterion, ThresholdRule) and isinstance(own, ThresholdState):
             after = thresholds.advance(criterion, own, row)
         else:
@@ -99,7 +99,7 @@ def _judged(
 ) -> State:
     """The state with the evidence of every lane, the hold flags and the latch (DET-24)."""
     values = [composition.value(own) for own in criteria]
-    lanes = []
+    lanes: list[LaneState] = []
     latched_at, latched_lane = state.latched_at, state.latched_lane
     for place, (lane, own) in enumerate(zip(rule.lanes_at(rows - 1), state.lanes, strict=True)):
         found = composition.combined(lane.node, values, one_clock=lane.one_clock)

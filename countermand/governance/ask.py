@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Protocol
 
 from countermand.canonical import digest, instant
 from countermand.governance.decision import Actor, GatewayKeys, SignatureClass
@@ -12,7 +12,7 @@ from countermand.governance.delegation import Scope
 from countermand.governance.directory import Directory
 from countermand.governance.quorum import QuorumState, quorum_state
 from countermand.plan.target import Value
-from countermand.playbook.model import ApprovalPolicy
+from countermand.playbook.model import ApprovalPolicy, Quorum
 
 #: Names the version of the approval rules; it stands in every record of an approval.
 RULES = "approval/1"
@@ -57,18 +57,7 @@ class Ask(Value):
 
         It holds the time limit as asked. An extension is a decision of its own for this same digest.
         """
-        return digest(
-            {
-                "approval_id": self.ask_id,
-                "plan_digest": self.plan_digest,
-                "evidence_digest": self.evidence_digest,
-                "requester": self.requester,
-                "expires_at": instant(self.expires_at),
-                "signature_class": self.signature_class.value,
-                "quorum_policy": self.policy.quorum.model_dump(mode="json"),
-                "rules": RULES,
-            }
-        )
+        return approval_digest(self, self.policy.quorum, RULES)
 
     @property
     def involves(self) -> str:
@@ -84,6 +73,39 @@ class Ask(Value):
     def asked_roles(self) -> frozenset[str]:
         """Roles that are asked on any rung of the ladder, or may vote."""
         return frozenset(role for rung in self.policy.ladder for role in rung.to) | set(self.voting_roles)
+
+
+class Asked(Protocol):
+    """What a request and its record have in common."""
+
+    @property
+    def ask_id(self) -> str: ...
+    @property
+    def plan_digest(self) -> str: ...
+    @property
+    def evidence_digest(self) -> str: ...
+    @property
+    def requester(self) -> str: ...
+    @property
+    def expires_at(self) -> datetime: ...
+    @property
+    def signature_class(self) -> SignatureClass: ...
+
+
+def approval_digest(asked: Asked, quorum: Quorum, rules: str) -> str:
+    """The digest that votes for such a request are signed for."""
+    return digest(
+        {
+            "approval_id": asked.ask_id,
+            "plan_digest": asked.plan_digest,
+            "evidence_digest": asked.evidence_digest,
+            "requester": asked.requester,
+            "expires_at": instant(asked.expires_at),
+            "signature_class": asked.signature_class.value,
+            "quorum_policy": quorum.model_dump(mode="json"),
+            "rules": rules,
+        }
+    )
 
 
 class Vote(Value):

@@ -229,6 +229,13 @@ def lapse(request: ConsentRequest, state: ConsentState, now: datetime) -> Consen
     return _close(state, ConsentStatus.lapsed, f"not enough people decided in time ({signed})", now)
 
 
+def take_back(request: ConsentRequest, state: ConsentState, because: str, now: datetime) -> ConsentState:
+    """Refused, because whoever asked does not ask any more; unchanged when it is over, or a ratification."""
+    if state.closed or request.ratifies:
+        return state
+    return _close(state, ConsentStatus.refused, because, now)
+
+
 def reminders(request: ConsentRequest, state: ConsentState, now: datetime) -> int:
     """How often people must have been told by `now` that a ratification is overdue: when it is due, then daily."""
     if state.closed or not request.ratifies:

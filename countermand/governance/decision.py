@@ -1,12 +1,14 @@
 """A Decision: one signed act of one person, and the reasons a decision can be refused.
 
 `decide()` in the console builds and signs it after authenticating the person; workflows verify it with no I/O.
-The gateway key signs the canonical bytes of every field but `signature`. Ed25519: RFC 8032.
+The gateway key signs the decision as it stands in its line, where commitments replace what was typed. Ed25519: RFC
+8032.
 """
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -16,6 +18,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import Field
 
 from countermand.canonical import canonical
+from countermand.ledger.body import plain
+from countermand.ledger.commitment import Bound, commitment
+from countermand.ledger.private import ERASED
 from countermand.plan.target import Value
 
 
@@ -33,14 +38,23 @@ class DecisionKind(StrEnum):
     ask_again = "ask_again"
     proceed_incomplete = "proceed_incomplete"
     sign_review = "sign_review"
+    keep_review = "keep_review"
     extend = "extend"
     break_glass = "break_glass"
     ratify = "ratify"
     declare = "declare"
     raise_concern = "raise_concern"
     deny_version = "deny_version"
+    keep_obligation = "keep_obligation"
     start_rollout = "start_rollout"
     stop_rollout = "stop_rollout"
+    place_hold = "place_hold"
+    fill_investigation = "fill_investigation"
+    decide_finding = "decide_finding"
+    waive_finding = "waive_finding"
+    review_thresholds = "review_thresholds"
+    do_duty = "do_duty"
+    open_window = "open_window"
 
 
 class Refusal(StrEnum):
@@ -78,6 +92,22 @@ class SignatureClass(StrEnum):
     step_up = "step_up"
     part11 = "part11"
 
+
+#: Terms that come from a closed set or name a thing; every other term is what somebody typed (EVD-26).
+PLAIN_TERMS = (
+    *("mode", "severity", "emergency", "digest", "environment", "not_before", "not_after"),
+    *("incidents", "classes", "subjects", "digests", "custodians"),
+    # Choices of an investigation of unfairness.
+    *("outcome", "protected", "target_is", "recommendation"),
+    *("proposal", "waives", "playbook", "scenario"),
+    # Clocks: what an act names stands in the open in its own record; the reasons of people do not.
+    *("act", "row", "event", "at", "zone", "certainty", "evidence", "path", "value", "channel", "reference"),
+    *("filed_at", "partial", "rule", "authority", "until", "regime", "reportable", "facts", "counsel_ref"),
+    *("duty", "minutes", "criteria"),
+    *("review_at", "sha256", "receipt_sha256", "document_sha256", "facts_root", "undecided_regimes", "necessity"),
+    # Reviews: what is written and what has to be done stays out.
+    *("part", "factors", "action", "type", "owner", "due", "link", "before_re_release", "done", "publication"),
+)
 
 Meaning = Literal["reviewed", "approved", "authorised", "accountable", "witnessed"]
 
@@ -120,7 +150,8 @@ class Decision(Value):
     """One signed act. `addressed_to` is the workflow it is for; it counts nowhere else.
 
     `terms`: what the kind needs beside a reason, by name (the severity and harm of a declared incident, what to do
-    when the glass is broken); signed like everything else.
+    when the glass is broken); signed like everything else. `bound`: for each typed text the commitment that the
+    signature covers; whoever does not hold the text can still check it.
     """
 
     decision_id: str
@@ -140,23 +171,41 @@ class Decision(Value):
     signature_class: SignatureClass = SignatureClass.standard
     signature_meaning: Meaning | None = None
     terms: dict[str, str] = Field(default_factory=dict)
+    bound: tuple[Bound, ...] = ()
+
+    def typed(self) -> tuple[str, ...]:
+        """JSON pointers to what the person typed. Terms are such texts unless they are known to be none."""
+        return ("/reason", *(f"/terms/{name}" for name in sorted(self.terms) if name not in PLAIN_TERMS))
+
+    def bind(self, draw: Callable[[], bytes]) -> Decision:
+        """The same decision with a commitment to each typed text; `draw` gives 32 random bytes."""
+        bound = []
+        for pointer in self.typed():
+            salt = draw()
+            commit = commitment(self._text(pointer), salt)
+            bound.append(Bound(pointer=pointer, commit=commit, salt=salt.hex()))
+        return self.model_copy(update={"bound": tuple(bound)})
 
     def signed_bytes(self) -> bytes:
-        """The bytes the gateway key signs.
+        """The bytes the gateway key signs: the decision as it stands in its line, without `signature`.
 
-        Fields that came later are signed when they say more than their default, so that signatures made before
-        stay valid and none of them can be added, changed or taken away.
+        Raises ValueError when a typed text is not bound, or is not the one that its commitment was made for.
         """
-        said = self.model_dump(mode="json", exclude={"signature"})
-        for part, name, default in (
-            (said, "signature_class", SignatureClass.standard.value),
-            (said, "signature_meaning", None),
-            (said, "terms", {}),
-            (said["actor"], "delegated_by", None),
-        ):
-            if part[name] == default:
-                del part[name]
+        bound = tuple(one.pointer for one in self.bound)
+        if bound != self.typed():
+            raise ValueError(f"{bound!r} are bound; {self.typed()!r} have to be")
+        said = plain(self.model_dump(mode="python", exclude={"signature", "bound"}))
+        for one in self.bound:
+            text = self._text(one.pointer)
+            genuine = commitment(text, bytes.fromhex(one.salt)) == one.commit if one.salt else text == ERASED
+            if not genuine:
+                raise ValueError(f"{one.pointer!r} is not the text that was bound")
+            holder = said if one.pointer == "/reason" else said["terms"]
+            holder[one.pointer.rsplit("/", 1)[1]] = {"commit": one.commit}
         return canonical(said)
+
+    def _text(self, pointer: str) -> str:
+        return self.reason if pointer == "/reason" else self.terms[pointer.removeprefix("/terms/")]
 
 
 class GatewayKeys(Value):
@@ -181,6 +230,6 @@ class GatewayKeys(Value):
 
 
 def sign(decision: Decision, key: Ed25519PrivateKey) -> Decision:
-    """The same decision with its signature (base64) filled in."""
+    """The same decision with its signature (base64) filled in. Raises ValueError unless its texts are bound."""
     signature = base64.b64encode(key.sign(decision.signed_bytes())).decode()
     return decision.model_copy(update={"signature": signature})

@@ -24,10 +24,20 @@ MAX_HARM = 300
 
 
 class Mode(StrEnum):
-    """propose: people are asked to approve a rollback. emergency: the same, and everybody is told at once."""
+    """propose: people are asked to approve a rollback. emergency: the same, and everybody is told at once. unfairness:
+    a pattern is reported; it is investigated before anything is changed (GOV-32)."""
 
     propose = "propose"
     emergency = "emergency"
+    unfairness = "unfairness"
+
+
+#: What a declaration is called as a trigger, and in words.
+_SAID = {
+    Mode.propose: ("rollback_proposed", "proposes a rollback"),
+    Mode.emergency: ("emergency_declared", "declared an emergency"),
+    Mode.unfairness: ("unfairness_reported", "reports a pattern of unfairness"),
+}
 
 
 class Declaration(Value):
@@ -69,10 +79,11 @@ def harm_of(decision: Decision) -> str:
     return harm
 
 
-def right_to(kind: DecisionKind, severity: Severity, table: RightsTable) -> Right:
-    """The row that governs a declaration (`propose`) or a concern."""
-    action = Action.raise_concern if kind is DecisionKind.raise_concern else Action.propose
-    return table.row(action, severity)
+def right_to(kind: DecisionKind, severity: Severity, table: RightsTable, mode: str = Mode.propose) -> Right:
+    """The row that governs a declaration of this mode, or a concern."""
+    if kind is DecisionKind.raise_concern:
+        return table.row(Action.raise_concern, severity)
+    return table.row(Action.report_unfairness if mode == Mode.unfairness else Action.propose, severity)
 
 
 def check(decision: Decision, directory: Directory, right: Right) -> None:
@@ -108,17 +119,18 @@ def statement(decision: Decision) -> VerdictChanged:
     said = declared(decision)
     actor = decision.actor
     roles = ", ".join(role.replace("_", " ") for role in actor.roles)
-    did = "declared an emergency" if said.mode is Mode.emergency else "proposes a rollback"
+    trigger, did = _SAID[said.mode]
     return VerdictChanged(
         watch_id=f"decision/{decision.decision_id}",
         word="trigger",
         severity=said.severity.value,
-        trigger="emergency_declared" if said.mode is Mode.emergency else "rollback_proposed",
+        trigger=trigger,
         sentence=f"{actor.printed_name} ({roles}) {did}, {said.severity.value}. In their words, the harm: "
         f"“{fenced(said.harm)}” The reason: “{fenced(decision.reason)}”",
         row=0,
         evidence_digest=digest(decision.model_dump(mode="json")),
         verdicts=(),
+        said_by=actor.subject,
     )
 
 

@@ -52,6 +52,12 @@ class Member(Strict):
         return self.subject, *self.linked
 
 
+class PlaybookRules(Strict):
+    """Whether a playbook has to be adopted by people before a release may name it; only `open` does without."""
+
+    adoption: Literal["required", "open"] = "required"
+
+
 class Governance(Strict):
     """The governance file `countermand.governance/v1`.
 
@@ -70,6 +76,7 @@ class Governance(Strict):
     delegations: tuple[Delegation, ...] = ()
     excluded: tuple[Subject, ...] = ()
     limits: Limits = Limits()
+    playbooks: PlaybookRules = PlaybookRules()
     sources: dict[Name, RoleSource] = Field(default_factory=dict)
     last_known: LastKnown | None = None
     working_time: WorkingTime = WorkingTime(time_zone="UTC")

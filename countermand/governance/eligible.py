@@ -170,9 +170,9 @@ def _denied(lists: VersionLists, version: Version, now: datetime) -> Finding:
         return _passed("deny_list", f"it is not on the deny list of {lists.environment!r}")
     said = [
         f"{body.name} denied {_which(version, body.digest)} in {lists.environment!r} "
-        f"from {instant(body.not_before)} {f'until {instant(body.not_after)}' if body.not_after else 'on'}: "
-        f"“{body.reason}”"
-        for _, body in found
+        f"from {instant(body.not_before)} {f'until {instant(body.not_after)}' if body.not_after else 'on'} "
+        f"(record {seq} says why)"
+        for seq, body in found
     ]
     return _failed("deny_list", said, [seq for seq, _ in found])
 

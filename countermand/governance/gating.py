@@ -7,13 +7,16 @@ from datetime import datetime, timedelta
 
 from countermand.detection.models import CriterionRecord, Verdict, VerdictWord
 from countermand.governance.gates import Gate, GateTable, SourceFact
+from countermand.governance.investigation import REPORTED
 from countermand.governance.working_time import WorkingTime
 from countermand.ledger.bodies import GateDecided, VerdictChanged
 from countermand.plan.target import Value
 from countermand.playbook.model import ApprovalPolicy, Playbook, Quorum, Severity
 
 #: Names the version of the gates; it stands in every record of one.
-RULES = "gates/1"
+RULES = "gates/2"
+#: How a person's report stands among what fired; their words are in the verdict.
+REPORT = "a person reported a pattern of unfairness"
 
 
 class Trust(Value):
@@ -33,6 +36,28 @@ def fired(changes: Sequence[VerdictChanged]) -> tuple[Verdict, ...]:
 def about_fairness(verdict: Verdict, playbook: Playbook) -> bool:
     """Whether one of a trigger's criteria compares groups of people, or is of the family fairness."""
     return any(one.signal in playbook.detection.of_fairness for one in verdict.criteria)
+
+
+def unfair(changes: Sequence[VerdictChanged], playbook: Playbook) -> tuple[str, ...]:
+    """What says that groups of people are treated unequally: fired triggers about fairness, and reports of people."""
+    measured = [f"trigger {one.trigger}" for one in fired(changes) if about_fairness(one, playbook)]
+    said = [REPORT for one in changes if one.trigger == REPORTED]
+    return tuple(dict.fromkeys((*measured, *said)))
+
+
+def only_unfair(changes: Sequence[VerdictChanged], playbook: Playbook) -> bool:
+    """Whether all that fired, and all that people declared, is about fairness."""
+    others = [one for one in fired(changes) if not about_fairness(one, playbook)]
+    said = [one for one in changes if not one.verdicts and one.trigger != REPORTED]
+    return not others and not said
+
+
+def paused(found: Gate, leading: Severity | None, reported: bool) -> Gate:
+    """The gate where a person reported a pattern: it is investigated first, unless serious harm of another kind has
+    fired (GOV-32, GOV-36). leading: severity of the trigger whose gate counts; None: none has fired."""
+    if not reported or found.act == "investigate" or leading is Severity.sev1:
+        return found
+    return found.model_copy(update={"act": "investigate", "hold_ramp": True, "because": (REPORT,)})
 
 
 def source_facts(verdict: Verdict, playbook: Playbook, trust: Mapping[str, Trust]) -> tuple[SourceFact, ...]:
@@ -103,6 +128,14 @@ def declared_gate(table: GateTable, severity: Severity) -> Gate:
         hold_ramp=row.hold_ramp,
         because=("no trigger has fired; people opened this incident",),
     )
+
+
+def under_hold(gate: Gate, held: Sequence[str]) -> Gate:
+    """The gate while evidence has to stay as it is: never automatic, and it says why (GOV-43)."""
+    if not held:
+        return gate
+    because = held if gate.act == "automatic" else (*gate.because, *held)
+    return gate.model_copy(update={"act": "ask" if gate.act == "automatic" else gate.act, "because": tuple(because)})
 
 
 def stricter(policy: ApprovalPolicy, gate: Gate, now: datetime, calendar: WorkingTime) -> ApprovalPolicy:

@@ -4,8 +4,12 @@ effect (I2)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+
+from pydantic import ValidationError
 
 from countermand.governance import break_glass
+from countermand.governance.ask import approval_digest
 from countermand.governance.break_glass import Emergency
 from countermand.governance.decision import Decision, DecisionKind, GatewayKeys, Refused
 from countermand.governance.directory import Directory
@@ -35,6 +39,9 @@ def lacking_approval(plan_digest: str, ask_id: str, records: Sequence[Record], k
     opened = next((body for _, body in bodies if isinstance(body, AskOpened) and body.ask_id == ask_id), None)
     if opened is None or opened.plan_digest != plan_digest:
         return f"the ledger holds no request {ask_id!r} for this plan."
+    quorum = _quorum(opened)
+    if quorum is None or opened.approval_digest != approval_digest(opened, quorum, opened.rules):
+        return f"the record of request {ask_id!r} says something else than what people signed."
     closed = next((body for _, body in bodies if isinstance(body, AskClosed) and body.ask_id == ask_id), None)
     if closed is None or closed.status != "approved":
         return f"request {ask_id!r} was not approved."
@@ -63,13 +70,17 @@ def lacking_approval(plan_digest: str, ask_id: str, records: Sequence[Record], k
         if actor.subject in voters or not people & counted:
             voters[actor.subject] = actor.roles
             counted |= people
-    needed = {role: opened.need_roles.count(role) for role in opened.need_roles}
-    quorum = Quorum(
-        roles=tuple(QuorumSlot(role=role, min=count) for role, count in needed.items()),
-        distinct_people=opened.need_people,
-    )
     missing = quorum_state(quorum, voters).missing
     return f"too few signed approvals of request {ask_id!r}; missing: {', '.join(missing)}." if missing else ""
+
+
+def _quorum(opened: AskOpened) -> Quorum | None:
+    """Who must agree, as the record of the request says; None where it says what no playbook can ask for."""
+    needed = {role: opened.need_roles.count(role) for role in opened.need_roles}
+    with suppress(ValidationError):
+        roles = tuple(QuorumSlot(role=role, min=count) for role, count in needed.items())
+        return Quorum(roles=roles, distinct_people=opened.need_people)
+    return None
 
 
 def lacking_break_glass(

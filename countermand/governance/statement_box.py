@@ -54,7 +54,7 @@ class StatementBox:
         if self._closed:
             raise Refused(Refusal.wrong_state, "the incident is being closed.", "Declare again in a few seconds.")
         said = declaring.declared(decision)
-        declaring.check(decision, directory, declaring.right_to(decision.kind, said.severity, rights))
+        declaring.check(decision, directory, declaring.right_to(decision.kind, said.severity, rights, said.mode))
         # Each declaration makes people decide anew: repeating one must not keep them from it (T17).
         before = self._worst.get(self._voice(decision, said.mode, directory))
         if before is not None and before <= said.severity:

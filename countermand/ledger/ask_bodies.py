@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from countermand.governance.decision import Decision, SignatureClass
 from countermand.ledger.body import Body
 from countermand.ledger.record import Kind
+
+#: Names under which documents that people sign hold what somebody typed.
+_TYPED = ("reason", "because", "harm", "matter", "expected_effect", "rollback_condition")
 
 
 class AskOpened(Body):
@@ -31,6 +35,7 @@ class AskOpened(Body):
     supersedes: str | None
     signature_class: SignatureClass = SignatureClass.standard
     rungs_due: tuple[datetime, ...] = ()
+    threshold_flags: tuple[str, ...] = ()
 
 
 class AskRung(Body):
@@ -55,6 +60,8 @@ class AskExtended(Body):
     """People took more time, once; `until` replaces the time limit."""
 
     KIND: ClassVar[Kind] = Kind.ask_extended
+    PRIVATE: ClassVar[tuple[str, ...]] = ("/reason",)
+    AUTHOR: ClassVar[str] = "subject"
     ask_id: str
     decision_id: str
     subject: str
@@ -65,6 +72,8 @@ class AskExtended(Body):
 
 class AskVote(Body):
     KIND: ClassVar[Kind] = Kind.ask_vote
+    PRIVATE: ClassVar[tuple[str, ...]] = ("/reason",)
+    AUTHOR: ClassVar[str] = "subject"
     ask_id: str
     decision_id: str
     vote: Literal["approve", "reject", "retract"]
@@ -93,9 +102,15 @@ class DecisionMade(Body):
     KIND: ClassVar[Kind] = Kind.decision
     decision: Decision
 
+    def private(self) -> dict[str, str]:
+        """With the salts that its signature covers."""
+        return {f"/decision{one.pointer}": one.salt for one in self.decision.bound}
+
 
 class DecisionRefused(Body):
     KIND: ClassVar[Kind] = Kind.decision_refused
+    PRIVATE: ClassVar[tuple[str, ...]] = ("/detail",)
+    AUTHOR: ClassVar[str] = "subject"
     decision_kind: str
     ask_id: str | None
     subject: str
@@ -111,6 +126,7 @@ class ConsentOpened(Body):
     """
 
     KIND: ClassVar[Kind] = Kind.consent_opened
+    AUTHOR: ClassVar[str] = "requester"
     consent_id: str
     workflow_id: str
     subject: str
@@ -127,9 +143,24 @@ class ConsentOpened(Body):
     governance_digest: str
     rules: str
 
+    def private(self) -> dict[str, str]:
+        """What people typed into the document."""
+        return dict.fromkeys(_typed(self.document, "/document"), "")
+
+
+def _typed(value: Any, where: str) -> Iterator[str]:
+    """Pointers to the texts of people in a document."""
+    for key, item in value.items() if isinstance(value, dict) else ():
+        if key in _TYPED and isinstance(item, str):
+            yield f"{where}/{key}"
+        else:
+            yield from _typed(item, f"{where}/{key}")
+
 
 class ConsentVote(Body):
     KIND: ClassVar[Kind] = Kind.consent_vote
+    PRIVATE: ClassVar[tuple[str, ...]] = ("/reason",)
+    AUTHOR: ClassVar[str] = "subject"
     consent_id: str
     decision_id: str
     vote: Literal["approve", "reject", "retract"]
@@ -170,6 +201,7 @@ class StandingIssued(Body):
 
 class StandingRevoked(Body):
     KIND: ClassVar[Kind] = Kind.standing_revoked
+    PRIVATE: ClassVar[tuple[str, ...]] = ("/reason",)
     authorisation_id: str
     consent_id: str
     reason: str

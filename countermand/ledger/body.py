@@ -11,9 +11,19 @@ from countermand.plan.target import Value
 
 
 class Body(Value):
-    """Base of record bodies; `KIND` ties a model to its record kind."""
+    """Base of record bodies; `KIND` ties a model to its record kind.
+
+    `PRIVATE`: JSON pointers to fields that hold what a person typed; `AUTHOR`: the field that names this person, empty
+    where the actor of the record is the one.
+    """
 
     KIND: ClassVar[Kind]
+    PRIVATE: ClassVar[tuple[str, ...]] = ()
+    AUTHOR: ClassVar[str] = ""
+
+    def private(self) -> dict[str, str]:
+        """Pointers to what a person typed here, each with its salt; "" = to be drawn (EVD-26)."""
+        return {pointer: "" for pointer in self.PRIVATE if getattr(self, pointer.removeprefix("/")) is not None}
 
     def entry(
         self, idem_key: str, actor: str, *, incident_id: str | None = None, release_id: str | None = None
@@ -23,23 +33,25 @@ class Body(Value):
             kind=self.KIND,
             idem_key=idem_key,
             actor=actor,
-            body=_plain(self.model_dump(mode="python")),
+            body=plain(self.model_dump(mode="python")),
             incident_id=incident_id,
             release_id=release_id,
+            private=self.private(),
+            author=getattr(self, self.AUTHOR) if self.AUTHOR else None,
         )
 
 
-def _plain(value: Any) -> Any:
-    """Instants in the one canonical form; everything else as JSON already has it."""
+def plain(value: Any) -> Any:
+    """The JSON value of a dumped model as it stands in a line: instants in the one canonical form."""
     match value:
         case datetime():
             return instant(value)
         case dict():
-            return {str(key): _plain(item) for key, item in value.items()}
+            return {str(key): plain(item) for key, item in value.items()}
         case list() | tuple():
-            return [_plain(item) for item in value]
+            return [plain(item) for item in value]
         case Value():
-            return _plain(value.model_dump(mode="python"))
+            return plain(value.model_dump(mode="python"))
         case str():
             return str(value)
         case _:

@@ -7,11 +7,13 @@ from typing import Any, ClassVar, Literal
 
 from countermand.ledger.body import Body
 from countermand.ledger.record import Kind
+from countermand.ledger.release_bodies import DECLARED
 from countermand.plan.target import Value
 
 
 class IncidentOpened(Body):
     KIND: ClassVar[Kind] = Kind.incident_opened
+    AUTHOR: ClassVar[str] = "opened_by"
     workflow_id: str
     environment: str
     service: str
@@ -24,12 +26,25 @@ class IncidentOpened(Body):
     opened_by: str
     ends_by: datetime
 
+    def private(self) -> dict[str, str]:
+        """The sentence of an incident that a person declared quotes them."""
+        return {"/sentence": ""} if self.trigger in DECLARED else {}
+
 
 class IncidentPhase(Body):
     """What the incident is doing or waiting for, and until when; `commands_to` takes people's commands now."""
 
     KIND: ClassVar[Kind] = Kind.incident_phase
-    phase: Literal["freezing", "planning", "asking", "reverting", "verifying", "held", "not_verified"]
+    phase: Literal[
+        "freezing",
+        "planning",
+        "asking",
+        "paused_for_investigation",
+        "reverting",
+        "verifying",
+        "held",
+        "not_verified",
+    ]
     sentence: str
     until: datetime | None
     commands_to: str
@@ -47,7 +62,21 @@ class IncidentClosed(Body):
         "aborted",
         "reversed",
         "unresolved",
+        "adjusted",
+        "continued",
     ]
+    sentence: str
+
+
+class IncidentUnattended(Body):
+    """The record says that it is open, and no workflow runs for it: somebody ended or deleted it from outside (T22).
+
+    found: what the service says of the workflow now.
+    """
+
+    KIND: ClassVar[Kind] = Kind.incident_unattended
+    workflow_id: str
+    found: str
     sentence: str
 
 
@@ -82,6 +111,8 @@ class FreezeWaived(Body):
     its own."""
 
     KIND: ClassVar[Kind] = Kind.freeze_waived
+    PRIVATE: ClassVar[tuple[str, ...]] = ("/reason",)
+    AUTHOR: ClassVar[str] = "subject"
     decision_id: str
     subject: str
     name: str
@@ -101,22 +132,6 @@ class PlanMade(Body):
     plan: dict[str, Any]
 
 
-class ReviewDrafted(Body):
-    KIND: ClassVar[Kind] = Kind.review_drafted
-    review_id: str
-    workflow_id: str
-    draft_sha256: str
-    owner: str
-    due: datetime
-
-
-class ReviewClosed(Body):
-    KIND: ClassVar[Kind] = Kind.review_closed
-    review_id: str
-    outcome: Literal["signed", "overdue"]
-    by: tuple[str, ...]
-
-
 class FreezeStarted(Body):
     """The copying of evidence began and runs beside what is done, because the glass was broken (GOV-39)."""
 
@@ -129,6 +144,8 @@ class GlassBroken(Body):
     ratified it. `plan_digest` None: no user is moved."""
 
     KIND: ClassVar[Kind] = Kind.glass_broken
+    PRIVATE: ClassVar[tuple[str, ...]] = ("/harm", "/reason")
+    AUTHOR: ClassVar[str] = "subject"
     decision_id: str
     subject: str
     name: str
@@ -144,7 +161,8 @@ class GlassBroken(Body):
 class GateDecided(Body):
     """What the verdicts of an incident lead to for one plan (GOV-27). `because` names every clause that does not hold.
 
-    `triggers` are those that fired and are not about fairness. `facts_sha256`: the facts it rests on, kept as evidence.
+    `triggers` are those that fired and are not about fairness; `fairness` are the others, and a person's report of a
+    pattern. `facts_sha256`: the facts it rests on, kept as evidence.
     """
 
     KIND: ClassVar[Kind] = Kind.gate_decided
@@ -160,3 +178,4 @@ class GateDecided(Body):
     authorisation_id: str | None
     facts_sha256: str
     rules: str
+    fairness: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from countermand.canonical import canonical, instant, parse_instant
 
@@ -27,6 +27,10 @@ class Kind(StrEnum):
 
     genesis = "genesis"
     selfcheck = "selfcheck"
+    key_added = "key.added"
+    key_rotated = "key.rotated"
+    checkpoint_external = "checkpoint.external"
+    checkpoint_forked = "checkpoint.forked"
     release_registered = "release.registered"
     release_closed = "release.closed"
     bundle_described = "bundle.described"
@@ -44,6 +48,14 @@ class Kind(StrEnum):
     incident_opened = "incident.opened"
     incident_phase = "incident.phase"
     incident_closed = "incident.closed"
+    incident_unattended = "incident.unattended"
+    investigation_opened = "investigation.opened"
+    investigation_filled = "investigation.filled"
+    investigation_rung = "investigation.rung"
+    investigation_found = "investigation.found"
+    investigation_overridden = "investigation.overridden"
+    investigation_ended = "investigation.ended"
+    slices_measured = "slices.measured"
     freeze_completed = "freeze.completed"
     freeze_failed = "freeze.failed"
     freeze_incomplete = "freeze.incomplete"
@@ -61,11 +73,48 @@ class Kind(StrEnum):
     stage_outcome = "stage.outcome"
     stage_state = "stage.state"
     check_result = "check.result"
+    templates_read = "templates.read"
     comms_sent = "comms.sent"
     comms_failed = "comms.failed"
     comms_corrected = "comms.corrected"
     review_drafted = "review.drafted"
     review_closed = "review.closed"
+    review_part = "review.part"
+    review_signed = "review.signed"
+    review_escalated = "review.escalated"
+    action_opened = "action.opened"
+    action_changed = "action.changed"
+    action_verified = "action.verified"
+    action_dropped = "action.dropped"
+    action_escalated = "action.escalated"
+    action_reopened = "action.reopened"
+    lesson_written = "lesson.written"
+    lesson_seen = "lesson.seen"
+    lesson_used = "lesson.used"
+    cadence_planned = "cadence.planned"
+    cadence_opened = "cadence.opened"
+    cadence_moved = "cadence.moved"
+    cadence_done = "cadence.done"
+    cadence_skipped = "cadence.skipped"
+    cadence_missed = "cadence.missed"
+    profile_declared = "profile.declared"
+    obligation_dataset = "obligation.dataset"
+    obligation_fact = "obligation.fact"
+    obligation_anchor = "obligation.anchor"
+    obligation_clock = "obligation.clock"
+    obligation_warned = "obligation.warned"
+    obligation_acknowledged = "obligation.acknowledged"
+    obligation_overdue = "obligation.overdue"
+    obligation_filed = "obligation.filed"
+    obligation_set_aside = "obligation.set_aside"
+    obligation_opened = "obligation.opened"
+    obligation_tolled = "obligation.tolled"
+    obligation_decided = "obligation.decided"
+    obligation_closed = "obligation.closed"
+    evidence_sealed = "evidence.sealed"
+    evidence_released = "evidence.released"
+    evidence_downloaded = "evidence.downloaded"
+    population_reconciled = "population.reconciled"
     update_promised = "update.promised"
     update_kept = "update.kept"
     update_overdue = "update.overdue"
@@ -81,6 +130,19 @@ class Kind(StrEnum):
     gate_decided = "gate.decided"
     ask_defaulted = "ask.defaulted"
     rehearsal_passed = "rehearsal.passed"
+    rehearsal_finished = "rehearsal.finished"
+    playbook_adopted = "playbook.adopted"
+    threshold_adopted = "threshold.adopted"
+    threshold_proposed = "threshold.proposed"
+    threshold_judged = "threshold.judged"
+    threshold_waived = "threshold.waived"
+    threshold_shadow = "threshold.shadow"
+    threshold_phase = "threshold.phase"
+    threshold_compared = "threshold.compared"
+    threshold_reviewed = "threshold.reviewed"
+    threshold_ended = "threshold.ended"
+    episode_labelled = "episode.labelled"
+    inclusive_run = "inclusive.run"
     ask_sent = "ask.sent"
     version_denied = "version.denied"
     version_allowed = "version.allowed"
@@ -90,10 +152,19 @@ class Kind(StrEnum):
     guard_state = "guard.state"
     version_marked = "version.marked"
     destination_checked = "destination.checked"
+    hold_placed = "hold.placed"
+    hold_released = "hold.released"
+    purge_certificate = "purge.certificate"
+    erasure_done = "erasure.done"
+    erasure_refused = "erasure.refused"
 
 
 class Entry(BaseModel):
-    """What a caller asks to append. `idem_key` makes the append idempotent (STO-8)."""
+    """What a caller asks to append. `idem_key` makes the append idempotent (STO-8).
+
+    private: JSON pointers into the body to what people typed, each with its salt (64 hex digits) or "" = draw one; the
+    line gets commitments instead (EVD-26). author: whose words they are; None: the actor's.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -103,6 +174,8 @@ class Entry(BaseModel):
     body: dict[str, Any]
     incident_id: str | None = None
     release_id: str | None = None
+    private: dict[str, str] = Field(default_factory=dict)
+    author: str | None = None
 
 
 class Record(BaseModel):
@@ -120,6 +193,7 @@ class Record(BaseModel):
     idem_key: str
     body: dict[str, Any]
     prev: str
+    rehearsal: bool = False
     line: str
 
     @property
@@ -145,10 +219,14 @@ def line_hash(line: str) -> str:
     return hashlib.sha256(line.encode()).hexdigest()
 
 
-def build_line(entry: Entry, *, seq: int, prev: str, at: datetime) -> str:
-    """The canonical line of an entry. Raises NotCanonical or LineTooLong; nothing is coerced."""
+def build_line(entry: Entry, *, seq: int, prev: str, at: datetime, rehearsal: bool = False) -> str:
+    """The canonical line of an entry. Raises NotCanonical or LineTooLong; nothing is coerced.
+
+    rehearsal: it says so in the hashed bytes, for good (EVD-6).
+    """
     line = canonical(
-        {
+        ({"rehearsal": True} if rehearsal else {})
+        | {
             "schema": SCHEMA,
             "seq": seq,
             "at": instant(at),

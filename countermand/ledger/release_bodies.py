@@ -50,13 +50,19 @@ class ReleaseRefused(Body):
 
 #: The trigger of a verdict that no watch measured and nobody said: a version in quarantine serves users again.
 BREACH = "requarantine_breach"
+#: The triggers of what a person declares, in calm and in an emergency.
+DECLARED = ("rollback_proposed", "emergency_declared", "unfairness_reported")
 
 
 class VerdictChanged(Body):
     """A watch's verdict changed. `verdicts` are the full records of the triggers behind it: all that have fired, else
-    the leading one; `evidence_digest` is theirs, and what people approve is bound to it."""
+    the leading one; `evidence_digest` is theirs, and what people approve is bound to it.
+
+    said_by: who declared it; their words are in the sentence.
+    """
 
     KIND: ClassVar[Kind] = Kind.verdict
+    AUTHOR: ClassVar[str] = "said_by"
     watch_id: str
     word: str
     severity: str
@@ -65,6 +71,11 @@ class VerdictChanged(Body):
     row: int
     evidence_digest: str
     verdicts: tuple[Verdict, ...]
+    said_by: str | None = None
+
+    def private(self) -> dict[str, str]:
+        """The sentence of what a person declared quotes them."""
+        return {"/sentence": ""} if self.by_person else {}
 
     @classmethod
     def of(cls, watch_id: str, verdict: WatchVerdict) -> VerdictChanged:
@@ -97,6 +108,8 @@ class ConcernRaised(Body):
     """A person says that a release is bad: a judgement with a reason, no measurement (R20)."""
 
     KIND: ClassVar[Kind] = Kind.concern_raised
+    PRIVATE: ClassVar[tuple[str, ...]] = ("/reason",)
+    AUTHOR: ClassVar[str] = "subject"
     decision_id: str
     subject: str
     name: str
@@ -120,6 +133,8 @@ class VersionDenied(Body):
     """
 
     KIND: ClassVar[Kind] = Kind.version_denied
+    PRIVATE: ClassVar[tuple[str, ...]] = ("/reason",)
+    AUTHOR: ClassVar[str] = "subject"
     digest: str
     environment: str
     decision_id: str

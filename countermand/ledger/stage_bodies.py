@@ -48,15 +48,22 @@ class StageOutcome(Body):
 
 
 class StageState(Body):
-    """Life of a stage and of the revert around it."""
+    """Life of a stage and of the revert around it. `by` and `subject`: the person that it came of; the sentence quotes
+    them."""
 
     KIND: ClassVar[Kind] = Kind.stage_state
+    AUTHOR: ClassVar[str] = "subject"
     revert: int
     stage: int
     state: StageWord
     sentence: str
     by: str | None = None
     until: datetime | None = None
+    subject: str | None = None
+
+    def private(self) -> dict[str, str]:
+        """The sentence of what a person commanded quotes them."""
+        return {"/sentence": ""} if self.by else {}
 
 
 class CheckDone(Body):

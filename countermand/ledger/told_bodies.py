@@ -7,6 +7,27 @@ from typing import ClassVar
 
 from countermand.ledger.body import Body
 from countermand.ledger.record import Kind
+from countermand.plan.target import Value
+
+
+class TemplateFile(Value):
+    """sha256 of the bytes of one template."""
+
+    name: str
+    sha256: str
+
+
+class TemplatesRead(Body):
+    """A worker began with other templates than the one before it (T9): what it writes to people comes from these.
+
+    digest: over `files`, which are sorted by name. changed: names that differ from the record before this one, were
+    added or are gone; none in the first.
+    """
+
+    KIND: ClassVar[Kind] = Kind.templates_read
+    digest: str
+    files: tuple[TemplateFile, ...]
+    changed: tuple[str, ...]
 
 
 class CommsSent(Body):
@@ -33,6 +54,8 @@ class CommsCorrected(Body):
     """A person's order to put a wrong message right; without `what` it is withdrawn (COM-25)."""
 
     KIND: ClassVar[Kind] = Kind.comms_corrected
+    PRIVATE: ClassVar[tuple[str, ...]] = ("/what", "/why")
+    AUTHOR: ClassVar[str] = "by"
     correction_id: str
     key: str
     step: str

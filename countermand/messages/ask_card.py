@@ -14,6 +14,7 @@ from countermand.governance.decision import SignatureClass
 from countermand.messages.facts import default_words, gate_lines, in_words, spoken, unknowns, utc
 from countermand.messages.fencing import fenced
 from countermand.messages.incident import AskView, IncidentView
+from countermand.messages.investigation import slice_lines
 from countermand.plan.build import stage_sentence
 from countermand.plan.model import Plan
 from countermand.plan.target import Value
@@ -66,9 +67,11 @@ def ask_card(view: IncidentView, ask: AskView) -> AskCard:
         lacking.append("the exact plan")
     if view.verdict is None:
         lacking.append("the evidence")
-    facts = [_what(view, plan), _why(view, ask), _how(plan), _checks(plan)]
+    served = Fact(title="How groups of people are served", lines=slice_lines(view.slices))
+    facts = [_what(view, plan), _why(view, ask), served, _how(plan), _checks(plan)]
     facts.append(Fact(title="What is not known", lines=tuple(unknowns(view))))
     facts.append(Fact(title="Risks of going back", lines=_risks(plan)))
+    facts.append(Fact(title="Thresholds that fired", lines=opened.threshold_flags))
     facts.append(Fact(title="How it is signed", lines=_signed(opened.signature_class)))
     return AskCard(
         ask_id=opened.ask_id,

@@ -128,7 +128,11 @@ def consent_card(view: ConsentView) -> ConsentCard:
     """The card of one consent. Depends on nothing but the Ledger: the same records give the same card."""
     opened = view.opened
     belongs = (Fact(title="Belongs to", lines=(f"incident {view.incident_id}",)),) if view.incident_id else ()
-    what = _authorisation(opened.document) if view.right.action is Action.standing_authorisation else ()
+    what: tuple[Fact, ...] = ()
+    if view.right.action is Action.standing_authorisation:
+        what = _authorisation(opened.document)
+    elif view.right.action in (Action.adopt_playbook, Action.tighten_threshold, Action.loosen_threshold):
+        what = _adoption(opened.document)
     return ConsentCard(
         consent_id=opened.consent_id,
         approval_digest=opened.approval_digest,
@@ -157,6 +161,42 @@ def _people(view: ConsentView) -> str:
 def _authorisation(document: dict[str, Any]) -> tuple[Fact, ...]:
     said = StandingAuthorisation.model_validate({**document, "signers": ()})
     return authorisation_facts(said)
+
+
+def _adoption(document: dict[str, Any]) -> tuple[Fact, ...]:
+    before = document["previous_digest"]
+    changes = tuple(
+        f"{one['direction']}: {one['place']}, from {one['before'] or 'nothing'} to {one['after'] or 'nothing'}"
+        for one in document["changes"]
+    )
+    return (
+        Fact(
+            title="Playbook",
+            lines=(
+                f"{document['playbook']}, version {document['version']}: {document['digest']}",
+                f"it takes the place of {before}" if before else "it is the first version",
+                "new releases are watched and rolled back by it; a release that runs keeps the version it began with",
+            ),
+        ),
+        Fact(title="What changes", lines=changes or ("everything: nothing was adopted before",)),
+        Fact(title="Why", lines=(document["because"],)),
+        *(_rests_on(document["proposal"]) if "proposal" in document else ()),
+    )
+
+
+def _rests_on(said: dict[str, Any]) -> tuple[Fact, ...]:
+    """What was tried before people were asked (LRN-12)."""
+    origins = tuple(f"{one['path']}: {one['origin']}" for one in said["origins"])
+    return (
+        Fact(
+            title="What it should do",
+            lines=(said["expected_effect"], f"go back if: {said['rollback_condition']}", f"origin {spoken(origins)}"),
+        ),
+        Fact(title="What the past says", lines=(*said["findings"], f"backtest {said['backtest']}")),
+        Fact(title="Waived by name", lines=tuple(said["waived"]) or ("nothing",)),
+        Fact(title="What the shadow heard", lines=(said["shadow"],)),
+        Fact(title="Looked at again", lines=(said["review_on"],)),
+    )
 
 
 def authorisation_facts(said: StandingAuthorisation) -> tuple[Fact, ...]:

@@ -12,6 +12,7 @@ from countermand.governance.gates import CLEAR
 from countermand.ledger.release_bodies import BREACH
 from countermand.messages.fencing import fenced
 from countermand.messages.incident import AskView, IncidentView
+from countermand.messages.investigation import slice_lines
 from countermand.plan.build import stage_sentence
 from countermand.playbook.model import Step
 from countermand.playbook.units import format_percent
@@ -112,6 +113,7 @@ def facts(
         "statement": view.statement.sentence if view.statement else None,
         "glass": _glass(view),
         "breach": _breach(view),
+        "investigation": _investigation(view),
     }
     return known
 
@@ -129,6 +131,8 @@ def _next_update(view: IncidentView, reask_every: timedelta, at: datetime | None
 
 
 _ENDED = {
+    "adjusted": "it was looked into and something was adjusted instead of going back",
+    "continued": "it was looked into and the new version stays in use; it is watched more closely",
     "reverted": "it works well again: everybody is on the earlier version, and that has been measured",
     "reverted_not_verified": "everybody is on the earlier version, but it could not be shown that it works well",
     "reversed": "the way back was undone on purpose; the new version is in use as before",
@@ -142,6 +146,8 @@ def state_in_words(view: IncidentView) -> str:
     if view.closed is not None:
         return _ENDED.get(view.closed.outcome, "it was ended without a change; a review looks into it")
     begun = [stage for stage in view.stages if stage.started_at is not None]
+    if not begun and view.status == "paused_for_investigation":
+        return "nothing is changed yet; it is looked into who is served worse before anything is"
     if not begun:
         return "nothing is changed yet; people are deciding what to do"
     done = sum(stage.state == "completed" for stage in view.stages)
@@ -261,6 +267,22 @@ GLASS_WORDS = {
     "disable": "the candidate is switched off: all users get the baseline",
     "last_known_good": "all users go back to the last known good version",
 }
+
+
+def _investigation(view: IncidentView) -> dict[str, Any] | None:
+    """What is looked into, by whom until when; with how it ended once it has."""
+    found = view.investigation
+    if found is None:
+        return None
+    return {
+        "because": "; ".join(found.opened.because),
+        "asked": list(found.opened.asked) or ["nobody: no one holds the role"],
+        "until": utc(found.until),
+        "slices": list(slice_lines(found.slices)) or ["no numbers could be had"],
+        "news": found.rungs[-1].sentence if found.rungs else "",
+        "beside": [one.sentence for one in found.overridden],
+        "ended": found.ended.sentence if found.ended else "it is still open",
+    }
 
 
 def _glass(view: IncidentView) -> dict[str, Any] | None:

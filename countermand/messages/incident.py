@@ -12,10 +12,12 @@ from datetime import datetime
 from typing import Literal
 
 from countermand import ids
+from countermand.governance.decision import Decision, DecisionKind
 from countermand.ledger import bodies as b
 from countermand.ledger.record import Record
 from countermand.messages import moving
 from countermand.messages.fencing import fenced
+from countermand.messages.investigation import InvestigationView, note
 from countermand.plan.model import Plan
 
 
@@ -109,6 +111,7 @@ class IncidentView:
     phase_since: datetime | None = None
     closed: b.IncidentClosed | None = None
     closed_at: datetime | None = None
+    unattended: b.IncidentUnattended | None = None
     verdict: b.VerdictChanged | None = None
     freeze: b.FreezeCompleted | None = None
     freeze_gap: b.FreezeIncomplete | None = None
@@ -129,6 +132,8 @@ class IncidentView:
     breach: b.RequarantineBreach | None = None
     glass: list[b.GlassBroken] = field(default_factory=list)
     promises: dict[str, Promise] = field(default_factory=dict)
+    slices: b.SlicesMeasured | None = None
+    investigations: list[InvestigationView] = field(default_factory=list)
     review: b.ReviewDrafted | None = None
     review_closed: b.ReviewClosed | None = None
     timeline: list[Line] = field(default_factory=list)
@@ -140,10 +145,17 @@ class IncidentView:
         return self.asks[-1] if self.asks else None
 
     @property
+    def investigation(self) -> InvestigationView | None:
+        """The newest investigation of unfairness; it may outlive the incident."""
+        return self.investigations[-1] if self.investigations else None
+
+    @property
     def status(self) -> str:
         """The phase while open, the outcome once closed."""
         if self.closed:
             return self.closed.outcome
+        if self.unattended:
+            return "unattended"
         return self.phase.phase if self.phase else "opened"
 
     @property
@@ -151,6 +163,8 @@ class IncidentView:
         """What is happening now, in one sentence."""
         if self.closed:
             return self.closed.sentence
+        if self.unattended:
+            return self.unattended.sentence
         return self.phase.sentence if self.phase else self.opened.sentence
 
     def stage(self, number: int) -> StageView | None:
@@ -196,8 +210,10 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
             if body.sentence != view.opened.sentence:  # the first one opened the incident and stands there already
                 tone = "person" if body.by_person else "bad" if body.word == "trigger" else "info"
                 line(tone, f"Evidence changed: {body.trigger.replace('_', ' ')}", body.sentence)
+        case b.DecisionMade(decision=decision) if _closes(view, decision):
+            line("person", f"{decision.actor.printed_name} aborts", decision.reason)
         case b.IncidentPhase():
-            view.phase, view.phase_since = body, record.at
+            view.phase, view.phase_since, view.unattended = body, record.at, None
         case b.FreezeCompleted():
             view.freeze, view.freeze_gap = body, None
             line("info", f"Evidence frozen: {len(body.items)} items", body.inventory_sha256)
@@ -265,6 +281,20 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
             if promise is not None:
                 promise.word = "overdue"
             line("bad", f"Promised update to {body.audience} is overdue", f"promised by {body.until:%H:%M:%S} UTC")
+        case b.SlicesMeasured():
+            view.slices = body
+        case b.InvestigationOpened():
+            view.investigations.append(InvestigationView(body, body.until, body.digest, view.slices))
+            line("ask", f"Paused to be looked into by {', '.join(body.asked) or 'nobody'}", "; ".join(body.because))
+        case (
+            b.InvestigationFilled()
+            | b.InvestigationRung()
+            | b.InvestigationFound()
+            | b.InvestigationOverridden()
+            | b.InvestigationEnded()
+        ):
+            if noted := note(view.investigations, body, record.at):
+                line(*noted)
         case b.ReviewDrafted():
             view.review = body
             line("info", "Review drafted", f"owner: {body.owner.replace('_', ' ')}")
@@ -287,6 +317,9 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
             line("bad", f"Consent overdue, reminder {body.number}", f"missing: {', '.join(body.missing)}")
         case b.ConsentClosed():
             line("good" if body.status == "given" else "bad", f"Consent {body.status}", body.because)
+        case b.IncidentUnattended():
+            view.unattended, view.phase = body, None
+            line("bad", "Nothing works on it any more", body.sentence)
         case b.IncidentClosed():
             view.closed, view.closed_at = body, record.at
             line(
@@ -294,6 +327,11 @@ def _apply(view: IncidentView, record: Record, body: b.Body) -> None:
                 f"Closed: {body.outcome.replace('_', ' ')}",
                 body.sentence,
             )
+
+
+def _closes(view: IncidentView, decision: Decision) -> bool:
+    """Whether a person ends the incident itself; the stage that a command stops shows the words of that command."""
+    return decision.kind is DecisionKind.abort and decision.addressed_to == view.opened.workflow_id
 
 
 def _apply_ask(view: IncidentView, record: Record, body: b.Body, line: Callable[..., None]) -> None:

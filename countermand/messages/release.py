@@ -27,8 +27,10 @@ class ReleaseView:
 
     @property
     def open(self) -> IncidentView | None:
-        """The incident that is running."""
-        return next((view for view in reversed(self.incidents) if view.closed is None), None)
+        """The incident that is running; one that nothing works on any more does not stand in the way of the next."""
+        return next(
+            (view for view in reversed(self.incidents) if view.closed is None and view.unattended is None), None
+        )
 
     @property
     def incident_id(self) -> str:

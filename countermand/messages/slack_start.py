@@ -18,18 +18,25 @@ RELEASE, SEVERITY, HARM = "release", "severity", "harm"
 #: Slack shows no more options in one list.
 MAX_OPTIONS = 100
 
-Starts = Literal["emergency", "propose", "concern"]
-STARTS: tuple[Starts, ...] = ("emergency", "propose", "concern")
+Starts = Literal["emergency", "propose", "unfairness", "concern"]
+STARTS: tuple[Starts, ...] = ("emergency", "propose", "unfairness", "concern")
 
-_TITLE = {"emergency": "Declare an emergency", "propose": "Propose a rollback", "concern": "Raise a concern"}
-_SUBMIT = {"emergency": "Declare", "propose": "Propose", "concern": "Raise"}
+_TITLE = {
+    "emergency": "Declare an emergency",
+    "propose": "Propose a rollback",
+    "unfairness": "Report unfairness",
+    "concern": "Raise a concern",
+}
+_SUBMIT = {"emergency": "Declare", "propose": "Propose", "unfairness": "Report", "concern": "Raise"}
 _DOES = {
     "emergency": "Operators, all who decide and executives are told at once. The evidence is copied, then others are "
     "asked to approve a rollback. No user is moved by this.",
     "propose": "The evidence is copied, then others are asked to approve a rollback. You cannot approve it yourself.",
+    "unfairness": "Some people are served worse than others. The rollout stays where it is, and a fairness reviewer is "
+    "asked for a finding. Nobody is taken back before that.",
     "concern": "Your judgement stands in the record and on the page of the release, beside what is measured.",
 }
-_FIRST = {"emergency": Severity.sev1, "propose": Severity.sev2, "concern": Severity.sev3}
+_FIRST = {"emergency": Severity.sev1, "propose": Severity.sev2, "unfairness": Severity.sev2, "concern": Severity.sev3}
 
 
 def start_dialog(kind: Starts, releases: Sequence[tuple[str, str]], channel: str | None) -> Json:

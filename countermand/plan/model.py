@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from countermand.canonical import digest
 from countermand.plan.target import Member, Split, Value
 from countermand.playbook.model import Check, Severity
+from countermand.playbook.protected import singles_out
 from countermand.playbook.terms import Part
 from countermand.playbook.units import Duration, format_percent
 from countermand.playbook.way_back import Observing
@@ -141,6 +142,17 @@ class Plan(Value):
     @property
     def digest(self) -> str:
         return digest(self)
+
+    @model_validator(mode="after")
+    def _for_everybody(self) -> Self:
+        """Exposure changes for all users alike, never for one protected group only (GOV-35)."""
+        for one in self.members:
+            if attribute := singles_out(one.member.name):
+                raise ValueError(
+                    f"member {one.member.name!r} selects people by {attribute!r}; a plan changes exposure for all "
+                    "users alike: name a member that all of them go through"
+                )
+        return self
 
     @property
     def members(self) -> tuple[Moving, ...]:

@@ -7,7 +7,7 @@ Nothing here guesses traffic: what takes too long is said only of signals that s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from countermand.detection.models import Row
@@ -32,10 +32,11 @@ SEV1_LIMIT = timedelta(minutes=60)
 TOO_OFTEN = 10
 
 
-def check(playbook: Playbook, history: Sequence[Row] = ()) -> list[Finding]:
+def check(playbook: Playbook, history: Sequence[Row] = (), today: date | None = None) -> list[Finding]:
     """Everything found, in no particular order; empty when there is nothing to say.
 
     `history`: sealed rows from before a release, where there are some; they show what a playbook only assumes.
+    `today`: what accepted risks are compared with; without it no date is judged.
     """
     return [
         *_signals(playbook),
@@ -49,7 +50,34 @@ def check(playbook: Playbook, history: Sequence[Row] = ()) -> list[Finding]:
         *_way_back(playbook),
         *against_stages(playbook),
         *_verification(playbook),
+        *_fairness(playbook),
+        *(_expired(playbook, today) if today else ()),
     ]
+
+
+def _fairness(playbook: Playbook) -> Iterator[Finding]:
+    for i, harm in enumerate(playbook.harms):
+        if harm.trigger is None and harm.accepted is None:
+            yield Finding(
+                ("harms", i),
+                "warning",
+                f"nothing finds harm {harm.id!r} and nobody accepted it: name the `trigger` that finds it, or write "
+                "`accepted` with who, until when and why",
+            )
+    for i, one in enumerate(playbook.investigation.test_sets):
+        if one.limit is None:
+            yield Finding(
+                ("fairness", "test_sets", i),
+                "warning",
+                f"test set {one.name!r} has no `limit`: no run of it can pass, so after a rollback about fairness "
+                "nothing goes forward; write what each group has to show",
+            )
+
+
+def _expired(playbook: Playbook, today: date) -> Iterator[Finding]:
+    for i, harm in enumerate(playbook.harms):
+        if harm.expired(today):
+            yield Finding(("harms", i, "accepted", "until"), "warning", harm.overdue)
 
 
 def _signals(playbook: Playbook) -> Iterator[Finding]:

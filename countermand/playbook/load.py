@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -47,12 +48,15 @@ def parse(raw: bytes, name: str = "playbook") -> Playbook:
     return playbook
 
 
-def problems(raw: bytes, name: str = "playbook") -> list[Problem]:
-    """All errors, or all warnings when there is no error, in file order; empty when nothing is wrong."""
-    return _examine(raw, name)[1]
+def problems(raw: bytes, name: str = "playbook", today: date | None = None) -> list[Problem]:
+    """All errors, or all warnings when there is no error, in file order; empty when nothing is wrong.
+
+    today: what accepted risks are compared with; without it no date is judged.
+    """
+    return _examine(raw, name, today)[1]
 
 
-def _examine(raw: bytes, name: str) -> tuple[Playbook | None, list[Problem]]:
+def _examine(raw: bytes, name: str, today: date | None = None) -> tuple[Playbook | None, list[Problem]]:
     written, flaws = read(raw)
     found = [_problem(name, (flaw.line, flaw.column), flaw.where, flaw.message) for flaw in flaws]
     playbook: Playbook | None = None
@@ -61,7 +65,7 @@ def _examine(raw: bytes, name: str) -> tuple[Playbook | None, list[Problem]]:
             playbook = Playbook.model_validate(written.value)
             found += [
                 _problem(name, written.place(finding.path), finding.path, finding.message, finding.level)
-                for finding in check(playbook)
+                for finding in check(playbook, today=today)
             ]
         except ValidationError as error:
             found += _from_pydantic(error, written, name)

@@ -27,6 +27,7 @@ from countermand.playbook.criteria import (
     Tolerance,
     Trigger,
 )
+from countermand.playbook.fairness import Fairness, Harm, misplaced
 from countermand.playbook.integrity import Check, DataIntegrity
 from countermand.playbook.rollout import Rollout, faults_of
 from countermand.playbook.terms import (
@@ -161,6 +162,8 @@ ALWAYS: dict[Step, tuple[Audience, ...]] = {
     Step.glass_broken: (Audience.operator, Audience.approver, Audience.exec),
     Step.automatic_started: (Audience.approver, Audience.operator, Audience.exec, Audience.support),
     Step.requarantine_breach: (Audience.operator, Audience.approver, Audience.exec),
+    Step.fairness_pause: (Audience.operator, Audience.approver, Audience.exec),
+    Step.investigation_result: (Audience.operator, Audience.approver, Audience.exec),
     Step.rollout_started: (Audience.operator,),
     Step.rollout_promoted: (Audience.operator,),
     Step.ramp_held: (Audience.operator,),
@@ -234,6 +237,8 @@ class Playbook(Strict):
         description="How soon exec, support and customers hear again, by severity: 5m or more. "
         "Without it 30m for sev1, 60m for sev2, 4h for the others.",
     )
+    fairness: Fairness | None = Field(None, description="How a pattern of unfairness is looked into; 4h without it.")
+    harms: tuple[Harm, ...] = Field((), description="The harm register: what can go wrong for whom, and what finds it.")
     review: ReviewPolicy = Field(description="The review after the incident.")
     incident_time_limit: Positive = Field(description="After this time an open incident is escalated and closed.")
 
@@ -260,6 +265,8 @@ class Playbook(Strict):
         if self.rollout is not None:
             for place, message in faults_of(self.rollout, self.detection.health):
                 faults.add(message, "rollout", *place)
+        for place, message in misplaced(self.fairness, self.harms, self.data_integrity, self.detection.triggers):
+            faults.add(message, *place)
         rules = {rule.step: (i, rule) for i, rule in enumerate(self.communications)}
         for step, audiences in MANDATORY.items():
             if step not in rules:
@@ -278,6 +285,13 @@ class Playbook(Strict):
                     f"ask less often or shorten `incident_time_limit`",
                     *("approvals", severity.value, "ask_again_every"),
                 )
+        if self.fairness is not None and self.incident_time_limit > MAX_ROUNDS * self.fairness.window:
+            faults.add(
+                f"a window of {format_duration(self.fairness.window)} until an incident ends after "
+                f"{format_duration(self.incident_time_limit)} tells executives more than {MAX_ROUNDS} times; "
+                "lengthen it or shorten `incident_time_limit`",
+                *("fairness", "window"),
+            )
         faults.refuse()
         return self
 
@@ -289,6 +303,11 @@ class Playbook(Strict):
         """Who is told about a step."""
         listed = next((rule.audiences for rule in self.communications if rule.step == step), ())
         return tuple(dict.fromkeys((*listed, *ALWAYS.get(step, ()))))
+
+    @property
+    def investigation(self) -> Fairness:
+        """How unfairness is looked into: as the playbook says, else by default."""
+        return self.fairness or Fairness()
 
     def policy(self, severity: Severity) -> ApprovalPolicy:
         """How approval is asked at a severity: the playbook's own, else the next stricter one, else its strictest."""

@@ -109,3 +109,8 @@ class Step(StrEnum):
     automatic_started = "automatic_started"
     periodic_update = "periodic_update"
     requarantine_breach = "requarantine_breach"
+    fairness_pause = "fairness_pause"
+    investigation_result = "investigation_result"
+    obligation_warned = "obligation_warned"
+    review_reminded = "review_reminded"
+    duty_asked = "duty_asked"

@@ -32,24 +32,27 @@ _SHAPES = {
 }
 
 
-def in_words(error: ErrorDetails, written: Written) -> str:
-    """The message for one error of pydantic: it quotes what was written and says what would be accepted."""
+def in_words(error: ErrorDetails, written: Written, root: type[BaseModel] = Playbook) -> str:
+    """The message for one error of pydantic: it quotes what was written and says what would be accepted.
+
+    root: the model of the whole file.
+    """
     path = path_of(error)
     said = repr(path[-1]) if "[key]" in error["loc"] else _said(written.at(path))
     context = error.get("ctx", {})
     match error["type"]:
         case "extra_forbidden":
-            keys = _keys(error["loc"][:-1])
+            keys = _keys(root, error["loc"][:-1])
             hint = _did_you_mean(str(path[-1]), keys)
             if " " in str(path[-1]):
                 hint = "a text with a comma inside { } needs quotes; "
             return f"unknown key {str(path[-1])!r}; {hint}accepted here: {', '.join(keys)}"
         case "missing":
-            return f"{str(path[-1])!r} is missing ({_description(error['loc'])})"
+            return f"{str(path[-1])!r} is missing ({_description(root, error['loc'])})"
         case "union_tag_not_found":
-            return f"'kind' is missing; write kind: {_spoken(_kinds(path[:-1]))}"
+            return f"'kind' is missing; write kind: {_spoken(_kinds(root, path[:-1]))}"
         case "union_tag_invalid":
-            kinds = _kinds(path[:-1])
+            kinds = _kinds(root, path[:-1])
             hint = _did_you_mean(said.strip("'"), kinds)
             return f"{said} is not accepted; {hint}write {_spoken(kinds)}"
         case "literal_error" | "enum":
@@ -118,21 +121,21 @@ def _spoken(options: list[str]) -> str:
     return " or ".join(filter(None, [", ".join(options[:-1]), options[-1]]))
 
 
-def _keys(loc: Path) -> list[str]:
-    model = _model_at(loc)
+def _keys(root: type[BaseModel], loc: Path) -> list[str]:
+    model = _model_at(root, loc)
     return [field.alias or name for name, field in model.model_fields.items()] if model else []
 
 
-def _description(loc: Path) -> str:
-    model = _model_at(loc[:-1])
+def _description(root: type[BaseModel], loc: Path) -> str:
+    model = _model_at(root, loc[:-1])
     fields = {field.alias or name: field for name, field in model.model_fields.items()} if model else {}
     text = (fields[str(loc[-1])].description or "").rstrip(".")
     return text[:1].lower() + text[1:]
 
 
-def _kinds(loc: Path) -> list[str]:
+def _kinds(root: type[BaseModel], loc: Path) -> list[str]:
     """What `kind` may be where one of several models stands."""
-    return [kind for option in _options_at(loc) for kind in _kind(option)]
+    return [kind for option in _options_at(root, loc) for kind in _kind(option)]
 
 
 def _kind(option: Any) -> tuple[str, ...]:
@@ -141,12 +144,12 @@ def _kind(option: Any) -> tuple[str, ...]:
     return get_args(option.model_fields["kind"].annotation)
 
 
-def _model_at(loc: Path) -> type[BaseModel] | None:
-    return next((o for o in _options_at(loc) if isinstance(o, type) and issubclass(o, BaseModel)), None)
+def _model_at(root: type[BaseModel], loc: Path) -> type[BaseModel] | None:
+    return next((o for o in _options_at(root, loc) if isinstance(o, type) and issubclass(o, BaseModel)), None)
 
 
-def _options_at(loc: Path) -> list[Any]:
-    here: list[Any] = [Playbook]
+def _options_at(root: type[BaseModel], loc: Path) -> list[Any]:
+    here: list[Any] = [root]
     for part in loc:
         if str(part).startswith("["):  # pydantic says which of several models it took
             here = [option for option in here if str(part).strip("[]") in _kind(option)] or here

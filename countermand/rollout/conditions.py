@@ -22,6 +22,7 @@ from countermand.ledger.record import Kind, Record
 from countermand.plan.target import CheckWord, Value
 from countermand.playbook.criteria import Detection
 from countermand.playbook.rollout import Sandbox
+from countermand.review.actions import actions, before_re_release
 from countermand.rollout.plan import RolloutPlan
 
 #: Records about any rollout.
@@ -122,12 +123,14 @@ def re_release(
     fired: dict[str, tuple[str, ...]],
     rollouts: Sequence[Record],
     detection: Detection,
+    acted: Sequence[Record] = (),
 ) -> ReRelease:
     """What is known of an earlier quarantine of this candidate or of one of its parts (GOV-48, LRN-30).
 
     quarantines: records `version.quarantined`. fired: the signals behind each incident's triggers. rollouts:
     `ROLLOUTS`. detection: of the release that is to go forward. Every signal that fired must have been shown to be
     healthy in a sandbox since; where the harm was about fairness, or nobody knows, every signal of fairness as well.
+    acted: records about actions; those of the reviews that had to come before must be verified.
     """
     found = [
         (record.seq, record.incident_id or "", body.fairness)
@@ -161,6 +164,10 @@ def re_release(
     required = detection.health.required if detection.health else ()
     if unseen := [signal for signal in missing if signal not in required]:
         lacking += f"; {_spoken(unseen)}: not in `required` of `detection.health`, so no sandbox can show it"
+    if waiting := before_re_release(actions(acted), incidents):
+        named = ", ".join(f"{one.action_id} ({one.owner_name}, {one.state.replace('_', ' ')})" for one in waiting)
+        unverified = f"actions that come before a new release are not verified: {named}"
+        lacking = f"{lacking}; {unverified}" if lacking else f"it was in quarantine, and {unverified}"
     return ReRelease(incidents=incidents, lacking=lacking)
 
 

@@ -34,6 +34,7 @@ from countermand.plan.model import Plan
 from countermand.plan.target import Split
 from countermand.playbook.model import Severity
 from tests import cases, fakes, standing
+from tests.vaults import vault
 
 INCIDENT = "inc-1"
 
@@ -125,7 +126,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     url = f"sqlite+aiosqlite:///{tmp_path / 'ledger.db'}"
     upgrade(url)
     db = Database(url)
-    made = Bench(SqlLedger(db))
+    made = Bench(SqlLedger(db, vault=vault(db)))
     await cases.register(made.ledger, made.release)
     yield made
     await db.close()
@@ -143,7 +144,7 @@ async def test_no_plan_leads_to_a_denied_baseline_and_the_reason_is_said(bench: 
     made = await bench.planned()
     assert made.plan is None
     assert made.impossible.startswith("test-bot v6 is not eligible: Maria Keller denied it in 'test'")
-    assert "it leaks prompts" in made.impossible
+    assert "says why" in made.impossible
     assert len(await bench.ledger.records(kinds=[Kind.plan])) == 1
 
 
@@ -166,7 +167,7 @@ async def test_a_baseline_denied_after_the_plan_was_made_is_stale_before_every_s
     await bench.deny()
     answer = await bench.recheck(plan, first=first)
     assert answer.word == "stale"
-    assert "it leaks prompts" in answer.sentence
+    assert "says why" in answer.sentence
 
 
 async def test_a_denial_between_the_recheck_and_the_effect_still_changes_nothing(bench: Bench) -> None:
@@ -174,7 +175,7 @@ async def test_a_denial_between_the_recheck_and_the_effect_still_changes_nothing
     await bench.deny()
     outcome = await bench.effect(plan)
     assert (outcome.result, bench.target.effects) == ("rejected", [])
-    assert "it leaks prompts" in outcome.sentence
+    assert "says why" in outcome.sentence
     assert await bench.ledger.records(kinds=[Kind.version_quarantined]) == []
 
 

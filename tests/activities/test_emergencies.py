@@ -40,7 +40,7 @@ class Place:
 
     async def brief(self) -> Brief:
         catalogue = fakes.FakeCatalogue(self.playbook, self.release)
-        return await BriefingActivities(catalogue, self.people, self.keys).brief(
+        return await BriefingActivities(catalogue, self.people, self.keys, fakes.adoptions(catalogue)).brief(
             BriefRequest(release_id=self.release.release_id)
         )
 

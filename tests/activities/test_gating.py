@@ -18,6 +18,7 @@ from activities.staging import SetRequest, StagingActivities
 from adapters.database import Database
 from adapters.ledger import SqlLedger
 from adapters.migrate import upgrade
+from adapters.obligation_files import FileDuties
 from countermand.detection.models import Arm
 from countermand.governance.gating import Trust
 from countermand.governance.shipped import rights_in_force
@@ -30,6 +31,9 @@ from countermand.ledger.bodies import (
     GateDecided,
     GlassBroken,
     IncidentClosed,
+    ObligationAnchor,
+    ObligationFact,
+    ObligationFiled,
     StageIntent,
     StageOutcome,
     VerdictChanged,
@@ -39,6 +43,8 @@ from countermand.ledger.record import Kind
 from countermand.plan.model import Plan
 from countermand.playbook.model import Playbook, Severity
 from tests import cases, fakes, standing
+from tests.rules.obligations.books import declared
+from tests.vaults import vault
 from tests.verdicts import triggered
 
 INCIDENT = "inc-1"
@@ -52,12 +58,13 @@ class Desk:
     playbook: Playbook = field(default_factory=standing.serious_playbook)
     keys: fakes.FakeKeys = field(default_factory=fakes.FakeKeys)
     trust: fakes.FakeTrust = field(default_factory=fakes.FakeTrust)
+    duties: fakes.FakeDuties = field(default_factory=fakes.FakeDuties)
 
     def __post_init__(self) -> None:
         self.release = cases.release()
         self.target = fakes.FakeTarget(5_000, self.release.baseline.digest)
         self.people = fakes.FakePeople(standing.governance())
-        self.activities = GatingActivities(self.target, self.ledger, self.keys, self.trust, fakes.now)
+        self.activities = GatingActivities(self.target, self.ledger, self.keys, self.trust, self.duties, fakes.now)
 
     async def begin(self) -> Plan:
         """Verdict, authorisation and rehearsal in the Ledger; the plan."""
@@ -161,7 +168,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 async def desk(tmp_path: Path, template: bytes) -> AsyncIterator[Desk]:
     (tmp_path / "ledger.db").write_bytes(template)
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'ledger.db'}")
-    yield Desk(SqlLedger(database))
+    yield Desk(SqlLedger(database, vault=vault(database)))
     await database.close()
 
 
@@ -463,3 +470,39 @@ async def test_gov_45_a_denied_baseline_is_never_automatic(desk: Desk) -> None:
     found = await desk.gate(plan)
     assert (found.gate.act, found.authorisation_id) == ("ask", None)
     assert "the rollback target is not eligible" in found.gate.because
+
+
+async def test_while_evidence_is_on_hold_nothing_is_automatic_and_the_gate_says_which_hold(desk: Desk) -> None:
+    plan = await desk.begin()
+    desk.duties.profile = declared(eu_ai_act__role="provider")
+    said = {"decision_id": "d", "subject": "local|priya", "name": "Priya Nair", "role": "compliance_officer"}
+    await desk.write(ObligationFact(**said, path="limbs", value=("a_health",)), "fact")
+    await desk.write(
+        ObligationAnchor(
+            **said, event="aware.ai_serious_incident", at=fakes.now(), on=None, zone="UTC", certainty="known",
+            evidence_refs=(),
+        ),
+        "anchor",
+    )  # fmt: skip
+    held = await desk.gate(plan)
+    assert (held.gate.act, held.authorisation_id) == ("ask", None)
+    assert "evidence hold" in held.gate.because[0]
+    assert held.gate.people, "people are asked, as many as the table says"
+    defaulted = await desk.default(plan)
+    assert defaulted.action != "proceed"
+    assert any("evidence hold" in why for why in defaulted.degraded)
+    filed = ObligationFiled(
+        **said, row_id="eu-aia-73-2", content_sha256="sha256:" + "5" * 64, channel="portal", reference="R-1",
+        receipt_sha256=None, filed_at=fakes.now(), facts_root=0, late=False, partial=True,
+    )  # fmt: skip
+    await desk.write(filed, "filed")
+    assert (await desk.gate(plan, number=2)).gate.act == "automatic", "the authority knows"
+
+
+async def test_duties_that_cannot_be_read_count_as_a_hold(desk: Desk, tmp_path: Path) -> None:
+    plan = await desk.begin()
+    (tmp_path / "profile.yaml").write_text("profile: 7\n")
+    desk.activities._duties = FileDuties(None, tmp_path / "profile.yaml")
+    gated = await desk.gate(plan)
+    assert gated.gate.act == "ask"
+    assert "cannot be read" in gated.gate.because[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio.testing import ActivityEnvironment
@@ -18,13 +18,14 @@ from countermand.ledger.record import Kind
 from countermand.playbook.model import Playbook
 from countermand.playbook.terms import Severity
 from tests import cases
-from tests.fakes import FakeKeys, FakeLedger, FakeTarget
+from tests.fakes import FakeKeys, FakeLedger, FakeTarget, now
+from tests.rules.learning.proposals import adopted
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 DIGEST = "sha256:" + "1" * 64
 
 
-async def asked(ledger: FakeLedger, **policy: object) -> Ask:
+async def asked(ledger: FakeLedger, at: datetime = NOW, **policy: object) -> Ask:
     document = cases.playbook_document()
     document["approvals"]["sev2"] |= policy
     release = cases.release()
@@ -47,7 +48,7 @@ async def asked(ledger: FakeLedger, **policy: object) -> Ask:
         planning.open_ask,
         AskRequest(
             ask_id="inc-1-ask-1", workflow_id="incident/x/approval/1", plan=made.plan, evidence_digest=DIGEST,
-            requester="automation", policy=brief.playbook.approvals[Severity.sev2], brief=brief, opened_at=NOW,
+            requester="automation", policy=brief.playbook.approvals[Severity.sev2], brief=brief, opened_at=at,
             supersedes=None,
         ),
     )  # fmt: skip
@@ -79,3 +80,15 @@ async def test_gov_18_who_raised_a_concern_does_not_decide_alone(people: int, ex
     quorum = {"roles": [{"role": "safety_lead", "min": 1}], "distinct_people": people}
     ask = await asked(ledger, quorum=quorum)
     assert (cases.MARIA in ask.excluded) is excluded
+
+
+async def test_lrn_10_approvers_read_that_nobody_looked_at_the_thresholds_for_too_long() -> None:
+    ledger = FakeLedger()
+    await ledger.append(adopted().entry("playbook/adopted/adopt-1", "worker"))
+    await asked(ledger, now() + timedelta(days=181))
+    (body,) = ledger.bodies(Kind.ask_opened)
+    assert "still run" in AskOpened.model_validate(body).threshold_flags[0]
+    fresh = FakeLedger()
+    await fresh.append(adopted().entry("playbook/adopted/adopt-1", "worker"))
+    await asked(fresh, now() + timedelta(days=179))
+    assert AskOpened.model_validate(fresh.bodies(Kind.ask_opened)[0]).threshold_flags == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,8 +18,12 @@ from countermand.detection.models import Arm
 from countermand.governance.decision import DecisionKind
 from countermand.governance.eligible import Version
 from countermand.ledger.bodies import (
+    ActionOpened,
+    ActionVerified,
     DecisionMade,
+    GroupRun,
     IncidentOpened,
+    InclusiveRun,
     RolloutEnded,
     RolloutOutcome,
     RolloutPlanned,
@@ -164,7 +169,8 @@ async def test_a_target_without_leases_needs_a_person() -> None:
     assert "cannot go back by itself" in (await road.planned("sandbox")).asks[0]
 
 
-async def test_a_cleanup_that_was_not_verified_makes_the_next_sandbox_ask() -> None:
+async def test_a_cleanup_that_was_not_verified_makes_the_next_sandbox_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("activities.rolling._GRACE", timedelta())  # a target that stays wrong is waited for in vain
     road = Road()
     first = await road.plan("sandbox")
     await road.set(first)
@@ -246,7 +252,7 @@ async def test_a_denied_candidate_gets_no_further() -> None:
         subject=cases.MARIA, name="Maria Keller", reason="it leaks", not_before=fakes.now(), not_after=None,
     )  # fmt: skip
     await road.ledger.append(denied.entry("denied", cases.MARIA))
-    assert "it leaks" in (await road.set(plan)).sentence
+    assert "says why" in (await road.set(plan)).sentence
     assert "may not be given to users" in (await road.planned("sandbox", "rollout-2")).impossible
     assert road.target.effects == []
 
@@ -284,6 +290,36 @@ async def test_a_candidate_that_was_in_quarantine_needs_a_sandbox_that_showed_wh
     assert found.incidents == ("inc-1",)
 
 
+async def test_lrn_30_a_candidate_waits_for_the_actions_of_its_review_that_come_before_it_is_released_again() -> None:
+    road = Road()
+    environment, candidate = road.release.environment, road.release.candidate
+    quarantined = VersionQuarantined(
+        digest=candidate.digest, name="x", environment=environment, members={}, fairness=False
+    )
+    ended = RolloutEnded(
+        rollout_id="r-1", kind="sandbox", environment=environment, member="test-bot", candidate_digest=candidate.digest,
+        outcome="done", sentence="shown", restored=True, signals=("hallucinations",),
+    )  # fmt: skip
+    who = {"decision_id": "d", "subject": cases.MARIA, "name": "Maria Keller"}
+    opened = ActionOpened(
+        **who, action_id="act-1", type="prevent", what="compare the judge", owner=cases.JONAS, owner_name="Jonas Weber",
+        due=fakes.now(), verification="attach it", link="", before_re_release=True,
+    )  # fmt: skip
+    verified = ActionVerified(**who, action_id="act-1", result="it was compared", result_sha256=None)
+    proof = RolloutProof(
+        road.ledger, fakes.FakeCatalogue(road.playbook, road.release), road.people, road.keys, fakes.now
+    )
+    for key, body, lacking in (
+        ("q", quarantined, "no sandbox has shown it to be healthy since"),
+        ("e", ended, ""),
+        ("o", opened, "it was in quarantine, and actions that come before a new release are not verified: act-1"),
+        ("v", verified, ""),
+    ):
+        await road.ledger.append(body.entry(key, "worker", incident_id="inc-1", release_id="earlier"))
+        found = await proof.re_release(Version.of(candidate), environment, road.playbook.detection)
+        assert (lacking in found.lacking) if lacking else (found.lacking == ""), key
+
+
 @pytest.mark.parametrize(
     ("fairness", "shown", "lacking"),
     [
@@ -314,6 +350,37 @@ async def test_after_harm_about_fairness_a_sandbox_has_to_show_every_signal_of_f
     proof = RolloutProof(road.ledger, catalogue, road.people, road.keys, fakes.now)
     found = await proof.re_release(Version.of(road.release.candidate), environment, detection)
     assert (lacking in found.lacking) if lacking else (found.lacking == "")
+
+
+async def test_lrn_30_a_ramp_waits_for_the_inclusive_sets_on_exactly_this_version_and_a_sandbox_does_not() -> None:
+    road = Road()
+    limit = {"groups": ["de"], "min_scored": 100, "at_most": "5%"}
+    one = {"name": "dialects", "covers": "dialects", "includes": ["regional wording"], "limit": limit}
+    road.playbook = Playbook.model_validate(document() | {"fairness": {"test_sets": [one]}})
+    earlier = road.release.model_copy(
+        update={"release_id": "earlier", "candidate": cases.bundle("test-bot v5", prompt="sha256:prompt-5")}
+    )
+    await cases.register(road.ledger, earlier)
+    ramp = await road.plan("ramp", "before")
+    await road.says(DecisionKind.start_rollout, ramp, cases.MARIA)
+    body = VersionQuarantined(
+        digest=earlier.candidate.digest, name="x", environment=earlier.environment, members={}, fairness=True
+    )
+    await road.ledger.append(body.entry("q", "worker", incident_id="inc-1", release_id="earlier"))
+
+    def ran(digest: str) -> InclusiveRun:
+        return InclusiveRun(
+            run_id=digest, service=road.release.service, bundle_digest=digest, test_set="dialects",
+            groups=(GroupRun(group="de", scored=200, passed=199),), evidence="report 12", by="ci", name="ci",
+            principal="source",
+        )  # fmt: skip
+
+    await road.ledger.append(ran(road.release.baseline.digest).entry("other", "ci", release_id="earlier"))
+    assert "dialects (missing" in (await road.planned("ramp", "ramp")).impossible
+    assert "dialects (missing" in (await road.set(ramp)).sentence  # it was planned before the rollback
+    assert (await road.planned("sandbox", "sandbox")).plan is not None
+    await road.ledger.append(ran(road.release.candidate.digest).entry("own", "ci", release_id="earlier"))
+    assert (await road.planned("ramp", "again")).plan is not None
 
 
 async def test_a_signal_that_no_sandbox_can_show_is_named() -> None:

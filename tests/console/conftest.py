@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from console import live
 from console.app import create_app
@@ -21,6 +21,8 @@ from countermand.detection.models import WatchVerdict
 from tests.console.world import Story, World, make_template
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+expect.set_options(timeout=30_000)
 
 Moment = Callable[[Story], Awaitable[None]]
 
@@ -157,6 +159,6 @@ def _expected(text: str) -> bool:
 @asynccontextmanager
 async def _context(chromium: Browser, **options: object) -> AsyncIterator[BrowserContext]:
     context = await chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-    context.set_default_timeout(8_000)
+    context.set_default_timeout(30_000)  # only a failing test waits so long
     yield context
     await context.close()

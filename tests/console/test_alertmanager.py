@@ -80,7 +80,8 @@ async def test_a_group_that_grows_sends_the_old_alerts_again_and_only_the_new_on
         await until(shows(door, "firing"), "stored")
         await alertmanager.say(an_alert(pod="b"))
         await until(shows(door, "firing", "firing"), "stored")
-    assert max(len(body["alerts"]) for body in door.bodies) == 2, "the old alert came again with the new one"
+    whole = [body for body in door.bodies if body]  # a sender that gives up early has sent none
+    assert max(len(body["alerts"]) for body in whole) == 2, "the old alert came again with the new one"
 
 
 async def test_two_alertmanagers_with_the_same_alert_store_it_once(door: Door, tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ async def test_two_alertmanagers_with_the_same_alert_store_it_once(door: Door, t
         await other.say(alert)
 
         async def both_sent() -> bool:
-            return len({body["externalURL"] for body in door.bodies}) == 2
+            return len({body["externalURL"] for body in door.bodies if body}) == 2
 
         await until(both_sent, "both sent")
         assert await states(door) == ["firing"]

@@ -44,7 +44,7 @@ class Api:
     def __init__(self, served: Served, token: str) -> None:
         self.served = served
         self.http = httpx.AsyncClient(
-            base_url=served.url, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=10
+            base_url=served.url, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=60
         )
 
     async def problem(self, method: str, path: str, **request: Any) -> tuple[int, str, str]:
@@ -83,7 +83,7 @@ async def source(serve: Serve, client: Clients) -> Api:
 @pytest.fixture
 def signed_in(client: Clients) -> SignedIn:
     async def sign_in(served: Served, subject: str) -> Api:
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
             body = {"subject": subject, "password": PASSWORD}
             answer = await http.post(f"{served.url}/api/v1/login", json=body, timeout=10)
         return client(served, answer.raise_for_status().json()["token"])

@@ -30,7 +30,7 @@ async def served(serve: Serve) -> Served:
 async def call(served: Served) -> AsyncIterator[Call]:
     """`call(subject, key, order, id)`: the answer to an order of that person."""
     async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=10))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=60))
 
         async def order(subject: str, key: str, order: dict[str, Any], name: str = "c-1") -> httpx.Response:
             account = {"subject": subject, "password": PASSWORD}

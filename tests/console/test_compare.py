@@ -54,7 +54,7 @@ async def call(served: Served) -> AsyncIterator[Call]:
     """`call(method, path, body)`: the answer to a request of Lena, or of `who`."""
     tokens: dict[str, str] = {}
     async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=30))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=60))
 
         async def request(method: str, path: str, body: Any = None, who: str = cases.LENA) -> httpx.Response:
             if who not in tokens:

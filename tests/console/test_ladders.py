@@ -16,7 +16,7 @@ Serve = Callable[..., Awaitable[Served]]
 
 async def readiness(served: Served) -> tuple[int, dict[str, Any]]:
     """(status, the check of the ladders) as `/readyz` answers."""
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         answer = await http.get(f"{served.url}/readyz")
     body = answer.json()
     assert body["ready"] is True, body

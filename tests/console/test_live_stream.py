@@ -47,7 +47,7 @@ async def listening(
 ) -> AsyncIterator[tuple[httpx.Response, Stream]]:
     token = await served.world.deps.accounts.start_session(cases.MARIA)
     async with (
-        httpx.AsyncClient(base_url=served.url, cookies={COOKIE: token}) as http,
+        httpx.AsyncClient(base_url=served.url, cookies={COOKIE: token}, timeout=60) as http,
         http.stream("GET", f"/events?{query}", headers=headers) as response,
     ):
         yield response, Stream(response.aiter_lines())
@@ -133,9 +133,9 @@ async def test_the_command_line_listens_with_its_token(serve: Serve) -> None:
     issued = await served.world.deps.accounts.issue_person_token(cases.MARIA)
     bearer = {"authorization": f"Bearer {issued.token}"}
     async with (
-        httpx.AsyncClient(base_url=served.url, headers=bearer) as http,
+        httpx.AsyncClient(base_url=served.url, headers=bearer, timeout=60) as http,
         http.stream("GET", "/api/v1/events?after=0") as response,
     ):
         assert (await Stream(response.aiter_lines()).next())["event"] == "changed"
-    async with httpx.AsyncClient(base_url=served.url) as http:
+    async with httpx.AsyncClient(base_url=served.url, timeout=60) as http:
         assert (await http.get("/api/v1/events")).status_code == 401

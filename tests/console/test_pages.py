@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 
 from playwright.async_api import expect
 
@@ -136,7 +137,7 @@ async def test_the_whole_ledger_is_verified_at_a_click(serve: Serve, sign_in: Si
     maria = await sign_in(served, cases.MARIA)
     await maria.open("/ledger")
     await maria.page.get_by_role("link", name="Verify the whole chain").click()
-    await expect(maria.page.get_by_role("heading", level=1)).to_have_text("The chain holds")
+    await expect(maria.page.get_by_role("heading", level=1)).to_have_text("Internally consistent")
     count = await served.world.deps.ledger.head() + 1
     await expect(maria.page.locator(".head")).to_contain_text(f"{count} records, no gap")
 
@@ -181,3 +182,26 @@ async def test_the_overview_lists_reviews_until_they_are_signed(serve: Serve, si
     await maria.page.get_by_role("button", name="Sign the review").click()
     await maria.open("/")
     await expect(maria.page.get_by_role("heading", level=1)).to_have_text("All calm. Nothing waits for you.")
+
+
+async def test_lrn_3_people_write_a_part_and_open_an_action_on_the_page_of_the_review(
+    serve: Serve, sign_in: SignIn
+) -> None:
+    served = await serve(Story.reverted)
+    maria = await sign_in(served, cases.MARIA)
+    await maria.open(f"/reviews/{INCIDENT}")
+    parts = maria.page.locator("#parts")
+    await parts.get_by_text("What happened").click()
+    await parts.get_by_label("Tell it in order").fill("It should have been seen by the judge on the first day.")
+    await parts.locator("details[open]").get_by_role("button", name="Save").click()
+    await parts.get_by_text("What happened").click()
+    await expect(parts.locator("[data-remark=counterfactual]")).to_contain_text("Say what was done instead")
+    actions = maria.page.locator("#actions")
+    await actions.get_by_text("Open an action").first.click()
+    await actions.get_by_label("What has to be done").fill("Compare the judge with people every week")
+    await actions.get_by_label("Due").fill(f"{datetime.now(UTC) + timedelta(days=300):%Y-%m-%d}")
+    await actions.get_by_label("How it is checked").fill("Attach the comparison of 200 samples")
+    await actions.get_by_role("button", name="Open the action").click()
+    await expect(actions.locator("summary").first).to_contain_text("Compare the judge with people every week")
+    await maria.open("/reviews")
+    await expect(maria.page.locator("table")).to_contain_text("Compare the judge with people every week")

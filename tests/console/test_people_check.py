@@ -21,10 +21,10 @@ NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
 async def people(served: Served) -> dict[str, Any]:
     """What `/readyz` says about people; the console itself stays ready or not for other reasons."""
-    async with httpx.AsyncClient(base_url=served.url) as http:
+    async with httpx.AsyncClient(base_url=served.url, timeout=60) as http:
         said = (await http.get("/readyz")).json()
     (check,) = [one for one in said["checks"] if one["name"] == "people"]
-    assert said["ready"] == all(one["ok"] for one in said["checks"] if one["name"] not in ("people", "ladders"))
+    assert said["ready"] is True, "shown beside; no reason to take the console away from people"
     return dict(check)
 
 

@@ -141,7 +141,7 @@ async def served(serve: Serve, provider: ProviderServer, tmp_path: Path) -> Serv
 
 @pytest.fixture
 async def browser(served: Served) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=served.url) as http:
+    async with httpx.AsyncClient(base_url=served.url, timeout=60) as http:
         yield http
 
 
@@ -276,7 +276,7 @@ async def test_no_password_opens_the_account_of_somebody_whom_the_provider_signe
 
 async def test_without_a_provider_its_addresses_do_not_exist(serve: Serve) -> None:
     running = await serve()
-    async with httpx.AsyncClient(base_url=running.url) as http:
+    async with httpx.AsyncClient(base_url=running.url, timeout=60) as http:
         assert (await http.get("/sign-in/provider")).status_code == 404
         assert (await http.get(RETURN)).status_code == 404
         assert "Sign in with" not in (await http.get("/sign-in")).text

@@ -92,7 +92,7 @@ async def served(serve: Callable[..., Awaitable[Served]]) -> Served:
 
 
 async def call(served: Served, who: str, method: str, path: str, body: Any = None) -> httpx.Response:
-    async with httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=20) as http:
+    async with httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=60) as http:
         session = await http.post("/api/v1/login", json={"subject": who, "password": PASSWORD})
         headers = {"Authorization": f"Bearer {session.raise_for_status().json()['token']}"}
         return await http.request(method, f"/api/v1/releases/{RELEASE}{path}", json=body, headers=headers)
@@ -188,7 +188,7 @@ async def offered(view: RolloutView | None, who: str, **release: str) -> list[Ro
 async def test_what_can_be_begun_is_said_with_its_shares_and_what_happens_otherwise() -> None:
     sandbox, ramp = await offered(None, cases.LENA)
     assert (sandbox.kind, ramp.kind) == ("begin_sandbox", "begin_ramp")
-    assert "1 % of users for 20 s" in sandbox.does[0]
+    assert "1 % of users for 2 minutes" in sandbox.does[0]
     assert "5 % and 50 % of users" in ramp.does[0]
     assert {sandbox.otherwise, ramp.otherwise} == {"If nobody does this, nothing changes."}
     assert {form.off for form in (sandbox, ramp)} == {""}

@@ -26,7 +26,7 @@ async def served(serve: Callable[..., Awaitable[Served]]) -> Served:
 async def api(served: Served) -> AsyncIterator[httpx.AsyncClient]:
     issued = await served.world.deps.accounts.issue_person_token(cases.MARIA)
     headers = {"Authorization": f"Bearer {issued.token}"}
-    async with httpx.AsyncClient(base_url=served.url, headers=headers, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=served.url, headers=headers, trust_env=False, timeout=60) as client:
         yield client
 
 
@@ -75,5 +75,5 @@ async def test_an_unknown_release_and_a_time_without_zone_are_refused(api: httpx
 
 
 async def test_nobody_reads_them_unseen(served: Served) -> None:
-    async with httpx.AsyncClient(base_url=served.url, trust_env=False) as stranger:
+    async with httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=60) as stranger:
         assert (await stranger.get(PATH)).status_code == 401

@@ -214,7 +214,7 @@ async def test_a_new_key_needs_a_fresh_sign_in(serve: Serve, sign_in: SignIn) ->
     served.world.deps.accounts._clock = lambda: clock() + FRESH
     await maria.open(f"/account/keys?next={ASK}")
     await expect(maria.page.get_by_role("button", name="Register this key")).to_have_count(0)
-    async with httpx.AsyncClient(base_url=served.url, cookies=await cookies(maria)) as http:
+    async with httpx.AsyncClient(base_url=served.url, cookies=await cookies(maria), timeout=60) as http:
         form = {"csrf": csrf_of(http.cookies[COOKIE])}
         answer = await http.post("/account/keys/options", data=form)
         assert (answer.status_code, answer.json()["code"]) == (403, "key_refused")
@@ -257,7 +257,7 @@ async def test_a_confirmation_counts_for_nothing_else(serve: Serve, sign_in: Sig
     if abuse == "expired":
         now = BASE + timedelta(seconds=30) + LIFE
         served.world.deps.gate._step_ups._clock = lambda: now  # type: ignore[attr-defined]
-    async with httpx.AsyncClient(base_url=served.url, cookies=await cookies(maria)) as http:
+    async with httpx.AsyncClient(base_url=served.url, cookies=await cookies(maria), timeout=60) as http:
         form |= {"csrf": csrf_of(http.cookies[COOKIE]), "step_up": step_up}
         answer = await http.post(f"{ASK}/decision", data=form)
     assert answer.status_code == 403
@@ -283,10 +283,10 @@ async def test_the_script_sends_nothing_without_the_form_token(serve: Serve, sig
     served = await begin(serve)
     maria = await sign_in(served, cases.MARIA)
     await register(maria)
-    async with httpx.AsyncClient(base_url=served.url, cookies=await cookies(maria)) as http:
+    async with httpx.AsyncClient(base_url=served.url, cookies=await cookies(maria), timeout=60) as http:
         for path in ("/step-up", "/step-up/x", "/account/keys", "/account/keys/options", "/account/keys/x/revoke"):
             assert (await http.post(path, data={"digest": "x"})).status_code == 403
-    async with httpx.AsyncClient(base_url=served.url) as http:
+    async with httpx.AsyncClient(base_url=served.url, timeout=60) as http:
         assert (await http.post("/step-up", data={"digest": "x"})).status_code == 303
         assert (await http.get("/account/keys")).headers["location"] == "/sign-in?next=/account/keys"
 
@@ -294,7 +294,7 @@ async def test_the_script_sends_nothing_without_the_form_token(serve: Serve, sig
 async def test_what_the_key_is_asked_says_who_where_and_how(serve: Serve, sign_in: SignIn) -> None:
     served = await begin(serve)
     maria = await sign_in(served, cases.MARIA)
-    async with httpx.AsyncClient(base_url=served.url, cookies=await cookies(maria)) as http:
+    async with httpx.AsyncClient(base_url=served.url, cookies=await cookies(maria), timeout=60) as http:
         answer = await http.post("/account/keys/options", data={"csrf": csrf_of(http.cookies[COOKIE])})
     options = json.loads(answer.text)["options"]
     assert options["rp"]["id"] == "localhost"

@@ -13,18 +13,24 @@ from activities.ports import ReleaseStatus
 from console import summaries
 from console.guards import WORDS
 from console.headline import headline, stage_rows
+from console.ledger_heads import HeadWord
 from console.render import ENVIRONMENT, relative
 from console.states import MARKS
 from console.summaries import summary
 from console.watched import watched
+from countermand.cadence.state import Happened
+from countermand.cadence.state import Word as DutyWord
 from countermand.detection.health import Certificate
 from countermand.detection.models import VerdictWord
 from countermand.governance.approval import ApprovalStatus
 from countermand.governance.eligible import Eligibility
 from countermand.ledger import bodies as b
 from countermand.messages.incident import IncidentView, incident
+from countermand.obligations.clocks import ClockState
 from countermand.plan.readiness import Readiness
 from countermand.playbook.load import parse
+from countermand.review.actions import ActionState
+from countermand.rollout.inclusive import Word as SetWord
 from countermand.rollout.view import StepState
 from tests.console.world import BASE, INCIDENT, Story, World, playbook_bytes, release
 
@@ -39,7 +45,7 @@ def literals(body: type[b.Body], name: str) -> set[str]:
 
 def test_every_state_word_is_one_of_the_product_and_every_one_has_a_mark() -> None:
     stages = {"waiting", "setting"} | literals(b.StageState, "state")
-    of_pages = {"opened", "over", "closed"}
+    of_pages = {"opened", "over", "closed", "unattended"}
     words = (
         {word.value for word in VerdictWord}
         | {status.value for status in ApprovalStatus}
@@ -47,7 +53,9 @@ def test_every_state_word_is_one_of_the_product_and_every_one_has_a_mark() -> No
         | literals(b.IncidentClosed, "outcome")
         | literals(b.AskVote, "vote")
         | literals(b.CheckDone, "word")
+        | set(get_args(SetWord))
         | literals(b.ReviewClosed, "outcome")
+        | literals(ActionState, "state")
         | literals(b.ConsentClosed, "status")
         | {"in_force", "lapsed", "revoked"}  # standing authorisations
         | literals(Certificate, "word")
@@ -56,7 +64,14 @@ def test_every_state_word_is_one_of_the_product_and_every_one_has_a_mark() -> No
         | {"breach", *WORDS.values()}  # guards
         | literals(b.RolloutEnded, "outcome")
         | set(get_args(StepState))
+        | literals(b.ThresholdPhase, "phase")
+        | literals(b.ThresholdEnded, "outcome")
+        | literals(b.ThresholdCompared, "word")
         | {"running"}  # a rollout under way
+        | {state.value for state in ClockState}
+        | literals(b.ObligationDecided, "reportable")
+        | {*get_args(DutyWord), *get_args(Happened.model_fields["what"].annotation)}  # duties
+        | {"not_covered", *get_args(HeadWord)}  # the ledger's head
         | stages
         | of_pages
     )

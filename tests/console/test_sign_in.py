@@ -66,7 +66,7 @@ async def test_get_and_head_change_nothing(serve: Serve) -> None:
 
 async def test_pages_need_a_session_and_lead_back_after_signing_in(serve: Serve) -> None:
     served = await serve(Story.asked)
-    async with httpx.AsyncClient(base_url=served.url) as http:
+    async with httpx.AsyncClient(base_url=served.url, timeout=60) as http:
         for path in ("/", ASK, f"/incidents/{INCIDENT}", "/ledger", "/ledger/verify", "/events"):
             answer = await http.get(path)
             assert (answer.status_code, answer.headers["location"]) == (303, f"/sign-in?next={path}")
@@ -84,7 +84,7 @@ async def test_a_link_from_another_site_arrives_signed_in(serve: Serve, sign_in:
 
 async def test_a_wrong_password_says_nothing_about_the_account_and_keeps_the_name(serve: Serve) -> None:
     served = await serve()
-    async with httpx.AsyncClient(base_url=served.url) as http:
+    async with httpx.AsyncClient(base_url=served.url, timeout=60) as http:
         wrong = await http.post("/sign-in", data={"subject": "maria", "password": "nothing like it"})
         nobody = await http.post("/sign-in", data={"subject": "nobody", "password": "nothing like it"})
     assert (wrong.status_code, nobody.status_code) == (401, 401)
@@ -94,7 +94,7 @@ async def test_a_wrong_password_says_nothing_about_the_account_and_keeps_the_nam
 
 async def test_sign_in_goes_to_local_pages_only_and_sign_out_ends_the_session(serve: Serve) -> None:
     served = await serve()
-    async with httpx.AsyncClient(base_url=served.url) as http:
+    async with httpx.AsyncClient(base_url=served.url, timeout=60) as http:
         form = {"subject": "maria", "password": PASSWORD, "next": "//evil.example/"}
         answer = await http.post("/sign-in", data=form)
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
@@ -132,7 +132,7 @@ async def test_a_blocked_account_is_told_to_wait_even_with_the_right_password(se
     served.server.config.app.state.attempts = attempts
     for _ in range(FAILURES):
         attempts.failed(f"{cases.MARIA}@127.0.0.1", served.world.deps.clock())
-    async with httpx.AsyncClient(base_url=served.url) as http:
+    async with httpx.AsyncClient(base_url=served.url, timeout=60) as http:
         answer = await http.post("/sign-in", data={"subject": "maria", "password": PASSWORD})
     assert answer.status_code == 429
     assert "wait five minutes" in answer.text

@@ -52,7 +52,7 @@ async def call(served: Served) -> AsyncIterator[Call]:
     """`call(subject, method, path, body)`: the answer to a request of that person."""
     tokens: dict[str, str] = {}
     async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=10))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=60))
 
         async def request(subject: str, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
             if subject not in tokens:

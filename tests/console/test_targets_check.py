@@ -13,7 +13,7 @@ from tests.console.world import Story
 
 async def targets(served: Served, written: str) -> list[dict[str, Any]]:
     served.world.deps.settings.targets.write_text(written)
-    async with httpx.AsyncClient(base_url=served.url) as http:
+    async with httpx.AsyncClient(base_url=served.url, timeout=60) as http:
         said = (await http.get("/readyz")).json()
     return [one for one in said["checks"] if one["name"].startswith("target")]
 

@@ -147,7 +147,7 @@ async def sender(serve: Serve, tmp_path: Path) -> AsyncIterator[Sender]:
             },
         ],
     }
-    async with httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=20) as http:
+    async with httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=60) as http:
         found = Sender(served, http, token.token, person.token)
         found.change(
             sources={

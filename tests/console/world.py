@@ -14,13 +14,17 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
+from activities.adopting import Adoptions
+from activities.keeping import KeepingActivities, KeepRequest
 from activities.ports import Message
+from activities.review_keeping import KeepReview, ReviewKeepingActivities
 from activities.signal_ports import Batch, LabelledOutput
 from activities.watching import evaluation_of
 from adapters.accounts import Accounts
 from adapters.alerts import SqlAlerts
 from adapters.catalogue import SqlCatalogue
 from adapters.database import Database
+from adapters.erasure import SqlErasure
 from adapters.ledger import SqlLedger
 from adapters.migrate import upgrade
 from adapters.outbox import Outbox
@@ -41,6 +45,7 @@ from countermand.detection.models import Arm, VerdictWord, WatchVerdict
 from countermand.governance import approval as rules
 from countermand.governance.approval import ApprovalState, Ask
 from countermand.governance.decision import Decision, DecisionKind, Refusal, Refused, SignatureClass
+from countermand.learning.proposal import Proposal
 from countermand.ledger import bodies as b
 from countermand.messages.facts import facts
 from countermand.messages.incident import incident
@@ -48,11 +53,15 @@ from countermand.messages.review import review_facts
 from countermand.plan.build import Found, build_plan
 from countermand.plan.model import Plan, Release
 from countermand.plan.target import Preflight, Split, TargetState
-from countermand.playbook.model import Step
+from countermand.playbook.model import Quorum, Step
 from tests import cases
 from tests.console.consenting import Consenting
 from tests.console.starting import Starting
-from tests.fakes import FakeKeys, FakePeople, FakeTarget
+from tests.console.thresholding import Thresholding
+from tests.fakes import FakeAdoptionKey, FakeDuties, FakeKeys, FakePeople, FakeTarget
+from tests.payloads import codec
+from tests.vaults import vault
+from workflows.cadence_run import CadenceInput
 from workflows.consent import ConsentInput
 from workflows.decisions import Answer
 from workflows.incident_steps import Case
@@ -180,14 +189,23 @@ class FakeWorkflows:
     commands: list[Decision] = field(default_factory=list)
     corrections: list[str] = field(default_factory=list)
     renewed: list[str] = field(default_factory=list)
+    polling: list[str] = field(default_factory=list)
     rollouts: list[RolloutInput] = field(default_factory=list)
+    retention_runs: list[str] = field(default_factory=list)
+    duties_begun: list[CadenceInput] = field(default_factory=list)
     scheduled: timedelta | None = None
     dark: bool = False
+    duties: FakeDuties = field(default_factory=FakeDuties)
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         self.consents = Consenting(self.story.ledger, self.story.clock)
         self.starting = Starting(self.story.ledger, self.story.people, self.story.clock)
+        story = self.story
+        self.thresholds = Thresholding(story.ledger, story.catalogue, story.people, story.clock)
+
+    async def start_duty(self, request: CadenceInput, word: str) -> None:
+        self.duties_begun.append(request)
 
     async def start_watch(self, watch: WatchInput) -> None:
         raise AssertionError("no page starts a watch")
@@ -207,6 +225,18 @@ class FakeWorkflows:
             raise OutcomeUnknown("the service does not answer")
         await self.consents.start(asked)
 
+    async def start_releasing(self, asked: ConsentInput) -> None:
+        await self.start_allowing(asked)
+
+    async def run_retention(self, approver: str) -> None:
+        self.retention_runs.append(approver)
+
+    async def start_adopting(self, asked: ConsentInput) -> None:
+        await self.consents.start(asked)
+
+    async def start_threshold(self, proposal: Proposal) -> None:
+        await self.thresholds.start(proposal)
+
     async def start_rollout(self, release: Release, rollout: RolloutInput) -> Answer:
         self.rollouts.append(rollout)
         return Answer(status="waiting", sentence="A person has to start it.")
@@ -224,6 +254,9 @@ class FakeWorkflows:
     async def next_sandbox(self, release: Release) -> datetime | None:
         return BASE + self.scheduled if self.scheduled and not self.dark else None
 
+    async def workers(self) -> list[str]:
+        return self.polling
+
     async def ready(self) -> bool:
         return not self.dark
 
@@ -231,6 +264,17 @@ class FakeWorkflows:
         if self.dark:
             raise OutcomeUnknown("no worker answered in time")
         return await self.starting.declare(decision, case)
+
+    async def keep_obligation(self, decision: Decision, release_id: str) -> Answer:
+        if self.dark:
+            raise OutcomeUnknown("no worker answered in time")
+        keeping = KeepingActivities(
+            self.story.ledger, self.duties, self.story.people, FakeKeys(), self.story.outbox, "", self.story.clock
+        )
+        request = KeepRequest(
+            incident_id=decision.incident_id, release_id=release_id, decision=decision, now=self.story.clock()
+        )
+        return Answer(status="recorded", sentence=(await keeping.keep_obligation(request)).sentence)
 
     async def show_again(self, approval: str) -> None:
         self.renewed.append(approval)
@@ -242,13 +286,23 @@ class FakeWorkflows:
             return await self.starting.join(decision)
         if decision.kind is DecisionKind.break_glass:
             return await self.starting.break_glass(decision)
+        if "proposal" in decision.terms:
+            return await self.thresholds.decide(decision)
         if decision.addressed_to in self.consents.open:
             return await self.consents.decide(decision)
         if decision.kind in VOTES:
             async with self.one_at_a_time:  # as a workflow handles its Updates
                 return await self.story.vote(decision)
-        if decision.kind is DecisionKind.sign_review:
-            return Answer(status="pending", sentence="signed")
+        if decision.kind in (DecisionKind.sign_review, DecisionKind.keep_review):
+            keeping = ReviewKeepingActivities(
+                self.story.ledger, self.story.people, FakeKeys(), self.story.outbox, "http://console"
+            )
+            kept = await keeping.keep_review(
+                KeepReview(
+                    incident_id=decision.incident_id, release_id=RELEASE, decision=decision, now=self.story.clock()
+                )
+            )
+            return Answer(status=kept.status, sentence=kept.sentence, have=kept.have, need=kept.need)
         if len(decision.reason) < rules.MIN_REASON:
             raise Refused(Refusal.reason_too_short, f"the reason {decision.reason!r} is too short.", "Say why.")
         self.commands.append(decision)
@@ -262,7 +316,7 @@ class Story:
 
     def __init__(self, db: Database, clock: Clock, verdict: WatchVerdict, keys: FakeKeys) -> None:
         self.clock = clock
-        self.ledger = SqlLedger(db, clock)
+        self.ledger = SqlLedger(db, clock, vault=vault(db))
         self.catalogue = SqlCatalogue(db)
         self.outbox = Outbox(db, None, clock)
         self.people = FakePeople(cases.governance())
@@ -583,6 +637,7 @@ class Story:
                 draft_sha256=draft,
                 owner="release_owner",
                 due=BASE + timedelta(days=5),
+                sign_off=Quorum.model_validate({"roles": [{"role": "safety_lead", "min": 1}], "distinct_people": 2}),
             )
         )
 
@@ -695,15 +750,17 @@ class World:
         if moment is not None:
             await moment(story)
         clock.run()
-        shown, workflows = ShownViews(db), FakeWorkflows(story)
+        shown, workflows = ShownViews(db, story.ledger), FakeWorkflows(story)
         step_ups = SqlStepUps(db, clock)
-        gate = Gate(story.ledger, story.people, shown, keys, workflows, clock, step_ups)
+        duties = workflows.duties
+        gate = Gate(story.ledger, story.people, shown, keys, workflows, clock, step_ups, duties)
         url = f"http://127.0.0.1:{port}"
         settings = Settings.from_environment({"COUNTERMAND_DATA": str(path.parent), "COUNTERMAND_CONSOLE_URL": url})
         deps = Console(
             settings=settings,
             database=db,
             ledger=story.ledger,
+            erasure=SqlErasure(db, story.ledger, vault(db), story.clock),
             catalogue=story.catalogue,
             signals=SqlSignals(db),
             sources={},
@@ -718,6 +775,9 @@ class World:
             gate=gate,
             workflows=workflows,
             renderer=renderer(),
+            codec=codec(),
+            duties=duties,
+            adoptions=Adoptions(story.ledger, story.catalogue, FakeAdoptionKey()),
             clock=clock,
         )
         return cls(deps, story, workflows, step_ups)

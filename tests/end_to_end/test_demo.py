@@ -13,6 +13,7 @@ from tests.end_to_end.stack import processes_of
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.xdist_group("the usual ports")
 @pytest.mark.timeout(300)
 async def test_the_unattended_demo_rolls_back_a_bad_release_proves_it_and_leaves_no_process(tmp_path: Path) -> None:
     data = tmp_path / "demo"

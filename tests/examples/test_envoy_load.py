@@ -28,7 +28,7 @@ RATE = 50.0
 
 @asynccontextmanager
 async def serving(app: web.Application) -> AsyncIterator[str]:
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
@@ -74,7 +74,7 @@ class Users:
 
 @pytest.fixture
 async def users(tmp_path: Path) -> AsyncIterator[Users]:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         yield Users(tmp_path, client)
 
 

@@ -20,15 +20,16 @@ from temporalio.testing import WorkflowEnvironment
 
 from tests import cases
 from tests import rollouts as roads
+from tests.payloads import Plain
 from tests.replay.orders import kinds, steps
-from tests.replay.situations import beside, doubts, reverts, rollouts
+from tests.replay.situations import beside, doubts, duties, fairness, learning, reverts, rollouts
 from tests.workflows.conftest import World, start_environment
 from tests.workflows.test_release_rollout import Road
 
 HISTORIES = Path(__file__).parent / "histories"
 
-#: They run beside every incident and mostly do the same.
-COMPANIONS = ("AskCards", "GuardWatch", "Messages", "Review")
+#: They run beside others and mostly do the same.
+COMPANIONS = ("AdoptPlaybook", "AskCards", "Consent", "GuardWatch", "Messages", "Obligations", "Review")
 #: Seconds; a situation that takes longer hangs.
 LONGEST = 120
 
@@ -39,8 +40,9 @@ async def record(env: WorkflowEnvironment) -> None:
     """Play every situation and keep the histories of the workflows that took part; those from before are deleted."""
     shutil.rmtree(HISTORIES, ignore_errors=True)
     known: set[frozenset[str]] = set()
-    for story in (*reverts.SITUATIONS, *doubts.SITUATIONS, *beside.SITUATIONS):
-        await _play(story, World(env, cases.playbook()), known)
+    for room in (reverts, doubts, fairness, beside, duties, learning):
+        for story in room.SITUATIONS:
+            await _play(story, World(env, cases.playbook()), known)
     for ride in rollouts.SITUATIONS:
         await _play(ride, Road(env, roads.playbook()), known)
 
@@ -85,7 +87,7 @@ def _lean(recorded: dict[str, Any]) -> str:
 
 
 async def main() -> None:
-    async with start_environment() as env:
+    async with start_environment(Plain()) as env:
         await record(env)
 
 

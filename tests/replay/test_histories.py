@@ -14,8 +14,9 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
 from runtime import WORKFLOWS, plugin
+from tests.payloads import codec
 from tests.replay.orders import steps, workflow_of
-from tests.replay.situations import beside, doubts, reverts, rollouts
+from tests.replay.situations import beside, doubts, duties, fairness, learning, reverts, rollouts
 
 FOLDER = Path(__file__).parent / "histories"
 HISTORIES = sorted(FOLDER.glob("*/*.json"))
@@ -54,7 +55,7 @@ STEPS = first_of_each_step()
 
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 async def test_history_replays(path: Path) -> None:
-    await replay(load(path), plugins=[plugin()])
+    await replay(load(path), plugins=[plugin(codec())])
 
 
 @pytest.mark.parametrize("step", STEPS, ids="-".join)
@@ -84,7 +85,8 @@ async def test_the_replayer_goes_red_when_two_steps_change_places(workflow: str)
 
 def test_every_workflow_and_every_situation_is_in_the_corpus() -> None:
     assert {workflow for workflow, _ in STEPS} == set(BY_NAME)
-    told = {situation.__name__ for room in (reverts, doubts, beside, rollouts) for situation in room.SITUATIONS}
+    rooms = (reverts, doubts, fairness, beside, duties, learning, rollouts)
+    told = {situation.__name__ for room in rooms for situation in room.SITUATIONS}
     assert {path.parent.name for path in HISTORIES} == told
 
 

@@ -51,3 +51,21 @@ def test_instants_have_one_form_and_naive_ones_are_refused() -> None:
     assert parse_instant(instant(there)) == there
     with pytest.raises(NotCanonical, match="time zone"):
         instant(datetime(2026, 1, 1))  # noqa: DTZ001  # naive on purpose
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-03-29T01:30:00Z",
+        "2026-03-29T01:30:00.000000",
+        "2026-03-29T01:30:00.000000+00:00",
+        "2026-03-29 01:30:00.000000Z",
+        "2026-02-30T01:30:00.000000Z",
+        "٢٠٢٦-03-29T01:30:00.000000Z",
+        "2026-03-29T01:30:00.000000Z\n",
+        "",
+    ],
+)
+def test_no_other_form_is_an_instant(text: str) -> None:
+    with pytest.raises(ValueError, match=r"instant|day is out of range"):
+        parse_instant(text)

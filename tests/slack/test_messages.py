@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from activities.fence import PRODUCTION
 from activities.ports import Message
 from adapters.channel_attempts import MessageAttempts
 from adapters.channel_route import RoutedChannel
@@ -72,6 +73,7 @@ def sender(bench: Bench) -> SlackSender:
 def routed(bench: Bench, mail: Mail) -> RoutedChannel:
     db = bench.world.deps.database
     return RoutedChannel(
+        PRODUCTION,
         Outbox(db),
         MessageAttempts(db),
         {"slack": sender(bench), "email": mail},

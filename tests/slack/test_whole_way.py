@@ -19,6 +19,8 @@ import uvicorn
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
 
+from activities.adopting import Adoptions
+from activities.fence import PRODUCTION
 from adapters.accounts import Accounts
 from adapters.alerts import SqlAlerts
 from adapters.catalogue import SqlCatalogue
@@ -27,6 +29,7 @@ from adapters.channel_route import RoutedChannel
 from adapters.channel_settings import SmtpSettings
 from adapters.channel_smtp import SmtpSender
 from adapters.database import Database, utc_now
+from adapters.erasure import SqlErasure
 from adapters.ledger import SqlLedger
 from adapters.migrate import upgrade
 from adapters.outbox import Outbox
@@ -53,9 +56,12 @@ from countermand.playbook.model import Audience
 from tests import cases
 from tests.adapters.channels.servers import MailServer
 from tests.console.world import renderer
+from tests.fakes import FakeAdoptionKey, FakeDuties
+from tests.payloads import codec
 from tests.slack.human import SECRET, Human, buttons, words
 from tests.slack.proxy import Proxy
 from tests.slack.workspace import BOT_TOKEN, TEAM, Workspace
+from tests.vaults import vault
 from tests.waiting import until
 from tests.workflows.conftest import World, environment
 
@@ -127,7 +133,7 @@ async def whole(
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     console_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    world.ledger = SqlLedger(database)  # type: ignore[assignment]  # the real store instead of the fake one
+    world.ledger = SqlLedger(database, vault=vault(database))  # type: ignore[assignment]  # the real store instead of the fake one
     web = SlackWeb(BOT_TOKEN, proxy.url, timeout=6, pace=0)
     world.cards = SlackCards(database, web, settings, world.people, console_url, utc_now, look_back=0.3)  # type: ignore[assignment]
     links = SlackLinks(database, utc_now)
@@ -153,7 +159,7 @@ async def whole(
             )
         )
         routes = {Audience.approver: ("mail",)}
-        world.channel = RoutedChannel(Outbox(database), MessageAttempts(database), {"mail": sender}, routes)  # type: ignore[assignment]
+        world.channel = RoutedChannel(PRODUCTION, Outbox(database), MessageAttempts(database), {"mail": sender}, routes)  # type: ignore[assignment]
         yield Whole(world, workspace, proxy, channel, console_url, http, mail)
     for listening in server.servers:
         listening.close()
@@ -176,12 +182,16 @@ def _settings(folder: Path, proxy: Proxy, channel: str) -> SlackSettings:
 
 
 def _console(database: Database, world: World, url: str, folder: Path) -> Console:
-    shown, workflows = ShownViews(database), TemporalWorkflows(world.env.client)
+    shown, workflows = (
+        ShownViews(database, SqlLedger(database, vault=vault(database))),
+        TemporalWorkflows(world.env.client),
+    )
     step_ups = SqlStepUps(database)
     return Console(
         settings=Settings.from_environment({"COUNTERMAND_DATA": str(folder), "COUNTERMAND_CONSOLE_URL": url}),
         database=database,
         ledger=world.ledger,
+        erasure=SqlErasure(database, SqlLedger(database, vault=vault(database)), vault(database)),
         catalogue=SqlCatalogue(database),
         signals=SqlSignals(database),
         sources={},
@@ -193,9 +203,12 @@ def _console(database: Database, world: World, url: str, folder: Path) -> Consol
         shown=shown,
         keys=world.keys,
         security_keys=SecurityKeys(database, step_ups, None),
-        gate=Gate(world.ledger, world.people, shown, world.keys, workflows, utc_now, step_ups),
+        gate=Gate(world.ledger, world.people, shown, world.keys, workflows, utc_now, step_ups, FakeDuties()),
         workflows=workflows,
         renderer=renderer(),
+        codec=codec(),
+        duties=FakeDuties(),
+        adoptions=Adoptions(world.ledger, SqlCatalogue(database), FakeAdoptionKey()),
         clock=utc_now,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 from temporalio.client import WorkflowHandle
+from temporalio.converter import PayloadCodec
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 from temporalio.worker import Worker
 
+from activities.adopting import AdoptingActivities
 from activities.briefing import BriefingActivities
 from activities.checking import CheckingActivities
 from activities.communicating import CommunicatingActivities
@@ -25,10 +27,13 @@ from activities.emergencies import EmergencyActivities
 from activities.freezing import FreezingActivities
 from activities.gating import GatingActivities
 from activities.guarding import GuardingActivities
+from activities.investigating import InvestigatingActivities
+from activities.keeping import KeepingActivities
 from activities.marking import MarkingActivities
 from activities.planning import PlanningActivities
 from activities.readying import ReadyingActivities
 from activities.recording import RecordingActivities
+from activities.review_keeping import ReviewKeepingActivities
 from activities.reviewing import ReviewingActivities
 from activities.sealing import Sealer
 from activities.showing import ShowingActivities
@@ -40,12 +45,14 @@ from console.decide import VOTES
 from countermand import ids
 from countermand.detection.models import Arm
 from countermand.governance.decision import Actor, Decision, DecisionKind
-from countermand.ledger.bodies import DecisionMade, VerdictChanged
+from countermand.ledger.bodies import DecisionMade, ReviewDrafted, VerdictChanged
 from countermand.ledger.record import Kind
 from countermand.messages.incident import IncidentView, incident
 from countermand.playbook.model import Playbook, Severity
+from countermand.review.parts import Part
 from runtime import WORKFLOWS, plugin
-from tests import cases, fakes
+from tests import cases, fakes, reviewing
+from tests.payloads import codec
 from tests.verdicts import triggered
 from tests.waiting import until
 from workflows.decisions import UPDATE, Answer
@@ -56,13 +63,16 @@ from workflows.visibility import ALL
 
 
 @asynccontextmanager
-async def start_environment() -> AsyncIterator[WorkflowEnvironment]:
-    """The real server from this environment's own binary; clocks of single workflows can be moved forward."""
+async def start_environment(
+    through: PayloadCodec | None = None, *, more: tuple[str, ...] = ()
+) -> AsyncIterator[WorkflowEnvironment]:
+    """The real server from this environment's own binary; clocks of single workflows can be moved forward. Payloads
+    are encrypted unless they go `through` another codec."""
     temporal = shutil.which("temporal", path=str(Path(sys.executable).parent)) or shutil.which("temporal")
     async with await WorkflowEnvironment.start_time_skipping_v2(
         ts_config=TimeSkippingConfig(enabled=False),
         dev_server_existing_path=temporal,
-        plugins=[plugin()],
+        plugins=[plugin(through or codec())],
         search_attributes=list(ALL),
         dev_server_extra_args=[
             *(
@@ -71,6 +81,7 @@ async def start_environment() -> AsyncIterator[WorkflowEnvironment]:
             ),
             '--dynamic-config-value=history.timerProcessorMaxTimeShift="1ms"',
             "--dynamic-config-value=frontend.WorkflowTimeSkippingEnabled=true",
+            *more,
         ],
     ) as env:
         yield env
@@ -96,6 +107,7 @@ class World:
     keys: fakes.FakeKeys = field(default_factory=fakes.FakeKeys)
     trust: fakes.FakeTrust = field(default_factory=fakes.FakeTrust)
     data: DataSources = field(default_factory=fakes.FakeData)
+    duties: fakes.FakeDuties = field(default_factory=fakes.FakeDuties)
 
     def __post_init__(self) -> None:
         self.release = cases.release().model_copy(update={"release_id": f"r-{uuid.uuid4().hex[:8]}"})
@@ -114,16 +126,22 @@ class World:
         return ids.incident_id(self.release.environment, self.release.service, self.release.release_id, 1)
 
     @asynccontextmanager
-    async def worker(self) -> AsyncIterator[Worker]:
+    async def worker(self, *, more: Sequence[Callable[..., Any]] = ()) -> AsyncIterator[Worker]:
+        """`more`: activities that few stories need."""
         await cases.register(self.ledger, self.release)
         planning = PlanningActivities(self.targets, self.ledger, self.keys, fakes.now)
         staging = StagingActivities(self.targets, self.ledger, self.people, self.keys, fakes.now)
         emergencies = EmergencyActivities(self.targets, self.ledger, self.people, self.keys, fakes.now)
-        gating = GatingActivities(self.targets, self.ledger, self.keys, self.trust, fakes.now)
+        gating = GatingActivities(self.targets, self.ledger, self.keys, self.trust, self.duties, fakes.now)
         reviewing = ReviewingActivities(self.ledger, fakes.FakeRenderer(), self.catalogue, fakes.now)
+        reviews = ReviewKeepingActivities(self.ledger, self.people, self.keys, self.channel, "http://console")
         sealer = Sealer(self.signals, lambda _name: None)
         verifying = VerifyingActivities(self.signals, sealer, self.catalogue, self.ledger, self.targets, fakes.now)
         watching = WatchingActivities(self.signals, sealer, self.catalogue, fakes.now)
+        keeping = KeepingActivities(
+            self.ledger, self.duties, self.people, self.keys, self.channel, "http://console", fakes.now
+        )
+        investigating = InvestigatingActivities(self.ledger, self.signals, fakes.now)
         guarding = GuardingActivities(
             self.targets, self.ledger, self.people, self.keys, fakes.now, timedelta(milliseconds=200)
         )
@@ -134,7 +152,7 @@ class World:
                 workflows=WORKFLOWS,
                 activities=[
                     RecordingActivities(self.ledger).record,
-                    BriefingActivities(self.catalogue, self.people, self.keys).brief,
+                    BriefingActivities(self.catalogue, self.people, self.keys, fakes.adoptions(self.catalogue)).brief,
                     FreezingActivities(
                         self.ledger, self.catalogue, self.signals, self.targets, self.people, fakes.now
                     ).freeze,
@@ -150,6 +168,8 @@ class World:
                     emergencies.confirm_declared,
                     emergencies.eligible,
                     emergencies.break_glass,
+                    investigating.measure_slices,
+                    investigating.registered_since,
                     verifying.verify_health,
                     verifying.watch_health,
                     CommunicatingActivities(
@@ -157,9 +177,19 @@ class World:
                     ).communicate,
                     ShowingActivities(self.ledger, self.cards, self.people, fakes.now).show_ask,
                     reviewing.draft_review,
+                    reviews.look_at_review,
+                    reviews.call_for_review,
+                    reviews.keep_review,
+                    keeping.look_at_clocks,
+                    keeping.warn_owner,
+                    keeping.keep_obligation,
                     reviewing.close_release,
+                    AdoptingActivities(
+                        self.ledger, self.catalogue, self.people, self.keys, fakes.FakeAdoptionKey()
+                    ).adopt_playbook,
                     MarkingActivities(self.targets, self.ledger).mark_version,
                     ReadyingActivities(self.targets, self.catalogue, self.ledger).look_at_destination,
+                    *more,
                 ],
                 graceful_shutdown_timeout=timedelta(seconds=1),
                 sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
@@ -223,6 +253,13 @@ class World:
         await until(told, "the review is drafted")
         await self.env.client.get_workflow_handle(ids.messages_workflow(self.incident_id)).result()
 
+    async def write_review(self) -> None:
+        """Jonas writes every part that has to be there before anybody can sign."""
+        await self.reviewed()
+        drafted = ReviewDrafted.model_validate(self.ledger.bodies(Kind.review_drafted)[-1])
+        for name in drafted.required:
+            await self.decide(DecisionKind.keep_review, cases.JONAS, terms=reviewing.part(Part(name)))
+
     @staticmethod
     def _asked(view: IncidentView) -> bool:
         return view.ask is not None and view.ask.status == "pending"
@@ -236,7 +273,7 @@ class World:
         for_ask = kind in VOTES and opened is not None
         if for_ask and opened is not None:
             addressee = opened.workflow_id
-        elif kind is DecisionKind.sign_review:
+        elif kind in (DecisionKind.sign_review, DecisionKind.keep_review):
             addressee = ids.review_workflow(self.incident_id)
         else:
             assert view.phase is not None

@@ -54,10 +54,10 @@ async def test_gov_45_a_baseline_denied_between_approval_and_effect_is_stale_and
         await deny(world)
         await world.decide(DecisionKind.approve, cases.JONAS)
         view = await world.reaches("held")
-        assert "it leaks prompts" in view.sentence
+        assert "says why" in view.sentence, "the words themselves stay in the vault"
         assert "No plan is possible: test-bot v6 is not eligible" in view.sentence
     (stopped,) = world.ledger.bodies(Kind.stage_state)
-    assert (stopped["state"], "it leaks prompts" in str(stopped["sentence"])) == ("stopped", True)
+    assert (stopped["state"], "says why" in str(stopped["sentence"])) == ("stopped", True)
     assert (world.target.effects, world.target.split.candidate_bp) == ([], 5_000)
     for kind in (Kind.stage_intent, Kind.version_quarantined):
         assert world.ledger.bodies(kind) == []

@@ -39,11 +39,11 @@ def with_an_empty_signature_block(world: World, wanted: Decision) -> Decision:
 
 
 def signed_with_another_key_under_our_key_id(world: World, wanted: Decision) -> Decision:
-    return sign(wanted, STRANGER)
+    return sign(wanted.bind(lambda: bytes(32)), STRANGER)
 
 
 def signed_with_another_key_under_its_own_id(world: World, wanted: Decision) -> Decision:
-    return sign(wanted.model_copy(update={"gateway_key_id": "gw-stranger"}), STRANGER)
+    return sign(wanted.bind(lambda: bytes(32)).model_copy(update={"gateway_key_id": "gw-stranger"}), STRANGER)
 
 
 def with_a_role_added_after_signing(world: World, wanted: Decision) -> Decision:
@@ -58,6 +58,15 @@ def with_another_person_after_signing(world: World, wanted: Decision) -> Decisio
 
 def with_the_reason_changed_after_signing(world: World, wanted: Decision) -> Decision:
     return world.keys.sign(wanted).model_copy(update={"reason": "looked at everything, all is well"})
+
+
+def with_the_reason_erased_after_signing(world: World, wanted: Decision) -> Decision:
+    return world.keys.sign(wanted).model_copy(update={"reason": "[erased]"})
+
+
+def with_the_reason_and_its_commitment_changed_after_signing(world: World, wanted: Decision) -> Decision:
+    changed = wanted.model_copy(update={"reason": "looked at everything, all is well"}).bind(lambda: bytes(32))
+    return changed.model_copy(update={"signature": world.keys.sign(wanted).signature})
 
 
 def with_terms_added_after_signing(world: World, wanted: Decision) -> Decision:
@@ -81,6 +90,8 @@ FORGERIES = (
     with_a_role_added_after_signing,
     with_another_person_after_signing,
     with_the_reason_changed_after_signing,
+    with_the_reason_erased_after_signing,
+    with_the_reason_and_its_commitment_changed_after_signing,
     with_terms_added_after_signing,
     with_a_stronger_class_after_signing,
     with_a_rejection_turned_into_an_approval,

@@ -133,21 +133,6 @@ async def test_gov_27_a_doubtful_trigger_is_asked_under_the_stricter_limit_with_
     assert "not clear: 1 of 2 needed independent sources agree" in why(view)
 
 
-async def test_gov_32_a_fairness_trigger_is_held_until_a_person_wants_the_plan_decided(serious: World) -> None:
-    await authorise(serious)
-    document = serious.playbook.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    document["detection"]["signals"]["complaints"]["family"] = "fairness"
-    use(serious, Playbook.model_validate(document))
-    async with serious.worker():
-        handle = await serious.open_incident()
-        held = await serious.reaches("held")
-        assert "fairness is concerned" in held.sentence
-        assert held.asks == []
-        await serious.decide(DecisionKind.ask_again, cases.MARIA)
-        await serious.approve_by_two()
-        assert (await handle.result()).outcome == "reverted"
-
-
 async def test_gov_24_nobody_decides_and_the_plan_proceeds_under_the_authorisation(
     serious: World, environment: WorkflowEnvironment
 ) -> None:
@@ -202,9 +187,9 @@ async def test_gov_24_an_extension_moves_the_moment_at_which_it_proceeds(
 
 
 async def test_i2_a_revert_started_by_hand_without_an_ask_has_no_effect(serious: World) -> None:
-    brief = await BriefingActivities(serious.catalogue, serious.people, serious.keys).brief(
-        BriefRequest(release_id=serious.release.release_id)
-    )
+    brief = await BriefingActivities(
+        serious.catalogue, serious.people, serious.keys, fakes.adoptions(serious.catalogue)
+    ).brief(BriefRequest(release_id=serious.release.release_id))
     await cases.register(serious.ledger, serious.release)
     made = await PlanningActivities(serious.target, serious.ledger, serious.keys, fakes.now).make_plan(
         PlanRequest(incident_id=serious.incident_id, severity=Severity.sev1, brief=brief, number=1)

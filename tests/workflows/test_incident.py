@@ -128,3 +128,13 @@ async def test_evidence_that_can_never_be_frozen_ends_in_a_record_and_changes_no
     assert closing.outcome == "unresolved"
     assert world.ledger.kinds()[Kind.freeze_failed.value] <= 3
     assert world.target.effects == []
+
+
+async def test_lrn_1_a_closed_incident_is_written_about_and_signed(world: World) -> None:
+    async with world.worker():
+        handle = await world.open_incident()
+        await world.approve_by_two()
+        await handle.result()
+        await world.write_review()
+        signed = await world.decide(DecisionKind.sign_review, cases.MARIA)
+        assert signed.status == "signed"

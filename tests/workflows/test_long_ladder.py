@@ -18,6 +18,7 @@ from countermand.governance.decision import DecisionKind
 from countermand.ledger.record import Kind
 from countermand.playbook.model import Playbook, Severity
 from tests import cases, fakes, standing
+from tests.payloads import codec
 from tests.waiting import until
 from tests.workflows.conftest import World
 from tests.workflows.test_gates import asked_in_slack, authorise
@@ -25,6 +26,8 @@ from workflows.approval import Approval
 
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
+#: The server wakes a workflow in time; a crowded machine may take a while to act on it.
+SOON = 20 * SECOND
 #: (what happens, how long after the request)
 RUNGS = (
     ("remind", 1 * HOUR),
@@ -75,8 +78,8 @@ async def climbed(approval: WorkflowHandle[Any, Any]) -> list[tuple[str, datetim
     history = await approval.fetch_history()
     found = []
     for event in history.events:
-        summary = event.user_metadata.summary.data
-        words = json.loads(summary) if summary else ""
+        summary = event.user_metadata.summary
+        words = json.loads((await codec().decode([summary]))[0].data) if summary.data else ""
         if event.HasField("activity_task_scheduled_event_attributes") and words.startswith("Ladder: "):
             found.append((words.removeprefix("Ladder: "), event.event_time.ToDatetime(UTC)))
     return found
@@ -87,18 +90,18 @@ def expected(default: str, until_: timedelta = 24 * HOUR) -> list[tuple[str, tim
 
 
 async def assert_climbed(world: World, approval: WorkflowHandle[Any, Any], opened_at: datetime, default: str) -> None:
-    """Each rung was acted on once, within a second of its instant, and stands in the Ledger once."""
+    """Each rung was acted on once, not before its instant and soon after, and stands in the Ledger once."""
     found = await climbed(approval)
     assert [do for do, _ in found] == [do for do, _ in expected(default)]
     for (do, at), (_, after) in zip(found, expected(default), strict=True):
-        assert timedelta(0) <= at - (opened_at + after) < SECOND, f"{do} {at - opened_at} after the request"
+        assert timedelta(0) <= at - (opened_at + after) < SOON, f"{do} {at - opened_at} after the request"
     rungs = [(body["rung"], body["do"]) for body in world.ledger.bodies(Kind.ask_rung)]
     assert rungs == list(enumerate([do for do, _ in expected(default)], start=1))
     told = [body["audience"] for body in world.ledger.bodies(Kind.comms_sent) if body["step"] == "approval_reminded"]
     assert sorted(told) == ["approver"] * 5 + ["operator"] * 5, "one message per audience, reminder and escalation"
     state = await approval.query(Approval.state)
     assert state.closed_at is not None
-    assert timedelta(0) <= state.closed_at - (opened_at + 24 * HOUR) < SECOND
+    assert timedelta(0) <= state.closed_at - (opened_at + 24 * HOUR) < SOON
 
 
 @pytest.mark.parametrize("patient", ["hold"], indirect=True)

@@ -43,7 +43,7 @@ class Scheduled:
             found = self.road.ledger.bodies(kind)
             return str(found[number - 1]["sentence"]) if len(found) >= number else None
 
-        return await until(there, f"{kind.value} is recorded", within=40)
+        return await until(there, f"{kind.value} is recorded", within=150)
 
 
 @pytest.fixture

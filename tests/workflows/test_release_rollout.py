@@ -14,6 +14,7 @@ from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
+from activities import rolling
 from activities.briefing import BriefingActivities
 from activities.recording import RecordingActivities
 from activities.recurring import RecurringActivities
@@ -66,7 +67,7 @@ class Road(World):
             workflows=WORKFLOWS,
             activities=[
                 RecordingActivities(self.ledger).record,
-                BriefingActivities(self.catalogue, self.people, self.keys).brief,
+                BriefingActivities(self.catalogue, self.people, self.keys, fakes.adoptions(self.catalogue)).brief,
                 acts.plan_rollout,
                 acts.set_share,
                 acts.end_rollout,
@@ -88,7 +89,7 @@ class Road(World):
         )
 
     async def over(self, handle: Handle) -> RolloutResult:
-        return await asyncio.wait_for(handle.result(), 60)
+        return await asyncio.wait_for(handle.result(), 150)
 
     async def plan(self) -> RolloutPlan:
         async def there() -> RolloutPlan | None:
@@ -117,7 +118,7 @@ class Road(World):
             found = rollouts(await self.ledger.records(release_id=self.release.release_id))
             return found[0] if found and found[0].status == word else None
 
-        return await until(there, f"the rollout is {word}", within=40)
+        return await until(there, f"the rollout is {word}", within=100)
 
     @property
     def shares(self) -> list[int]:
@@ -210,7 +211,7 @@ async def test_a_ramp_climbs_on_evidence_after_a_person_started_exactly_this_pla
 async def test_a_ramp_that_moves_only_a_part_of_the_bundle_does_not_call_the_release_complete(
     environment: WorkflowEnvironment,
 ) -> None:
-    said = document(ramp=[{"share": "100%", "at_least": "400ms", "time_limit": "20s"}])
+    said = document(ramp=[{"share": "100%", "at_least": "400ms", "time_limit": "120s"}])
     said["revert"] |= {
         "together": [{"target": "registry", "member": "chat-prompt", "part": "prompt"}],
         "on_member_failure": "hold",
@@ -281,7 +282,8 @@ async def test_a_person_stops_a_ramp_and_everybody_goes_back(road: Road) -> None
     assert road.shares == [500, 0]
 
 
-async def test_a_change_by_another_hand_is_not_overwritten(road: Road) -> None:
+async def test_a_change_by_another_hand_is_not_overwritten(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rolling, "_GRACE", timedelta(seconds=1))
     road.signals.flowing = False
     async with road.rolling():
         handle = await road.start("ramp")

@@ -16,7 +16,7 @@ from tests.workflows.conftest import World
 from workflows.release_watch import ReleaseWatch, WatchInput
 
 
-async def start_watch(world: World) -> WorkflowHandle[ReleaseWatch, str]:
+async def start_watch(world: World, *, since: timedelta = timedelta(seconds=600)) -> WorkflowHandle[ReleaseWatch, str]:
     release = world.release
     return await world.env.client.start_workflow(
         ReleaseWatch.run,
@@ -25,7 +25,7 @@ async def start_watch(world: World) -> WorkflowHandle[ReleaseWatch, str]:
             environment=release.environment,
             service=release.service,
             playbook_digest=release.playbook_digest,
-            started_at=fakes.now() - timedelta(seconds=600),
+            started_at=fakes.now() - since,
         ),
         id=ids.watch_workflow(release.environment, release.release_id),
         task_queue=world.queue,

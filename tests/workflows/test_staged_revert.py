@@ -272,9 +272,9 @@ async def test_i2_a_revert_started_by_hand_with_a_made_up_approval_has_no_effect
         view = await world.reaches("asking")
         assert view.plan is not None
         assert view.ask is not None
-        brief = await BriefingActivities(world.catalogue, world.people, world.keys).brief(
-            BriefRequest(release_id=world.release.release_id)
-        )
+        brief = await BriefingActivities(
+            world.catalogue, world.people, world.keys, fakes.adoptions(world.catalogue)
+        ).brief(BriefRequest(release_id=world.release.release_id))
         ask = await PlanningActivities(world.target, fakes.FakeLedger(), world.keys, fakes.now).open_ask(
             AskRequest(
                 ask_id=view.ask.opened.ask_id,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from activities.fence import PRODUCTION
 from activities.ports import Receipt
 from adapters.channel_attempts import MessageAttempts
 from adapters.channel_route import RoutedChannel
@@ -24,7 +25,7 @@ BOTH = {Audience.operator: ("email", "pager")}
 def routed(
     db: Database, senders: Mapping[str, Sender], routes: Mapping[Audience, tuple[str, ...]] = BOTH
 ) -> RoutedChannel:
-    return RoutedChannel(Outbox(db), MessageAttempts(db), senders, routes)
+    return RoutedChannel(PRODUCTION, Outbox(db), MessageAttempts(db), senders, routes)
 
 
 async def kept(db: Database) -> list[Receipt | None]:

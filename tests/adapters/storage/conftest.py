@@ -13,6 +13,7 @@ from adapters.migrate import upgrade
 from adapters.signals import SqlSignals
 from countermand.plan.model import Release
 from tests.adapters.postgres import OWNER, SUPERUSER, Postgres, installed
+from tests.adapters.storage.heads import Desk
 from tests.adapters.storage.releases import BLOCK, START, registered, signals
 from tests.adapters.storage.stores import Store
 
@@ -54,6 +55,14 @@ async def db(store: Store) -> AsyncIterator[Database]:
     database = Database(store.url)
     yield database
     await database.close()
+
+
+@pytest.fixture
+async def desk(db: Database, tmp_path: Path) -> Desk:
+    """A Ledger with a recorded key."""
+    made = Desk(db, tmp_path)
+    await made.begin()
+    return made
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from typing import Any, Literal
 import psycopg
 from sqlalchemy import make_url
 
+from adapters.tables import APPEND_ONLY
+
 #: What the drivers raise when the database refuses a statement.
 REFUSED = (sqlite3.IntegrityError, psycopg.errors.RestrictViolation, psycopg.errors.InsufficientPrivilege)
 
@@ -37,15 +39,14 @@ class Store:
                 yield connection
 
     def without_triggers(self, *statements: str) -> None:
-        """What somebody with full rights can do: drop the triggers of the Ledger and run statements."""
-        names = (
-            ("ledger_record_no_update", "ledger_record_no_delete", "ledger_record_guard")
-            if self.dialect == "sqlite"
-            else ("ledger_record_append_only", "ledger_record_guard")
-        )
-        on = "" if self.dialect == "sqlite" else " ON ledger_record"
+        """What somebody with full rights can do: drop the triggers of every append-only table and run statements."""
         with self.raw(self.owner_url) as connection:
-            for name in names:
-                connection.execute(f"DROP TRIGGER IF EXISTS {name}{on}")
+            for table in APPEND_ONLY:
+                if self.dialect == "sqlite":
+                    for name in ("no_update", "no_delete", "guard"):
+                        connection.execute(f"DROP TRIGGER IF EXISTS {table}_{name}")
+                else:
+                    connection.execute(f"DROP TRIGGER IF EXISTS {table}_append_only ON {table}")
+                    connection.execute(f"DROP TRIGGER IF EXISTS {table}_guard ON {table}")
             for statement in statements:
                 connection.execute(statement)

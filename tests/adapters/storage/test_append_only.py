@@ -8,8 +8,17 @@ from sqlmodel import select
 
 from adapters.database import Database
 from adapters.ledger import SqlLedger, verify
-from adapters.tables import APPEND_ONLY, BlobTable, LateTable, LedgerTable
-from tests.adapters.storage.entries import entry
+from adapters.tables import (
+    APPEND_ONLY,
+    AnchorTable,
+    BlobTable,
+    CheckpointTable,
+    CosignatureTable,
+    LateTable,
+    LedgerTable,
+    NodeTable,
+)
+from tests.adapters.storage.entries import NOW, entry
 from tests.adapters.storage.stores import REFUSED, Store
 
 COLUMNS = "seq, at, kind, incident_id, release_id, idem_key, line, prev, hash"
@@ -149,6 +158,16 @@ def test_a_temporary_table_cannot_stand_in_for_the_head(lines: list[str], store:
     assert stored(store) == lines
 
 
+async def checkpointed(db: Database, blob: str) -> None:
+    """A row in every table about the Ledger's head."""
+    async with db.writing() as session:
+        session.add(NodeTable(level=0, number=0, hash=b"h" * 32))
+        session.add(CheckpointTable(tree_size=1, root="0" * 64, note="", key_id="lg-1", at=NOW))
+        await session.flush()
+        session.add(CosignatureTable(tree_size=1, witness="w1", line="", at=NOW))
+        session.add(AnchorTable(tree_size=1, kind="folder", place="safe", blob_sha256=blob, at=NOW))
+
+
 @pytest.mark.parametrize("table", APPEND_ONLY)
 async def test_no_row_of_an_append_only_table_is_changed_or_deleted(
     table: str, db: Database, store: Store, sealed_release: str
@@ -159,12 +178,17 @@ async def test_no_row_of_an_append_only_table_is_changed_or_deleted(
         "playbook_version": "digest",
         "signal_block": "seq",
         "signal_block_late": "seq",
+        "merkle_node": "hash",
+        "ledger_checkpoint": "root",
+        "ledger_cosignature": "line",
+        "ledger_anchor": "at",
     }
     ledger = SqlLedger(db)
     async with db.writing() as session:
         session.add(LateTable(release_id=sealed_release, seq=0, closed_after=60, row="{}", digest="sha256:0"))
     await ledger.append(entry("a"))
-    await ledger.put_blob(b"seen", "text/plain")
+    blob = await ledger.put_blob(b"seen", "text/plain")
+    await checkpointed(db, blob)
     column = key[table]
     for url in {store.url, store.owner_url}:
         with store.raw(url) as connection:

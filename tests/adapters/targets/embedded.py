@@ -65,7 +65,7 @@ class EmbeddedHarness:
         self.read_token, self.write_token = f"read-{token_hex(16)}", f"write-{token_hex(16)}"
         self._targets: list[EmbeddedTarget] = []
         self._edits = 0
-        self._client = httpx.AsyncClient(base_url=self.url, trust_env=False)
+        self._client = httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=60)
         await self._run()
 
     async def _run(self) -> None:

@@ -163,8 +163,8 @@ class EnvoyHarness:
         self._targets: list[EnvoyTarget] = []
         admin, port = free_port(), free_port()
         self.admin_url = f"http://127.0.0.1:{admin}"
-        self.admin = httpx.AsyncClient(base_url=self.admin_url, trust_env=False)
-        self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False)
+        self.admin = httpx.AsyncClient(base_url=self.admin_url, trust_env=False, timeout=60)
+        self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60)
         arms = {name: arm.port for name, arm in self.upstreams.arms.items()}
         (folder / "envoy.json").write_text(json.dumps(bootstrap(admin, port, self.file, arms)))
         self._replace({})

@@ -110,7 +110,7 @@ class HaproxyHarness:
         arms = {name: arm.port for name, arm in self.upstreams.arms.items()}
         text = CONFIGURATION.format(folder=self.folder, port=port, **arms)
         (self.folder / "haproxy.cfg").write_text(text)
-        self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False)
+        self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60)
         self._script: dict[str, object] = {}
         self.lines: list[str] = []
         self._writes = 0

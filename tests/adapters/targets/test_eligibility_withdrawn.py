@@ -20,6 +20,7 @@ from examples.demo.bundles import BASELINE, CANDIDATE
 from tests import cases, fakes
 from tests.activities.test_eligible import Bench
 from tests.adapters.targets.embedded import EmbeddedHarness
+from tests.vaults import vault
 
 
 @dataclass
@@ -49,7 +50,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[RealBench]:
     system = EmbeddedHarness()
     await system.start(tmp_path)
     await system.seed(5_000)
-    bench = RealBench(SqlLedger(db), system=system)
+    bench = RealBench(SqlLedger(db, vault=vault(db)), system=system)
     await cases.register(bench.ledger, bench.release)
     yield bench
     await system.stop()
@@ -64,7 +65,7 @@ async def test_c17_eligibility_withdrawn_between_plan_and_set_writes_nothing(ben
     await bench.deny()
     outcome = await bench.effect(plan, key="c17")
     assert (outcome.result, outcome.after) == ("rejected", None)
-    assert "it leaks prompts" in outcome.sentence
+    assert "Maria Keller denied it" in outcome.sentence
     assert await bench.system.effects("c17") == 0
     assert (await target.read(member)).revision == before.revision
     assert await bench.ledger.records(kinds=[Kind.stage_intent]) == []

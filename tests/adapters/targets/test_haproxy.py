@@ -58,7 +58,7 @@ async def test_c12_users_whom_a_cookie_keeps_on_the_candidate_make_observed_unkn
     haproxy: HaproxyHarness, target: HaproxyTarget
 ) -> None:
     await haproxy.admin("set server sticky/stable weight 0")
-    async with httpx.AsyncClient(base_url=haproxy.client.base_url, trust_env=False) as user:
+    async with httpx.AsyncClient(base_url=haproxy.client.base_url, trust_env=False, timeout=60) as user:
         assert (await user.get("/sticky")).headers["x-release-arm"] == "candidate"
         revision = await put(target, "sticky", 0)
         await target.observe(member("sticky"))

@@ -13,13 +13,13 @@ BODY = b'{"error": "this model is frozen, token s3cret"}'
 
 
 class Answers(httpx.AsyncBaseTransport):
-    """Gives every request this status."""
+    """Gives every request this status and body."""
 
-    def __init__(self, status: int) -> None:
-        self._status = status
+    def __init__(self, status: int, body: bytes = BODY) -> None:
+        self._status, self._body = status, body
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return httpx.Response(self._status, content=BODY, request=request)
+        return httpx.Response(self._status, content=self._body, request=request)
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,10 @@ async def test_a_refusal_says_who_refused_and_how_and_names_the_answer_shortly(
     assert "s3cret" not in str(refused.value)
     if isinstance(refused.value, TargetRejected):
         assert refused.value.raw_sha256 == digest_bytes(BODY)
+
+
+async def test_an_answer_over_8_mib_is_no_answer_and_is_never_held_whole() -> None:
+    http = TargetHttp("http://target.test", Answers(200, b"x" * (8 * 1024 * 1024 + 1)), None)
+    with pytest.raises(Lost, match=r"more than 8 MiB \(PUT /split\)"):
+        await http.send("PUT", "/split", None)
+    await http.close()

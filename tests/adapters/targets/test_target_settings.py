@@ -177,3 +177,24 @@ def test_the_documented_file_can_be_used(tmp_path: Path) -> None:
         "kubernetes_httproute",
         "mlflow",
     }
+
+
+@pytest.mark.parametrize(
+    ("member", "names"),
+    [
+        ("{model: m, alias: live, selector: {gender: f}}", "targets.registry.members.chat.selector.gender"),
+        ("{model: m, alias: live, match: [age > 60]}", "targets.registry.members.chat.match"),
+        ("{model: m, alias: 'language=de'}", "targets.registry.members.chat.alias"),
+    ],
+)
+def test_gov_35_a_target_that_selects_people_by_a_protected_attribute_is_refused(
+    tmp_path: Path, member: str, names: str
+) -> None:
+    file = tmp_path / "targets.yaml"
+    said = "targets: {{registry: {{kind: mlflow, url: http://health:5001, members: {{chat: {}}}}}}}"
+    file.write_text(said.format(member))
+    with pytest.raises(SettingsInvalid, match="selects people by") as refused:
+        target_settings(file)
+    assert names in str(refused.value)
+    file.write_text(said.format("{model: language, alias: live}"))
+    assert set(target_settings(file)) == {"registry"}

@@ -13,6 +13,7 @@ from adapters.templates import CannotRender, JinjaRenderer
 from countermand.playbook.load import parse
 from countermand.playbook.model import ALWAYS, MANDATORY, Audience, Step
 from countermand.playbook.terms import PROMISED
+from countermand.review.parts import ASKED
 
 ROOT = Path(__file__).parents[3]
 TEMPLATES = ROOT / "templates"
@@ -64,6 +65,15 @@ FACTS: dict[str, Any] = {
     "stop": {"why": "somebody else changed the share", "next": "people are asked whether to go on"},
     "verification": {"sentence": "14 bad of 412 answers, at most 5.3 %"},
     "plan": {"digest12": "9a0be1f2c3d4", "stages": ["10 % go back", "50 % go back"], "expected_minutes": 4},
+    "investigation": {
+        "because": "trigger wording",
+        "asked": ["Ruth Adeyemi"],
+        "until": "2026-11-20 07:14:07 UTC",
+        "slices": ["refusals, language de: candidate 5.2 % bad (4.1 to 6.6 %, 40 of 770 outputs)"],
+        "news": "No finding yet",
+        "beside": ["trigger outage is not held"],
+        "ended": "Ruth Adeyemi found: users go back, once people have approved it.",
+    },
     "automatic": {"authorisation": "sa-harm", "why": "the trigger is clear"},
     "rollout": {
         "kind": "rollout",
@@ -101,7 +111,7 @@ REVIEW: dict[str, Any] = {
     "trigger": "truth",
     "verdict_sentence": "hallucinations 7.1 % against 2.9 %",
     "outcome": "reverted and shown to be healthy",
-    "timeline": [{"at": "03:14:07", "text": "incident opened"}],
+    "timeline": [{"at": "03:14:07", "seq": 17, "text": "incident opened"}],
     "durations": [{"name": "asked to decided", "text": "2 minutes"}],
     "decisions": [
         {
@@ -119,6 +129,15 @@ REVIEW: dict[str, Any] = {
     "promises": ["exec: 2 kept, 1 missed"],
     "refusals": ["approve by Jo refused: already voted"],
     "unknowns": ["the cause"],
+    "known_later": ["the harm seems to begin 02:58"],
+    "earlier": [{"what": "truth: limit 20 % tighter", "when": "03:02", "sooner": "12 minutes earlier", "cost": "2"}],
+    "earlier_note": "Looked at: 300 recorded blocks.",
+    "misread": ["late: it fired 16 minutes after the harm seems to begin"],
+    "rungs": ["03:20: remind safety lead"],
+    "deviations": ["stage 2 ended as stopped"],
+    "data": ["data integrity: pass"],
+    "reached": ["exec: 2 messages"],
+    "clocks": ["gdpr-33-1 is due 2026-11-26"],
 }
 
 
@@ -310,32 +329,25 @@ def test_a_customer_learns_everything_an_outside_message_must_say() -> None:
 # --- the review --------------------------------------------------------------------------------------------
 
 
-def test_the_draft_tells_what_is_on_record_and_leaves_the_judgement_to_people() -> None:
+def test_lrn_2_the_draft_tells_what_is_on_record_and_nothing_that_people_have_to_write() -> None:
     draft = RENDERER.render_review(REVIEW)
-    generated, for_people = draft.split("\n---\n")
     for fact in (
         "reverted and shown to be healthy",
-        "03:14:07",
+        "03:14:07 (record 17)",
         "2 minutes",
         "Ada Berg",
         "450 of 1,000",
         "85 of 1,204",
+        "| truth: limit 20 % tighter | 03:02 | 12 minutes earlier | 2 |",
+        "16 minutes after the harm",
+        "gdpr-33-1",
     ):
-        assert fact in generated
-    headings = re.findall(r"^## (.+)$", for_people, re.MULTILINE)
-    assert headings == [
-        "Contributing factors",
-        "Surprises",
-        "Went well, went poorly, was lucky",
-        "Harms and fairness",
-        "Could it have been seen earlier?",
-        "Actions",
-        "Signatures",
-    ]
-    assert "There is more than one." in for_people
+        assert fact in draft
+    headings = re.findall(r"^## (.+)$", draft, re.MULTILINE)
+    assert {"Known now, not then", "Could it have been seen earlier?", "Did automation misread it?"} <= set(headings)
+    assert not {asked.title for asked in ASKED.values()} - {"Did automation misread it?"} & set(headings)
     assert "root cause" not in draft.lower()
-    for column in ("owner", "due", "how it is verified"):
-        assert column in for_people
+    assert "Not legal advice." in draft
 
 
 def test_the_same_facts_give_the_same_draft() -> None:

@@ -22,6 +22,7 @@ async def approved(world: World) -> None:
         handle = await world.open_incident()
         await world.approve_by_two()
         assert (await handle.result()).outcome == "reverted"
+        await world.write_review()
         await world.decide(DecisionKind.sign_review, cases.MARIA)
 
 
@@ -31,6 +32,8 @@ async def rejected(world: World) -> None:
         await world.reaches("asking")
         await world.decide(DecisionKind.reject, cases.MARIA, reason="looked at ten samples, the judge is wrong")
         assert (await handle.result()).outcome == "rejected"
+        await world.write_review()
+        await world.decide(DecisionKind.sign_review, cases.MARIA)
 
 
 async def expired_into_hold(world: World) -> None:

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from countermand.ledger import tree
+from countermand.ledger.note import signed_checkpoint, vkey
 from countermand.ledger.record import GENESIS_PREV, Entry, Kind, build_line, line_hash
 from tests.rules.cli.conftest import Shell
 from tests.rules.cli.fake_console import FakeConsole
@@ -38,7 +41,77 @@ def test_an_exported_file_verifies_and_names_its_head(shell: Shell, tmp_path: Pa
     file.write_text("".join(f"{line}\n" for line in lines), newline="\n")
     ended = shell("ledger", "verify", "--file", str(file))
     assert ended.code == 0
-    assert ended.out == f"✓ 4 records, unbroken; head {line_hash(lines[-1])}\n"
+    assert ended.out.startswith(f"✓ internally consistent: 4 records, unbroken; head {line_hash(lines[-1])}\n")
+
+
+def signed(lines: list[str]) -> tuple[str, str]:
+    """(checkpoint, key line) of somebody who holds the ledger's key."""
+    key = SoftSigner()
+    leaves = [tree.leaf_hash(line.encode()) for line in lines]
+    nodes = tree.complete_nodes(0, leaves, lambda *_: b"")
+    root = tree.root(len(lines), lambda level, number: nodes[level, number])
+    return signed_checkpoint("countermand/t/1", len(lines), root, key).note, vkey("countermand/t/1", key.public)
+
+
+class SoftSigner:
+    def __init__(self) -> None:
+        self._key = Ed25519PrivateKey.generate()
+        self.public = self._key.public_key().public_bytes_raw()
+
+    def sign(self, message: bytes) -> bytes:
+        return self._key.sign(message)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "says"),
+    [
+        (lambda lines, note, key: (lines, note, key), 0, "✓ anchored: 4 records"),
+        (lambda lines, note, key: (lines[:-1], note, key), 7, "covers 4 records; the newest are missing"),
+        (lambda lines, note, _: (lines, note, signed(lines)[1]), 7, "did not sign"),
+        (lambda lines, _, key: (lines, signed(lines[:2])[0], key), 7, "did not sign"),
+        (lambda lines, note, key: (lines, note.replace("\n4\n", "\n3\n"), key), 7, "does not hold"),
+        (lambda lines, _, key: (lines, "x", key), 2, "no checkpoint"),
+        (lambda lines, note, _: (lines, note, "x"), 2, "no key line"),
+    ],
+    ids=["all fits", "a cut tail", "another key", "another signature", "another size", "no checkpoint", "no key"],
+)
+def test_a_file_is_anchored_only_by_a_checkpoint_and_a_key_from_elsewhere(
+    shell: Shell, tmp_path: Path, lines: list[str], change: Any, code: int, says: str
+) -> None:
+    changed, note, key = change(lines, *signed(lines))
+    for name, text in {"r": "".join(f"{line}\n" for line in changed), "c": note, "k": key}.items():
+        (tmp_path / name).write_text(text, newline="\n")
+    files = (str(tmp_path / "r"), "--checkpoint", str(tmp_path / "c"), "--log-vkey", str(tmp_path / "k"))
+    ended = shell("ledger", "verify", "--file", *files)
+    assert ended.code == code
+    assert says in ended.out + ended.err
+
+
+def test_a_checkpoint_without_a_key_of_your_own_is_refused(shell: Shell, tmp_path: Path) -> None:
+    assert shell("ledger", "verify", "--file", "r", "--checkpoint", "c").code == 2
+    assert shell("ledger", "verify", "--log-vkey", "k").code == 2
+
+
+def test_a_proof_is_written_as_other_tools_read_it(
+    console: FakeConsole, shell: Shell, tmp_path: Path, lines: list[str]
+) -> None:
+    note, key = signed(lines)
+    body = {"seq": 2, "line": lines[2], "path": ["aGFzaA=="], "size": 4, "checkpoint": note, "cosignatures": ["— w x"]}
+    console.on("GET /api/v1/ledger/proofs", (200, body))
+    console.on("GET /api/v1/ledger/checkpoints", (200, {"log_vkey": key}))
+    assert shell("ledger", "prove", "2", "--out", str(tmp_path / "p")).code == 0
+    proof = (tmp_path / "p" / "record-2.json.tlog-proof").read_text()
+    assert proof == f"c2sp.org/tlog-proof@v1\nindex 2\naGFzaA==\n\n{note}— w x\n"
+    assert (tmp_path / "p" / "record-2.json").read_text() == lines[2]
+    assert (tmp_path / "p" / "log.vkey").read_text() == f"{key}\n"
+
+
+def test_the_newest_checkpoint_is_printed_as_it_is(console: FakeConsole, shell: Shell, lines: list[str]) -> None:
+    note, _ = signed(lines)
+    newest = {"checkpoint": note, "cosignatures": []}
+    console.on("GET /api/v1/ledger/checkpoints", (200, {"newest": newest}), (200, {"newest": None}))
+    assert shell("ledger", "checkpoint").out == note
+    assert shell("ledger", "checkpoint").code == 5
 
 
 @pytest.mark.parametrize(
@@ -88,7 +161,7 @@ def test_an_export_that_breaks_off_leaves_no_file(console: FakeConsole, shell: S
 
 
 def test_tail_shows_the_newest_records(console: FakeConsole, shell: Shell, lines: list[str]) -> None:
-    console.on("GET /api/v1/ledger/verify", (200, {"count": 4}))
+    console.on("GET /api/v1/ledger/checkpoints", (200, {"head": 3}))
     console.on("GET /api/v1/ledger/records", (200, {"items": items(lines)[2:], "next_after": 3}))
     out = shell("ledger", "tail", "-n", "2").out.splitlines()
     assert [line.split("\t")[0] for line in out] == ["SEQ", "2", "3"]

@@ -86,3 +86,22 @@ def test_plan_refuses_what_is_not_traffic(shell: Shell, traffic: str) -> None:
     ended = shell("playbook", "plan", str(DEMO), f"--per-minute={traffic}")
     assert ended.code == 2
     assert f"{traffic!r} is not traffic" in ended.err
+
+
+def test_adopt_sends_the_bytes_and_prints_every_number_with_its_direction(console: FakeConsole, shell: Shell) -> None:
+    digest = "sha256:" + "a" * 64
+    console.on("POST /api/v1/playbooks", (200, {"digest": digest, "name": "demo", "version": 2}))
+    change = {"path": "/detection/blind_after", "before": "5", "after": "9", "direction": "loosened"}
+    asked = {"consent_id": "adopt-1", "change": "loosened", "changes": [change], "sentence": "Three people are asked."}
+    console.on(f"POST /api/v1/playbooks/{digest}/adoption", (200, asked))
+    said = shell("playbook", "adopt", str(DEMO), "--reason", "fewer false alarms").out
+    assert "/detection/blind_after: 5 → 9 (loosened)" in said
+    assert "countermand consent show adopt-1" in said
+    assert console.sent[0].raw == DEMO.read_bytes()
+
+
+def test_history_names_who_signed_and_says_so_when_nobody_did(console: FakeConsole, shell: Shell) -> None:
+    one = {"version": 1, "change": "new", "signers": ["local|lena", "local|jonas"], "digest": "sha256:abc"}
+    console.on("GET /api/v1/playbooks/demo/adoptions", (200, {"items": [one]}), (200, {"items": []}))
+    assert "version 1 (new), signed by local|lena, local|jonas" in shell("playbook", "history", "demo").out
+    assert "no version of 'demo' was adopted" in shell("playbook", "history", "demo").out

@@ -174,7 +174,7 @@ class Told:
             gateway_key_id="key",
             signature="c2lnbmVk",
         )
-        self.add(b.DecisionMade(decision=decision))
+        self.add(b.DecisionMade(decision=decision.bind(lambda: bytes(32))))
         self.add(
             b.AskVote(
                 ask_id=ASK,

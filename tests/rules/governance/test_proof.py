@@ -111,3 +111,15 @@ def test_gov_62_a_class_that_was_written_into_a_signed_vote_afterwards_proves_no
     forged = [vote.model_copy(update={"signature_class": SignatureClass.step_up}) for vote in made]
     told = records(ask, *((vote, BEGIN + MINUTE) for vote in forged))
     assert "too few signed approvals" in lacking_approval(DIGEST, ask.ask_id, told, KEYS.gateway_keys())
+
+
+@pytest.mark.parametrize(
+    "weaker", [{"need_roles": ("safety_lead",)}, {"need_people": 1}, {"expires_at": BEGIN + 9 * WINDOW}]
+)
+def test_a_request_whose_record_asks_for_less_than_what_people_signed_proves_nothing(weaker: dict[str, object]) -> None:
+    ask = an_ask()
+    opening, *rest = records(ask, (a_decision(ask, YES, cases.MARIA, 1), BEGIN + MINUTE))
+    body = AskOpened.model_validate(opening.body).model_copy(update=weaker)
+    told = [written(body, BEGIN, 0), *rest]
+    found = lacking_approval(DIGEST, ask.ask_id, told, KEYS.gateway_keys())
+    assert "something else than what people signed" in found

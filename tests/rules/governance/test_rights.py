@@ -35,6 +35,7 @@ TABLE = [
     ("reassign", BOTH, "incident_commander", 1, "", "step_up"),
     ("accept_partial", BOTH, "safety_lead release_owner", 2, "safety_lead release_owner", "step_up"),
     ("fairness_finding", BOTH, "fairness_reviewer", 1, "", "step_up"),
+    ("report_unfairness", BOTH, "safety_lead fairness_reviewer", 1, "", "standard"),
     ("break_glass", BOTH, "break_glass", 1, "", "step_up"),
     ("standing_authorisation", BOTH, "safety_lead executive", 2, "safety_lead executive", "step_up"),
     ("adopt_playbook", BOTH, "playbook_maintainer product_owner", 2, "playbook_maintainer product_owner", "standard"),
@@ -50,6 +51,9 @@ TABLE = [
     ("place_hold", BOTH, "legal_counsel", 1, "", "step_up"),
     ("release_hold", BOTH, "legal_counsel compliance_officer", 2, "legal_counsel compliance_officer", "step_up"),
     ("keep_obligation", BOTH, "compliance_officer privacy_officer legal_counsel", 1, "", "standard"),
+    ("keep_review", BOTH, "release_owner incident_commander operator product_owner safety_lead fairness_reviewer "
+     "compliance_officer", 1, "", "standard"),
+    ("waive_review", BOTH, "safety_lead", 1, "", "standard"),
     ("approve_communication", BOTH, "", 1, "", "standard"),
     ("delegate", BOTH, "", 1, "", "standard"),
     ("raise_concern", BOTH, "product_owner safety_lead release_owner operator fairness_reviewer", 1, "", "standard"),

@@ -48,7 +48,7 @@ def test_there_is_one_worked_playbook_for_every_context() -> None:
 
 
 @shipped(SHIPPED)
-def test_it_parses_and_the_only_warning_is_about_its_plain_threshold(path: Path) -> None:
+def test_it_parses_and_warns_of_its_plain_threshold_alone(path: Path) -> None:
     found = problems(path.read_bytes(), path.name)
     assert [problem for problem in found if problem.level == "error"] == []
     assert all("no bound on false alarms" in problem.message for problem in found)

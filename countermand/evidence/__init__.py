@@ -1,0 +1,1 @@
+"""Evidence packs: what a stranger is handed, and how it is verified without our code."""

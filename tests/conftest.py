@@ -1,0 +1,36 @@
+"""What every test process shares: nothing about what is tested, only what it costs."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """What is imported for a test run stays to its end: nobody looks through it for garbage again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prepared_once() -> Iterator[None]:
+    """A worker tries each of its workflows in the sandbox before it starts: once per process is enough here."""
+    prepare, known = SandboxedWorkflowRunner.prepare_workflow, set()
+
+    def once(runner: SandboxedWorkflowRunner, definition: Any) -> None:
+        if definition.cls not in known:
+            prepare(runner, definition)
+            known.add(definition.cls)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SandboxedWorkflowRunner, "prepare_workflow", once)
+        yield
