@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from temporalio.worker._workflow import _WorkflowWorker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 
@@ -33,4 +34,18 @@ def prepared_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SandboxedWorkflowRunner, "prepare_workflow", once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient_with_a_crowded_machine() -> Iterator[None]:
+    """A worker interrupts a workflow that takes two seconds for a step: here, others may have had the processor."""
+    made = _WorkflowWorker.__init__
+
+    def patient(worker: _WorkflowWorker, **given: Any) -> None:
+        made(worker, **given)
+        worker._deadlock_timeout_seconds = 30
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_WorkflowWorker, "__init__", patient)
         yield

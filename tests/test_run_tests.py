@@ -20,9 +20,11 @@ def test_stands():
 """
 
 
-def run(place: Path, source: str) -> subprocess.CompletedProcess[str]:
+def run(
+    place: Path, source: str, side_by_side: tuple[str, ...] = ("-p", "no:xdist")
+) -> subprocess.CompletedProcess[str]:
     (place / "test_it.py").write_text(source)
-    command = [sys.executable, str(SCRIPT), "-q", "-p", "no:xdist", "test_it.py"]
+    command = [sys.executable, str(SCRIPT), "-q", *side_by_side, "test_it.py"]
     return subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
 
 
@@ -41,9 +43,18 @@ def test_a_test_that_falls_again_is_red(tmp_path: Path) -> None:
     assert "= 1 failed in" in done.stdout
 
 
-def test_six_failures_are_red_at_once(tmp_path: Path) -> None:
+def test_more_than_a_dozen_failures_are_red_at_once(tmp_path: Path) -> None:
     falls = FALLS_ONCE.replace("seen", "seen_by_{n}").replace("test_falls_once", "test_falls_{n}")
-    done = run(tmp_path, "\n".join(falls.replace("{n}", str(n)) for n in range(6)))
+    done = run(tmp_path, "\n".join(falls.replace("{n}", str(n)) for n in range(13)))
+    assert done.returncode == 1
+    assert "once more" not in done.stdout
+
+
+def test_a_process_that_dies_takes_tests_along_and_is_red_at_once(tmp_path: Path) -> None:
+    dies = (
+        "import os\ndef test_dies():\n    if 'PYTEST_XDIST_WORKER' in os.environ: os._exit(3)\ndef test_stands(): pass"
+    )
+    done = run(tmp_path, dies, ("-n", "1", "--max-worker-restart", "0"))
     assert done.returncode == 1
     assert "once more" not in done.stdout
 
