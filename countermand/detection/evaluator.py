@@ -31,16 +31,17 @@ class Evaluator:
     """All triggers of one detection stepped together, and its certificate of health; the same function object as any
     replay (LRN-7). `certificate`: after the newest row; None when the playbook asks for none, and before the first.
 
-    rules: of a backtest, which judges a rule that two versions share once and needs no certificate."""
+    rules: of a backtest, which judges a rule that two versions share once and needs no certificate. late: whether late
+    samples may come; where it is known that none do, nothing is kept for them."""
 
-    def __init__(self, detection: Detection, rules: Sequence[Rule] | None = None) -> None:
+    def __init__(self, detection: Detection, rules: Sequence[Rule] | None = None, *, late: bool = True) -> None:
         self._rules = compile_rules(detection) if rules is None else tuple(rules)
         self._states = [start(rule) for rule in self._rules]
         self._health = health.compile_health(detection) if rules is None else None
         self._shown = None if self._health is None else health.start(self._health)
         self.certificate: health.Certificate | None = None
         # What late samples of a row are judged beside: the verdicts of that row.
-        self._judged: dict[int, list[Verdict]] = {}
+        self._late, self._judged = late, dict[int, list[Verdict]]()
 
     def judge(self, row: Row) -> WatchVerdict:
         """The verdict after the row; rows come in the order in which they are stored, late ones included."""
@@ -56,7 +57,7 @@ class Evaluator:
         for index, (rule, original) in enumerate(zip(self._rules, originals, strict=True)):
             self._states[index], one = step(rule, self._states[index], row, original)
             verdicts.append(one)
-        if row.late_of is None:
+        if self._late and row.late_of is None:
             self._judged[row.seq] = verdicts
             self._judged.pop(row.seq - LATE_HORIZON - 1, None)
         return verdicts

@@ -67,6 +67,13 @@ def rows_of(path: Path, signals: Container[str]) -> Iterator[Row]:
             yield sealed(line.rstrip(b"\n"), signals)
 
 
+def any_late(path: Path) -> bool:
+    """Does a file that was read in full before hold rows of late samples?"""
+    with path.open("rb") as file:
+        file.readline()
+        return any(b'"late_of":null' not in line for line in file)
+
+
 def read(path: Path) -> tuple[Episode, list[Row]]:
     """The episode and its rows, every count checked. Raises EpisodeFault with the number of the line."""
     with _opened(path) as file:

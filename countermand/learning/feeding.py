@@ -10,6 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from itertools import islice
 
 from countermand.detection.blocks import BlockState, Row
@@ -85,14 +86,16 @@ def hear(
     rules: Mapping[str, Rule],
     rows: Iterable[Row],
     tick: Callable[[], None] = lambda: None,
+    *,
+    late: bool = True,
 ) -> Heard:
-    """Every rule on the rows of one episode. `tick` is called after each row that was judged.
+    """Every rule on the rows of one episode. `tick` is called after each row that was judged. late: see `Evaluator`.
 
     A rule is done with an incident once it has fired after harm began. An alarm before that, or in a quiet stretch, is
     a false one: the rule goes on with empty evidence, as a watch that begins then. Raises ValueError for rows that do
     not follow each other or have blocks of another length than the rules.
     """
-    ears = {name: _Ear(episode, detection, rule) for name, rule in rules.items()}
+    ears = {name: _Ear(episode, detection, rule, late) for name, rule in rules.items()}
     signals = sorted({own.reads for rule in rules.values() for own in rule.criteria})
     bad: Counter[str] = Counter()
     scored: dict[str, list[int]] = {}
@@ -137,10 +140,10 @@ def _count(row: Row, signals: Iterable[str], bad: Counter[str] | None, scored: d
 class _Ear:
     """One rule listening to one episode."""
 
-    def __init__(self, episode: Episode, detection: Detection, rule: Rule) -> None:
+    def __init__(self, episode: Episode, detection: Detection, rule: Rule, late: bool) -> None:
         self._harmed = None if episode.kind == "quiet" else episode.harm_start or episode.begins
-        self._detection, self._rule = detection, rule
-        self._evaluator = Evaluator(detection, (rule,))
+        self._afresh = partial(Evaluator, detection, (rule,), late=late)
+        self._evaluator = self._afresh()
         self._first: int | None = None
         self._last: datetime | None = None
         self._done = False
@@ -170,7 +173,7 @@ class _Ear:
             return False
         self._alarms.append(RuleAlarm(at=end, carried_by=_carriers(verdict)))
         self._done = self._harmed is not None and end > self._harmed
-        self._evaluator, self._first = Evaluator(self._detection, (self._rule,)), None
+        self._evaluator, self._first = self._afresh(), None
         return True
 
     def trace(self) -> Trace:

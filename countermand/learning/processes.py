@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from countermand.detection.rule import Rule
 from countermand.learning.episode import Episode
-from countermand.learning.episode_file import EpisodeFault, check, header, rows_of
+from countermand.learning.episode_file import EpisodeFault, any_late, check, header, rows_of
 from countermand.learning.feeding import Heard, hear
 from countermand.learning.outcome import Tried
 from countermand.learning.versions import Versions
@@ -174,4 +174,5 @@ def _hear(part: _Part) -> Heard:
                 done.value += _TICK
 
     signals = {own.reads for rule in part.rules.values() for own in rule.criteria}
-    return hear(part.episode, _state["detection"], part.rules, rows_of(part.path, signals), tick)
+    rows, late = rows_of(part.path, signals), any_late(part.path)
+    return hear(part.episode, _state["detection"], part.rules, rows, tick, late=late)
