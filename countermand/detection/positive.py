@@ -5,6 +5,7 @@ Clopper & Pearson, Biometrika 26 (1934). Standard library only.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from decimal import Decimal
 from math import ceil, exp, lgamma, log, log1p
 
@@ -37,6 +38,29 @@ def n_min(residual: float, confidence: float = 0.999) -> int:
         raise ValueError(f"residual {residual!r} and confidence {confidence!r} must lie between 0 and 1")
     # The tiny shift undoes float noise where the quotient is a whole number.
     return max(ceil(log1p(-confidence) / log1p(-residual) - 1e-9), 1)
+
+
+def missed(usual: float, accepted: float, scored: int, confidence: Decimal) -> float:
+    """The probability that a service whose bad rate is `usual` does not show, on `scored` outputs, at most `accepted`.
+
+    Raises ValueError unless 0 ≤ usual < 1, 0 < accepted < 1 and 0 < confidence < 1.
+    """
+    _check(0, scored, float(confidence))
+    if not (0 <= usual < 1 and 0 < accepted < 1):
+        raise ValueError(f"usual {usual!r} and accepted {accepted!r} must lie between 0 and 1")
+    tail = float(1 - confidence)
+    # How many bad outputs are still few enough: `upper_bound` of one more would be above `accepted`.
+    few = bisect_right(range(scored), tail, key=lambda bad: at_most(bad, scored, accepted)) - 1
+    return 1 - at_most(few, scored, usual) if usual else float(few < 0)
+
+
+def enough_to_pass(usual: float, accepted: float, above: int, confidence: Decimal, chance: float) -> int | None:
+    """How many outputs, more than `above` and round, make `missed` at most `chance`. None: more than ten million.
+
+    Raises ValueError as `missed` does.
+    """
+    sizes = (digits * 10**power for power in range(1, 6) for digits in range(10, 100) if digits * 10**power > above)
+    return next((size for size in sizes if missed(usual, accepted, size, confidence) <= chance), None)
 
 
 def _check(bad: int, scored: int, confidence: float) -> None:

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from countermand.detection.models import Row
-from countermand.detection.positive import upper_bound
+from countermand.detection.positive import enough_to_pass, missed
 from countermand.detection.rules import compile_rules
 from countermand.detection.thresholds import soonest
 from countermand.detection.tolerances import bad_value, line
@@ -30,6 +30,9 @@ SEV1_LIMIT = timedelta(minutes=60)
 
 #: Of 1,000 days without harm: a rule that fires on more of them costs people more than it tells.
 TOO_OFTEN = 10
+
+#: More healthy services than this that are reported as not recovered cost people nights.
+UNLUCKY = 0.01
 
 
 def check(playbook: Playbook, history: Sequence[Row] = (), today: date | None = None) -> list[Finding]:
@@ -306,13 +309,16 @@ def _verification(playbook: Playbook) -> Iterator[Finding]:
             message = f"{evidence.signal!r} is a {spec.kind}; healthy again is shown by rates only"
             yield Finding(("verification", "signals", i, "signal"), "error", message)
             continue
-        bad = round(usual * evidence.min_scored)
-        upper = upper_bound(bad, evidence.min_scored, verification.confidence)
-        if upper > evidence.at_most:
+        bad, accepted = float(usual), float(evidence.at_most)
+        given = (bad, accepted, evidence.min_scored, verification.confidence)
+        unlucky = missed(*given)
+        if unlucky > UNLUCKY:
+            enough = enough_to_pass(*given, UNLUCKY) if bad < accepted else None
+            better = "raise at_most" if enough is None else f"write min_scored: {enough} or raise at_most"
             yield Finding(
                 ("verification", "signals", i),
                 "warning",
-                f"a healthy service would not pass: with the usual {bad} bad of {evidence.min_scored} "
-                f"outputs the upper bound is {100 * upper:.2g} % (at {percent(verification.confidence)}), "
-                f"more than at_most {percent(evidence.at_most)}; raise min_scored or at_most",
+                f"{100 * unlucky:.2g} of 100 healthy services would not pass: at the usual {percent(usual)} bad, "
+                f"{evidence.min_scored} outputs do not show at most {percent(evidence.at_most)} "
+                f"with {percent(verification.confidence)} confidence often enough; {better}",
             )

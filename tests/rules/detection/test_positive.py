@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from countermand.detection.positive import n_min, share_interval, upper_bound
+from countermand.detection.positive import enough_to_pass, missed, n_min, share_interval, upper_bound
 
 
 def at_most(k, n, p):
@@ -109,3 +109,18 @@ def test_one_fewer_would_not_be_enough(residual, confidence):
 def test_impossible_questions_are_refused(wrong):
     with pytest.raises(ValueError, match=r"is not a share|must lie between 0 and 1"):
         wrong()
+
+
+def test_gov_31_how_often_a_healthy_service_does_not_pass_is_counted_exactly() -> None:
+    fewest = next(bad for bad in range(4_000) if upper_bound(bad, 4_000, Decimal("0.95")) > 0.003)
+    by_hand = 1 - sum(math.comb(4_000, bad) * 0.0008**bad * 0.9992 ** (4_000 - bad) for bad in range(fewest))
+    assert missed(0.0008, 0.003, 4_000, Decimal("0.95")) == pytest.approx(by_hand, rel=1e-6)
+    assert missed(0.05, 0.04, 1_000, Decimal("0.95")) > 0.999, "what is worse than accepted does not pass"
+    assert (missed(0, 0.04, 1_000, Decimal("0.95")), missed(0, 0.04, 20, Decimal("0.95"))) == (0, 1)
+
+
+def test_gov_31_the_number_that_is_named_is_enough_and_not_far_too_much() -> None:
+    enough = enough_to_pass(0.0008, 0.003, 1_000, Decimal("0.95"), 0.01)
+    assert enough is not None
+    assert missed(0.0008, 0.003, enough, Decimal("0.95")) <= 0.01 < missed(0.0008, 0.003, enough // 2, Decimal("0.95"))
+    assert enough_to_pass(0.002, 0.002, 1_000_000, Decimal("0.95"), 0.01) is None

@@ -60,11 +60,11 @@ WARNED = {
     ),
     "too few outputs to be shown healthy": (
         (
-            "{signal: hallucinations, at_most: 0.07, min_scored: 400}",
+            "{signal: hallucinations, at_most: 0.07, min_scored: 500}",
             "{signal: hallucinations, at_most: 0.04, min_scored: 100}",
         ),
         "verification.signals[0]",
-        "with the usual 3 bad of 100 outputs the upper bound is 7.6 %",
+        "95 of 100 healthy services would not pass: at the usual 3 % bad, 100 outputs do not show at most 4 %",
     ),
 }
 

@@ -155,7 +155,7 @@ def test_its_explanation_says_for_which_trigger_there_is_no_promise(path: Path) 
 def test_a_signal_of_good_outputs_is_explained_from_its_good_side() -> None:
     text = " ".join(explain(load(ROOT / "playbooks/conversational-agent.yaml")).split())
     assert "accuracy over 2 percentage points below the current version" in text
-    assert "accuracy at least 88 %, judged on 500 tasks" in text
+    assert "accuracy at least 88 %, judged on 1,000 tasks" in text
 
 
 def test_long_names_and_texts_stay_inside_the_page() -> None:
