@@ -17,7 +17,7 @@ from console.auth import Session
 from console.deps import Console
 from console.states import mark
 from countermand import __version__
-from countermand.canonical import instant
+from countermand.canonical import instant, parse_instant
 from countermand.messages.facts import in_words, spoken, utc
 from countermand.messages.fencing import fenced, shown
 from countermand.playbook.units import format_percent
@@ -70,6 +70,7 @@ def _environment() -> Environment:
         "instant": instant,
         "fenced": fenced,
         "in_words": in_words,
+        "parsed": parse_instant,
         "percent": format_percent,
         "relative": relative,
         "segment": segment,

@@ -105,7 +105,18 @@ document.addEventListener("htmx:afterRequest", ({ detail }) => {
   const signedOut = new URL(detail.xhr.responseURL || location.href).pathname === "/sign-in";
   if (!detail.successful || signedOut) live.lose(); else renewTimes();
 });
+
+// A browser has six connections for all tabs of this console: one that nobody looks at gives its own back. Looked at
+// again, it hears what it missed, because the address of the stream says from where.
+let stream = null;
+const sleep = () => { if (document.hidden) stream?.close(); };
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) setTimeout(sleep, 1000);
+  else if (stream?.readyState === EventSource.CLOSED) stream.onerror(new Event("error")); // the library connects again
+});
 document.addEventListener("htmx:sseOpen", ({ detail }) => {
+  stream = detail.source;
+  setTimeout(sleep, 1000);
   live.heard();
   for (const name of ["ping", "changed", "judged"]) detail.source.addEventListener(name, () => live.heard());
 });
@@ -295,7 +306,7 @@ document.addEventListener("DOMContentLoaded", () => {
   renewTimes();
   setInterval(renewTimes, 1000);
   // A ping comes every 15 s; after 40 s of silence a connection that looks open is not.
-  setInterval(() => { if (document.getElementById("live") && now() - live.last > 40000) live.lose(); }, 5000);
+  setInterval(() => { if (!document.hidden && document.getElementById("live") && now() - live.last > 40000) live.lose(); }, 5000);
   if (!document.querySelector(".plot")) return;
   drawSoon();
   addEventListener("resize", drawSoon);

@@ -28,6 +28,32 @@ async def test_the_stage_bar_moves_without_a_reload(serve: Serve, sign_in: SignI
     assert await maria.page.evaluate("() => window.stayed") is True
 
 
+LOOKED_AT = """hidden => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+async def test_tabs_that_nobody_looks_at_keep_no_connection_and_catch_up_when_looked_at(
+    serve: Serve, sign_in: SignIn
+) -> None:
+    served = await serve(Story.soaking)
+    maria = await sign_in(served, cases.MARIA)
+    # A browser has six connections to one address: a seventh tab would wait for ever.
+    tabs = [maria.page, *[await maria.context.new_page() for _ in range(6)]]
+    for tab in tabs:
+        await tab.goto(f"{served.url}/incidents/{INCIDENT}", timeout=10_000)
+        await expect(tab.locator("#live")).to_have_text("Live")
+        await tab.evaluate("() => { window.stayed = true; }")
+        await tab.evaluate(LOOKED_AT, True)
+        await tab.wait_for_timeout(1_200)
+    await served.world.story.stage_state(2, "completed", "candidate at 25 % of users, all checks passed.")
+    await maria.page.evaluate(LOOKED_AT, False)
+    await expect(maria.page.locator(".stage").nth(1)).to_contain_text("completed")
+    await expect(maria.page.locator("#live")).to_have_text("Live")
+    assert await maria.page.evaluate("() => window.stayed") is True
+
+
 async def test_a_reason_being_typed_survives_the_refresh(serve: Serve, sign_in: SignIn) -> None:
     served = await serve(Story.soaking)
     maria = await sign_in(served, cases.MARIA)

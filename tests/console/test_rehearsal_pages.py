@@ -48,7 +48,7 @@ async def test_a_person_sees_what_was_never_practised_and_opens_the_report_of_a_
     await person.open("/rehearsals")
     await look(person, "rehearsals")
     stale = await person.page.locator("#stale").inner_text()
-    assert "branch automatic: never" in stale
+    assert "Branches never: automatic, " in stale
     rows = person.page.locator("#rows article")
     assert await rows.count() == 18
     assert "never run" in await rows.first.inner_text()
