@@ -20,10 +20,18 @@ EACH = 1_000 if os.environ.get("COUNTERMAND_FULL") == "1" else 200
 async def test_two_processes_race_their_appends_into_one_gapless_chain(db: Database, store: Store) -> None:
     writers = [
         await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.adapters.storage.appender", store.url, name, str(EACH)
+            *(sys.executable, "-m", "tests.adapters.storage.appender", store.url, name, str(EACH)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
         )
         for name in ("left", "right")
     ]
+    for writer in writers:
+        assert writer.stdout is not None
+        assert await writer.stdout.readline() == b"ready\n"
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write(b"go\n")
     assert await asyncio.gather(*[writer.wait() for writer in writers]) == [0, 0]
     records = await SqlLedger(db).records()
     assert [record.seq for record in records] == list(range(2 * EACH + 1))
