@@ -318,7 +318,7 @@ def _verification(playbook: Playbook) -> Iterator[Finding]:
             yield Finding(
                 ("verification", "signals", i),
                 "warning",
-                f"{100 * unlucky:.2g} of 100 healthy services would not pass: at the usual {percent(usual)} bad, "
-                f"{evidence.min_scored} outputs do not show at most {percent(evidence.at_most)} "
+                f"{round(100 * unlucky, 1):g} of 100 healthy services would not pass: at the usual {percent(usual)} "
+                f"bad, {evidence.min_scored} outputs do not show at most {percent(evidence.at_most)} "
                 f"with {percent(verification.confidence)} confidence often enough; {better}",
             )

@@ -64,7 +64,7 @@ WARNED = {
             "{signal: hallucinations, at_most: 0.04, min_scored: 100}",
         ),
         "verification.signals[0]",
-        "95 of 100 healthy services would not pass: at the usual 3 % bad, 100 outputs do not show at most 4 %",
+        "95.2 of 100 healthy services would not pass: at the usual 3 % bad, 100 outputs do not show at most 4 %",
     ),
 }
 
